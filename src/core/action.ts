@@ -1,0 +1,108 @@
+import { IDLE, Node, type Op } from './op.js'
+import { report } from './report.js'
+
+/** Starts something for an {@link action}; returns what stops it, if it can be stopped. */
+export type Executor<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void
+
+class ActionNode<T> extends Node<T> {
+  readonly #executor: Executor<T>
+  readonly #description: string
+  #cancel: (() => void) | void = undefined
+  #run = 0
+
+  constructor(executor: Executor<T>, description: string) {
+    super()
+    this.#executor = executor
+    this.#description = description
+  }
+
+  describe(): string {
+    return this.#description
+  }
+
+  poll(): boolean {
+    return false
+  }
+
+  protected link(): void {
+    const run = ++this.#run
+    const live = () => run === this.#run && this.state !== IDLE
+    let settled = false
+    const once = (settle: () => void) => {
+      if (settled) return
+      settled = true
+      if (live()) settle()
+    }
+    try {
+      this.#cancel = this.#executor(
+        value => once(() => this.complete(value)),
+        error => once(() => this.fail(error)),
+      )
+    } catch (error) {
+      if (settled) report(error, `${this.#description} threw after it had settled`)
+      else once(() => this.fail(error))
+    }
+  }
+
+  protected unlink(): void {
+    this.#run++
+    this.#cancel?.()
+  }
+}
+
+/**
+ * Makes an operation from callbacks. `executor` runs each time the operation has to wait; what it returns is called if
+ * the operation is withdrawn (it lost a select, or its tasklet was killed), and not after it has settled. The first
+ * call of `resolve` or `reject` counts. In a poll (`orElse`) an action is never ready.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { EventEmitter } from 'node:events'
+ * import { action } from 'syncless'
+ *
+ * const emitter = new EventEmitter()
+ * const ready = action<string>(resolve => {
+ *   emitter.once('ready', resolve)
+ *   return () => emitter.off('ready', resolve)
+ * }, 'ready event')
+ * setImmediate(() => emitter.emit('ready', 'yes'))
+ * assert.equal(await ready, 'yes')
+ * ```
+ */
+export function action<T>(executor: Executor<T>, description = 'action'): Op<T> {
+  return new ActionNode(executor, description)
+}
+
+/**
+ * Calls an async function with an AbortSignal and waits for its promise. Withdrawing the operation aborts the signal;
+ * what the function throws after that is taken for the echo of the abort if it is the reason or an `AbortError`, and
+ * reported otherwise.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { setTimeout as delay } from 'node:timers/promises'
+ * import { call, timeout } from 'syncless'
+ *
+ * const slow = call(async signal => delay(60_000, 'done', { signal }))
+ * assert.equal(await timeout(5, slow, { else: 'aborted' }), 'aborted')
+ * ```
+ */
+export function call<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Op<T> {
+  const description = `call "${fn.name || 'async function'}"`
+  return action<T>((resolve, reject) => {
+    const controller = new AbortController()
+    fn(controller.signal).then(resolve, error => {
+      const aborted = controller.signal.aborted
+      if (!aborted) reject(error)
+      else if (error !== controller.signal.reason && !isAbortError(error))
+        report(error, `${description}, after its abort`)
+    })
+    return () => controller.abort()
+  }, description)
+}
+
+function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}

@@ -1,0 +1,200 @@
+import { Channel, type Receiver } from './channel.js'
+import type { ReceiverNode } from './channel-ops.js'
+import { ChannelClosed, SynclessError } from './errors.js'
+import { List } from './list.js'
+import { Node, type Op } from './op.js'
+import { assertOverflow, type Overflow, offer } from './overflow.js'
+
+/** How one subscriber of a {@link Broadcast} receives. */
+export interface SubscribeOptions {
+  /** How many items are kept for this subscriber; 0, the default, is a rendezvous. */
+  capacity?: number
+  /** What happens where there is no room: `block`, the default, makes the publisher wait; see {@link Overflow}. */
+  overflow?: Overflow | 'block'
+  name?: string
+}
+
+/** Fans values out: every subscriber gets every value that is published while it is subscribed. */
+export class Broadcast<T> {
+  readonly name: string
+  readonly #blocking = new Set<Subscription<T>>()
+  readonly #dropping = new Map<Channel<T>, Overflow>()
+  readonly #publishers = new List<Node<unknown>>()
+  #end: { readonly error: unknown } | null = null
+
+  /** @internal Use {@link broadcast}. */
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** How many subscribers there are. */
+  get size(): number {
+    return this.#blocking.size + this.#dropping.size
+  }
+
+  /**
+   * Waits until every blocking subscriber has room, then delivers to all subscribers in one step. Where there are none,
+   * the value is dropped. Throws `CHANNEL_CLOSED` after `close()`.
+   */
+  publish(value: T): Op<void> {
+    return new PublishNode(this, this.#publishers, value)
+  }
+
+  /** A receiver of everything published from now on, until it is cancelled. Throws `INVALID_ARGUMENT`. */
+  subscribe(options: SubscribeOptions = {}): Receiver<T> {
+    const { capacity = 0, overflow = 'block' } = options
+    if (!Number.isSafeInteger(capacity) || capacity < 0) {
+      throw new SynclessError(
+        'INVALID_ARGUMENT',
+        `subscribe() takes a capacity of 0 or more, and got ${String(capacity)}`,
+      )
+    }
+    if (overflow !== 'block') assertOverflow(overflow, capacity)
+    const subscription = overflow === 'block' ? new Subscription<T>(capacity, this.#upstream) : new Channel<T>(capacity)
+    subscription.name = options.name ?? this.name
+    if (this.#end !== null) subscription.close(this.#end.error)
+    else if (overflow !== 'block') this.#dropping.set(subscription, overflow)
+    else if (subscription instanceof Subscription) this.#blocking.add(subscription)
+    subscription.ended.node().performFor({ wake: () => this.#leave(subscription) })
+    return subscription
+  }
+
+  /** Ends every subscriber, with `error` where one is given, after what waits to be published has been delivered. */
+  close(error?: unknown): void {
+    this.#end ??= { error }
+    this.#closeIfIdle()
+  }
+
+  /** @internal Delivers to all where every blocking subscriber has room; `taker` is one who asks right now. */
+  deliver(value: T, taker: ReceiverNode<T, unknown> | null): boolean {
+    for (const subscription of this.#blocking) {
+      if (subscription !== taker?.channel && !subscription.hasRoom) return false
+    }
+    for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
+    for (const subscription of this.#blocking) {
+      if (subscription === taker?.channel) taker.accept(value)
+      else subscription.trySend(value)
+    }
+    return true
+  }
+
+  /** @internal */
+  get refused(): boolean {
+    return this.#end !== null
+  }
+
+  readonly #upstream: Upstream<T> = {
+    pull: taker => {
+      const publisher = this.#publishers.head as PublishNode<T> | null
+      if (publisher === null || !this.deliver(publisher.item, taker)) return false
+      this.#publishers.remove(publisher)
+      publisher.complete(undefined)
+      this.#resume()
+      return true
+    },
+    resume: () => this.#resume(),
+  }
+
+  #resume(): void {
+    let publisher = this.#publishers.head as PublishNode<T> | null
+    while (publisher !== null && this.deliver(publisher.item, null)) {
+      this.#publishers.remove(publisher)
+      publisher.complete(undefined)
+      publisher = this.#publishers.head as PublishNode<T> | null
+    }
+    this.#closeIfIdle()
+  }
+
+  #leave(subscription: Channel<T>): void {
+    this.#dropping.delete(subscription)
+    if (subscription instanceof Subscription && this.#blocking.delete(subscription)) this.#resume()
+  }
+
+  #closeIfIdle(): void {
+    if (this.#end === null || this.#publishers.length > 0) return
+    for (const subscription of [...this.#blocking, ...this.#dropping.keys()]) subscription.close(this.#end.error)
+  }
+}
+
+/** What a blocking subscription asks of its broadcast. */
+interface Upstream<T> {
+  /** Lets a waiting publisher deliver, `taker` being the one place where there was no room. */
+  pull(taker: ReceiverNode<T, unknown>): boolean
+  /** There is room again. */
+  resume(): void
+}
+
+class Subscription<T> extends Channel<T> {
+  readonly #upstream: Upstream<T>
+
+  constructor(capacity: number, upstream: Upstream<T>) {
+    super(capacity)
+    this.#upstream = upstream
+  }
+
+  get hasRoom(): boolean {
+    return this.receivers.length > 0 || this.buffered < this.capacity
+  }
+
+  override supply(node: ReceiverNode<T, unknown>): boolean {
+    if (!super.supply(node)) return this.#upstream.pull(node)
+    if (!this.closed) this.#upstream.resume()
+    return true
+  }
+}
+
+class PublishNode<T> extends Node<void> {
+  readonly item: T
+  readonly #broadcast: Broadcast<T>
+  readonly #publishers: List<Node<unknown>>
+
+  constructor(broadcast: Broadcast<T>, publishers: List<Node<unknown>>, item: T) {
+    super()
+    this.item = item
+    this.#broadcast = broadcast
+    this.#publishers = publishers
+  }
+
+  describe(): string {
+    return `publish on ${this.#broadcast.name === '' ? 'a broadcast' : `"${this.#broadcast.name}"`}`
+  }
+
+  poll(): boolean {
+    if (this.#broadcast.refused) {
+      this.fail(new ChannelClosed(`cannot ${this.describe()}: it was closed`))
+      return true
+    }
+    if (this.#publishers.length > 0 || !this.#broadcast.deliver(this.item, null)) return false
+    this.complete(undefined)
+    return true
+  }
+
+  protected link(): void {
+    this.#publishers.pushBack(this)
+  }
+
+  protected unlink(): void {
+    this.#publishers.remove(this)
+  }
+}
+
+/**
+ * Makes a broadcast: a fan-out of values to subscribers, each with its own bound and overflow policy.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { broadcast } from 'syncless'
+ *
+ * const prices = broadcast<number>()
+ * const all = prices.subscribe({ capacity: 2 })
+ * const latest = prices.subscribe({ capacity: 1, overflow: 'latest' })
+ * await prices.publish(10)
+ * await prices.publish(11)
+ * assert.equal(await all.receive(), 10)
+ * assert.equal(await latest.receive(), 11)
+ * ```
+ */
+export function broadcast<T>(options: { name?: string } = {}): Broadcast<T> {
+  return new Broadcast<T>(options.name ?? '')
+}

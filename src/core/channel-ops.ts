@@ -1,0 +1,115 @@
+/** The operations of a channel: the nodes that wait in its two queues. */
+import type { Channel } from './channel.js'
+import { ChannelClosed } from './errors.js'
+import { loop } from './loop.js'
+import { Node, type Suspend, type Waiter } from './op.js'
+import { Tasklet } from './tasklet.js'
+
+/** An error that travels in band: it takes a slot like a value, and one receiver throws it. */
+export class Raised {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/** What one send hands to one receive. */
+export type Item<T> = T | Raised
+
+abstract class ChannelNode<C, T> extends Node<T> {
+  readonly channel: Channel<C>
+  /** Who was woken by a direct hand-off that the channel's preference says to switch to. */
+  preferred: Waiter | null = null
+
+  constructor(channel: Channel<C>) {
+    super()
+    this.channel = channel
+  }
+
+  /** With a preference, the partner runs next and this tasklet last. Semantics: Stackless `channel.preference`. */
+  protected override committed(tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
+    const preferred = this.preferred
+    this.preferred = null
+    if (!(preferred instanceof Tasklet) || !preferred.queued) return super.committed(tasklet)
+    loop.moveToFront(preferred)
+    return tasklet.pass(this)
+  }
+}
+
+/** @internal */
+export class SendNode<T> extends ChannelNode<T, void> {
+  readonly item: Item<T>
+
+  constructor(channel: Channel<T>, item: Item<T>) {
+    super(channel)
+    this.item = item
+  }
+
+  describe(): string {
+    return `send on ${this.channel.label}`
+  }
+
+  poll(): boolean {
+    return this.channel.acceptFrom(this)
+  }
+
+  protected link(): void {
+    this.channel.senders.pushBack(this)
+  }
+
+  protected unlink(): void {
+    this.channel.senders.remove(this)
+  }
+}
+
+/** @internal A waiting receiver; `receive` and `next` differ only in how they see a value and the end. */
+export abstract class ReceiverNode<C, T> extends ChannelNode<C, T> {
+  abstract accept(item: Item<C>): void
+  abstract end(error: { readonly value: unknown } | null): void
+
+  poll(): boolean {
+    return this.channel.supply(this)
+  }
+
+  protected link(): void {
+    this.channel.receivers.pushBack(this)
+  }
+
+  protected unlink(): void {
+    this.channel.receivers.remove(this)
+  }
+}
+
+/** @internal */
+export class ReceiveNode<T> extends ReceiverNode<T, T> {
+  describe(): string {
+    return `receive on ${this.channel.label}`
+  }
+
+  accept(item: Item<T>): void {
+    if (item instanceof Raised) this.fail(item.error)
+    else this.complete(item)
+  }
+
+  end(error: { readonly value: unknown } | null): void {
+    this.fail(error === null ? new ChannelClosed(`${this.channel.label} is at its end`) : error.value)
+  }
+}
+
+/** @internal */
+export class NextNode<T> extends ReceiverNode<T, IteratorResult<T, undefined>> {
+  describe(): string {
+    return `next on ${this.channel.label}`
+  }
+
+  accept(item: Item<T>): void {
+    if (item instanceof Raised) this.fail(item.error)
+    else this.complete({ done: false, value: item })
+  }
+
+  end(error: { readonly value: unknown } | null): void {
+    if (error === null) this.complete({ done: true, value: undefined })
+    else this.fail(error.value)
+  }
+}

@@ -1,0 +1,37 @@
+import { Latched, LatchNode } from './latched.js'
+import { DONE, type Op } from './op.js'
+
+class Always<T> extends Latched<T> {
+  constructor(value: T) {
+    super()
+    this.settle(DONE, value, undefined)
+  }
+
+  describe(): string {
+    return 'always'
+  }
+}
+
+class Never extends Latched<never> {
+  describe(): string {
+    return 'never'
+  }
+
+  override node(): LatchNode<never> {
+    return new NeverNode(this)
+  }
+}
+
+/** Nothing will ever wake it, so it joins no queue. */
+class NeverNode extends LatchNode<never> {
+  protected override link(): void {}
+  protected override unlink(): void {}
+}
+
+/** An operation that is ready at once, with `value`. Semantics: CML `alwaysEvt`. */
+export function always<T>(value: T): Op<T> {
+  return new Always(value)
+}
+
+/** An operation that never happens; a branch that is never chosen. Semantics: CML `never`. */
+export const never: Op<never> = new Never()

@@ -1,0 +1,157 @@
+/**
+ * Every error that the package throws, in one place. `docs/errors.md` mirrors this list, and a test keeps the two equal.
+ * A code never changes its meaning; the wording of a message may.
+ */
+export const errorCodes = {
+  ADDRESS_IN_USE: 'The address the host was told to listen on is taken, or may not be used.',
+  ALREADY_CONSUMED: 'A channel was bridged to a second consumer. Use broadcast() to give each consumer its own copy.',
+  APP_ALREADY_READY:
+    'A Fastify instance was mounted after it became ready, when it can no longer be driven by the host.',
+  CHANNEL_CANCELLED: 'The receiving side of the channel said that it wants nothing more.',
+  CHANNEL_CLOSED: 'The channel was closed by its producer.',
+  CLIENT_GONE: 'The client left before its response had ended.',
+  DUPLICATE_PACKAGE:
+    'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
+  HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
+  HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',
+  INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
+  MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
+  MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',
+  MOUNT_TAKEN: 'Two apps were mounted at the same path.',
+  OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
+  OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
+  SCOPE_CLOSED: 'A tasklet was started in a scope that has ended.',
+  TASKLET_EXIT: 'The tasklet was asked to end. It is thrown only inside the tasklet it is meant for.',
+  TASKLET_KILLED: 'A tasklet was joined that had been killed.',
+  TIMEOUT: 'The time allowed for an operation ran out.',
+  UNKILLABLE: 'A killed tasklet did not end: it caught its exit again and again after its grace period.',
+  UNKNOWN_APP: 'The host was given something to mount that no adapter recognises.',
+  UNRECEIVED_ERROR: 'A channel was closed with an error that nobody received.',
+  UPGRADE_TAKEN: 'Two mounts claim the upgrades of one path.',
+} as const
+
+/** The `code` of a {@link SynclessError}. */
+export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * An error thrown by the package. Match on `code`, which is stable, not on the message.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { sleep, SynclessError } from 'syncless'
+ *
+ * try {
+ *   sleep(Number.NaN)
+ * } catch (error) {
+ *   assert(error instanceof SynclessError && error.code === 'INVALID_ARGUMENT')
+ * }
+ * ```
+ */
+export class SynclessError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** Thrown by a receive at the end of a closed channel, and by every send after `close()`. Code `CHANNEL_CLOSED`. */
+export class ChannelClosed extends SynclessError {
+  constructor(message: string) {
+    super('CHANNEL_CLOSED', message)
+  }
+}
+
+/** Thrown by a send after the consumer's `cancel(reason)`; the reason is the `cause`. Code `CHANNEL_CANCELLED`. */
+export class ChannelCancelled extends SynclessError {
+  constructor(message: string, reason: unknown) {
+    super('CHANNEL_CANCELLED', message, { cause: reason })
+  }
+}
+
+/** Thrown at the boundary of a `timeout()`; `ms` is the time that was allowed. Code `TIMEOUT`. */
+export class TimeoutError extends SynclessError {
+  readonly ms: number
+
+  constructor(ms: number, what: string) {
+    super('TIMEOUT', `${what} took longer than ${ms} ms`)
+    this.ms = ms
+  }
+}
+
+/** Thrown when a killed tasklet is joined: an ordinary error. The exit it took is the `cause`. Code `TASKLET_KILLED`. */
+export class TaskletKilled extends SynclessError {
+  constructor(name: string, exit: unknown) {
+    super('TASKLET_KILLED', `tasklet "${name}" was killed`, { cause: exit })
+  }
+}
+
+/** Who asked a tasklet to end. */
+export type ExitSource = 'kill' | 'cancel' | 'failure' | 'timeout'
+
+/**
+ * What a kill throws, once, where the tasklet waits. It is meant for that tasklet alone: let it pass.
+ * A `catch` that takes every error should begin with {@link rethrowIfExit}.
+ * Semantics: Stackless `TaskletExit`.
+ */
+export class TaskletExit extends SynclessError {
+  /** What the caller of `kill(reason)` or `cancel(reason)` gave, if anything. */
+  readonly reason: unknown
+  readonly source: ExitSource
+
+  constructor(source: ExitSource, reason?: unknown, message = 'the tasklet was killed') {
+    super('TASKLET_EXIT', message, reason === undefined ? undefined : { cause: reason })
+    this.source = source
+    this.reason = reason
+  }
+}
+
+/** The exit that a scope throws into its tasklets when it is cancelled, fails or runs out of time. */
+export class Cancelled extends TaskletExit {
+  /** The scope that was cancelled; only it swallows this exit. */
+  readonly scope: object
+
+  constructor(scope: object, source: ExitSource, reason?: unknown) {
+    super(source, reason, `the scope was cancelled (${source})`)
+    this.scope = scope
+  }
+}
+
+/** Whether `error` is the exit of a killed tasklet, which a `catch` has to let pass. */
+export function isTaskletExit(error: unknown): error is TaskletExit {
+  return error instanceof TaskletExit
+}
+
+/**
+ * Throws `error` again if it is the exit of a killed tasklet. JavaScript has no exception that a bare `catch` lets
+ * pass, so a `catch` around an operation begins with this call.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, go, rethrowIfExit } from 'syncless'
+ *
+ * const ch = channel()
+ * const t = go(function* () {
+ *   for (;;) {
+ *     try {
+ *       yield* ch.receive()
+ *     } catch (error) {
+ *       rethrowIfExit(error)
+ *       console.error(error)
+ *     }
+ *   }
+ * })
+ * setImmediate(() => t.kill())
+ * await assert.rejects(async () => t, { code: 'TASKLET_KILLED' })
+ * ```
+ */
+export function rethrowIfExit(error: unknown): void {
+  if (isTaskletExit(error)) throw error
+}

@@ -1,0 +1,65 @@
+import { SynclessError } from './errors.js'
+import { loop } from './loop.js'
+import { type Co, Node, type Op, type Suspend } from './op.js'
+import { currentScope, makeTasklet } from './scope.js'
+import type { Tasklet } from './tasklet.js'
+
+/**
+ * Starts a tasklet: a generator function, an async function or a plain one, called with `args` when its turn comes.
+ * It joins the scope it is started in. In the root scope nobody waits for it, and an error that nobody has joined by
+ * the end of the next `setImmediate` is an uncaught exception of the process.
+ * Semantics: `stackless.tasklet(fn)(*args)`, Go's `go`. Throws `INVALID_ARGUMENT`, `SCOPE_CLOSED`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, go } from 'syncless'
+ *
+ * const ch = channel<string>()
+ * go(function* (greeting: string) {
+ *   yield* ch.send(`${greeting}, world`)
+ * }, 'hello')
+ * assert.equal(await ch.receive(), 'hello, world')
+ * ```
+ */
+export function go<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLike<T> | T, ...args: A): Tasklet<T> {
+  const scope = currentScope()
+  const tasklet = makeTasklet(fn, args, scope)
+  return scope === null ? tasklet.start() : scope.adopt(tasklet)
+}
+
+/** Like {@link go}, in the root scope: the tasklet outlives the scope, the request or the connection it is started in. */
+export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLike<T> | T, ...args: A): Tasklet<T> {
+  return makeTasklet(fn, args, null).start()
+}
+
+/** The tasklet that runs now. Throws `MISUSE` where none does. */
+export function current(): Tasklet<unknown> {
+  if (loop.current === null) {
+    throw new SynclessError('MISUSE', 'current() was called where no tasklet runs')
+  }
+  return loop.current.owner
+}
+
+class ScheduleNode extends Node<void> {
+  describe(): string {
+    return 'schedule'
+  }
+
+  poll(): boolean {
+    this.complete(undefined)
+    return true
+  }
+
+  protected override committed(tasklet: Tasklet<unknown>): IteratorResult<Suspend, void> {
+    return tasklet.pass(this)
+  }
+
+  protected link(): void {}
+  protected unlink(): void {}
+}
+
+/** Lets every tasklet that is ready run before this one goes on. Semantics: `stackless.schedule()`. */
+export function schedule(): Op<void> {
+  return new ScheduleNode()
+}

@@ -1,0 +1,45 @@
+/**
+ * The coroutine core: tasklets, channels, select, timeouts and scopes. It has no dependency.
+ *
+ * @module syncless
+ */
+import './copy.js'
+
+export { action, call, type Executor } from './action.js'
+export { type Broadcast, broadcast, type SubscribeOptions } from './broadcast.js'
+export {
+  type Channel,
+  type ChannelEnd,
+  type ChannelStatistics,
+  channel,
+  type Receiver,
+  type Sender,
+} from './channel.js'
+export type { IterationOptions } from './channel-iterator.js'
+export { always, never } from './constant.js'
+export {
+  Cancelled,
+  ChannelCancelled,
+  ChannelClosed,
+  type ErrorCode,
+  type ExitSource,
+  errorCodes,
+  isTaskletExit,
+  rethrowIfExit,
+  SynclessError,
+  TaskletExit,
+  TaskletKilled,
+  TimeoutError,
+} from './errors.js'
+export { current, detach, go, schedule } from './go.js'
+export type { Latched } from './latched.js'
+export type { Co, Op, Resume, Suspend } from './op.js'
+export type { Overflow } from './overflow.js'
+export { perform } from './perform.js'
+export { enterScope, Scope, type ScopeOptions, type ScopeProvider } from './scope.js'
+export { scope } from './scope-fn.js'
+export { type Branches, type Choice, type Selected, type SelectOptions, select } from './select.js'
+export { sleep } from './sleep.js'
+export type { Tasklet, TaskletFunction, TaskletState } from './tasklet.js'
+export { timeout } from './timeout.js'
+export { until } from './until.js'

@@ -1,0 +1,86 @@
+/**
+ * What has been asked of a tasklet from outside: to end (`kill`, a cancelled scope) or to take an error (`raise`).
+ *
+ * An exit is thrown once, where the tasklet waits. Cleanup may then wait normally for the grace period. After that,
+ * every operation throws the exit again, each time after a whole turn of the event loop, so that
+ * `for (;;) try { yield* op } catch {}` cannot hang the process; after a hundred of those the tasklet is abandoned.
+ */
+import type { TaskletExit } from './errors.js'
+import { loop } from './loop.js'
+
+/** How long the cleanup of a killed tasklet may go on waiting, in ms. */
+export const GRACE = 5000
+const MAX_THROWS = 100
+
+/** The part of a tasklet that an interrupt acts on. */
+interface Target {
+  /** Throws the next pending error at the suspension point, if the operation waited for has not committed. */
+  interruptWait(): void
+  abandon(exit: TaskletExit): void
+}
+
+export class Interrupts {
+  /** The exit that the tasklet was asked to take, once it was. */
+  exit: TaskletExit | null = null
+  readonly #target: Target
+  readonly #pending: unknown[] = []
+  #graceTimer: object | null = null
+  #expired = false
+  #throws = 0
+
+  constructor(target: Target) {
+    this.#target = target
+  }
+
+  /** Whether something has to be thrown at the next suspension point. */
+  get pending(): boolean {
+    return this.#pending.length > 0
+  }
+
+  push(error: unknown): void {
+    this.#pending.push(error)
+  }
+
+  takePending(): unknown {
+    return this.#pending.shift()
+  }
+
+  /**
+   * Called before each operation of an interrupted tasklet. Throws what is pending; returns true where the operation
+   * must not start, because the grace period is over and the exit is thrown after the next turn of the event loop.
+   */
+  beforeOperation(): boolean {
+    if (this.pending) throw this.takePending()
+    if (this.exit === null) return false
+    if (this.#expired) {
+      this.#rethrowAfterTurn(this.exit)
+      return true
+    }
+    this.#graceTimer ??= loop.clock.setBackgroundTimer(() => this.#expire(), GRACE)
+    return false
+  }
+
+  #expire(): void {
+    this.#expired = true
+    if (this.exit === null) return
+    this.push(this.exit)
+    this.#target.interruptWait()
+  }
+
+  #rethrowAfterTurn(exit: TaskletExit): void {
+    setImmediate(() => {
+      if (++this.#throws > MAX_THROWS) {
+        this.#target.abandon(exit)
+        return
+      }
+      this.push(exit)
+      this.#target.interruptWait()
+    })
+  }
+
+  /** Lets go of the grace timer; the tasklet has ended. */
+  dispose(): void {
+    if (this.#graceTimer !== null) loop.clock.clearTimer(this.#graceTimer)
+    this.#graceTimer = null
+  }
+}

@@ -1,0 +1,127 @@
+/** Operations with one outcome that any number of waiters may read, now or later: a tasklet, a scope, `until`. */
+import { List } from './list.js'
+import { DONE, FAILED, IDLE, Node, Op } from './op.js'
+
+/** An operation that settles once. Each wait has a node of its own, and a late one gets the same outcome. */
+export abstract class Latched<T> extends Op<T> {
+  /** @internal */
+  protected outcome = IDLE
+  /** @internal */
+  protected result: T | undefined = undefined
+  /** @internal */
+  protected failure: unknown = undefined
+  /** @internal */
+  waiters: List<Node<unknown>> | null = null
+
+  /** @internal Begins the work, when someone first waits; does nothing where it has begun already. */
+  begin(): void {}
+
+  /** @internal Settles `node` if the outcome is there, and says whether it did. */
+  deliver(node: Node<T>): boolean {
+    if (this.outcome === IDLE) return false
+    if (this.outcome === FAILED) node.fail(this.failure)
+    else node.complete(this.result as T)
+    return true
+  }
+
+  /** @internal */
+  node(): Node<T> {
+    return new LatchNode(this)
+  }
+
+  map<U>(fn: (value: T) => U): Op<U> {
+    return new MappedLatch(this, fn)
+  }
+
+  /** @internal */
+  protected settle(outcome: typeof DONE | typeof FAILED, result: T | undefined, failure: unknown): void {
+    this.outcome = outcome
+    this.result = result
+    this.failure = failure
+    this.wakeAll()
+  }
+
+  /** @internal */
+  protected wakeAll(): void {
+    const waiters = this.waiters
+    if (waiters === null) return
+    for (let node = waiters.shift(); node !== null; node = waiters.shift()) this.deliver(node as Node<T>)
+  }
+}
+
+/** @internal One wait for a latched operation. */
+export class LatchNode<T> extends Node<T> {
+  protected readonly latch: Latched<T>
+
+  constructor(latch: Latched<T>) {
+    super()
+    this.latch = latch
+  }
+
+  describe(): string {
+    return this.latch.describe()
+  }
+
+  poll(): boolean {
+    this.latch.begin()
+    return this.latch.deliver(this)
+  }
+
+  protected link(): void {
+    this.latch.waiters ??= new List()
+    this.latch.waiters.pushBack(this)
+  }
+
+  protected unlink(): void {
+    this.latch.waiters?.remove(this)
+  }
+}
+
+class MappedLatch<S, T> extends Op<T> {
+  readonly #source: Op<S>
+  readonly #fn: (value: S) => T
+
+  constructor(source: Op<S>, fn: (value: S) => T) {
+    super()
+    this.#source = source
+    this.#fn = fn
+  }
+
+  describe(): string {
+    return this.#source.describe()
+  }
+
+  node(): Node<T> {
+    return this.#source.node().map(this.#fn).node()
+  }
+
+  map<U>(fn: (value: T) => U): Op<U> {
+    return new MappedLatch(this, fn)
+  }
+}
+
+/** @internal A latched operation that its owner settles. */
+export class Latch<T> extends Latched<T> {
+  readonly #description: string
+
+  constructor(description: string) {
+    super()
+    this.#description = description
+  }
+
+  get settled(): boolean {
+    return this.outcome !== IDLE
+  }
+
+  describe(): string {
+    return this.#description
+  }
+
+  resolve(value: T): void {
+    if (this.outcome === IDLE) this.settle(DONE, value, undefined)
+  }
+
+  reject(error: unknown): void {
+    if (this.outcome === IDLE) this.settle(FAILED, undefined, error)
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * Operations, and the one place where a tasklet suspends.
+ *
+ * An `Op` is a first-class operation (an *event* in Concurrent ML). A one-shot op is at once its own iterator, its own
+ * iterator result and its own node in the queue it waits in, so that a wait costs one allocation. `yield* op` calls
+ * `next()` here; when the operation cannot complete at once, `next()` hands the frozen `PENDING` up through every
+ * `yield*` to the loop, which knows it by its identity. Resuming calls `next()` again, and the op returns or throws.
+ *
+ * A node in a queue can always be committed: whatever makes it lose (a select, a kill, a timeout) withdraws it first.
+ */
+import { SynclessError } from './errors.js'
+import type { ListNode } from './list.js'
+import { loop } from './loop.js'
+import type { Tasklet } from './tasklet.js'
+
+declare const suspendBrand: unique symbol
+declare const resumeBrand: unique symbol
+
+/** What a tasklet's generator yields to the loop; only operations can make one. */
+export interface Suspend {
+  readonly [suspendBrand]: true
+}
+
+/** What the loop passes back in; only operations can read it. */
+export interface Resume {
+  readonly [resumeBrand]: true
+}
+
+/** A coroutine: the generator of a tasklet whose result is a `T`. Call one from another with `yield*`. */
+export type Co<T> = Generator<Suspend, T, Resume>
+
+/** @internal What `next()` returns when the operation has to wait. */
+export const PENDING: IteratorYieldResult<Suspend> = Object.freeze({
+  done: false,
+  value: Object.freeze({}) as Suspend,
+})
+
+/** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
+export interface Waiter {
+  wake(node: Node<unknown>): void
+}
+
+/**
+ * An operation that has not happened yet. Waiting is lazy: nothing happens until it is performed, by `yield*` in a
+ * tasklet, by `await` in an async function, by `perform(op, { signal })`, or as a branch of `select`.
+ */
+export abstract class Op<T> implements PromiseLike<T> {
+  /** What performing it waits for, in one line: `receive on "orders"`. */
+  abstract describe(): string
+
+  /** @internal The node that performs this operation once. */
+  abstract node(): Node<T>
+
+  /**
+   * The same operation with its value passed through `fn`, which runs after the commit, in whoever performed the
+   * operation, and only if this operation was the one chosen. Semantics: CML `wrap`.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import { channel } from 'syncless'
+   *
+   * const ch = channel<number>(1)
+   * await ch.send(20)
+   * assert.equal(await ch.receive().map(n => n + 1), 21)
+   * ```
+   */
+  abstract map<U>(fn: (value: T) => U): Op<U>
+
+  [Symbol.iterator](): Iterator<Suspend, T, Resume> {
+    return this.node()
+  }
+
+  /** Performs the operation from an async function: `await op`. */
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.node().promise().then(onFulfilled, onRejected)
+  }
+}
+
+/** @internal The states of a node. Losing a select, or a kill before the commit, returns it to `IDLE`. */
+export const IDLE = 0
+/** @internal */
+export const WAITING = 1
+/** @internal */
+export const DONE = 2
+/** @internal */
+export const FAILED = 3
+
+/** @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node a wait. */
+export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, IteratorReturnResult<T> {
+  before: Node<unknown> | null = null
+  after: Node<unknown> | null = null
+  state = IDLE
+  waiter: Waiter | null = null
+  readonly done = true
+  value!: T
+  error: unknown = undefined
+
+  /** Commits now if that is possible without waiting, and says whether it did. */
+  abstract poll(): boolean
+  /** Enters the queues (or starts the timer, the call, ...) of the thing waited for. */
+  protected abstract link(): void
+  /** Undoes `link`. */
+  protected abstract unlink(): void
+
+  node(): this {
+    return this
+  }
+
+  map<U>(fn: (value: T) => U): Op<U> {
+    return new MappedNode(this, fn)
+  }
+
+  /** The nodes that a select has to poll in this one's place, each with its `waiter` set on the way down. */
+  leaves(into: Node<unknown>[]): void {
+    into.push(this)
+  }
+
+  /** Commits with a value, on behalf of whoever provides it. */
+  complete(value: T): void {
+    this.value = value
+    this.state = DONE
+    this.waiter?.wake(this)
+  }
+
+  /** Commits with an error. */
+  fail(error: unknown): void {
+    this.error = error
+    this.state = FAILED
+    this.waiter?.wake(this)
+  }
+
+  /** The outcome, handed to whoever performed the operation. */
+  take(): T {
+    if (this.state === FAILED) throw this.error
+    return this.value
+  }
+
+  assertIdle(): void {
+    if (this.state !== IDLE) {
+      throw new SynclessError(
+        'OP_REUSED',
+        `"${this.describe()}" ${this.state === WAITING ? 'waits already' : 'has happened already'}: make a new operation for each use`,
+      )
+    }
+  }
+
+  /** Waits, without polling first. */
+  enter(waiter: Waiter): void {
+    this.waiter = waiter
+    this.state = WAITING
+    this.link()
+  }
+
+  /** Stops waiting: the operation did not happen, and may be performed again. */
+  withdraw(): void {
+    if (this.state === WAITING) this.unlink()
+    this.state = IDLE
+    this.waiter = null
+  }
+
+  /** Performs for a waiter that is not a tasklet; wakes it at once if the operation can commit at once. */
+  performFor(waiter: Waiter): void {
+    this.assertIdle()
+    this.waiter = waiter
+    if (!this.poll()) this.enter(waiter)
+  }
+
+  /** The outcome as a promise; performed once, shared by every call. */
+  promise(): Promise<T> {
+    if (this.waiter instanceof PromiseWaiter) return this.waiter.promise
+    return new PromiseWaiter(this).promise
+  }
+
+  // The iterator that `yield*` drives.
+
+  override [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): IteratorResult<Suspend, T> {
+    const tasklet = loop.current
+    if (tasklet === null) {
+      throw new SynclessError(
+        'MISUSE',
+        `"${this.describe()}" was performed where no tasklet runs: use yield* inside go(function* () {...}), or await it`,
+      )
+    }
+    if (tasklet.waiting === this) return this.#resumed(tasklet)
+    if (this.state !== IDLE) this.assertIdle()
+    if ((tasklet.waiting !== null || tasklet.interrupts !== null) && tasklet.holds(this)) return PENDING
+    this.waiter = null
+    if (this.poll()) return this.committed(tasklet)
+    tasklet.waiting = this
+    this.enter(tasklet)
+    if (this.state === WAITING) return PENDING
+    return this.#resumed(tasklet)
+  }
+
+  /** The end of a `next()` that could commit without waiting. */
+  protected committed(_tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
+    this.value = this.take()
+    return this
+  }
+
+  #resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {
+    tasklet.waiting = null
+    if (this.state === WAITING || this.state === IDLE) {
+      this.withdraw()
+      throw new SynclessError(
+        'MISUSE',
+        `"${this.describe()}" was driven by something other than yield*: do not spread, iterate or call next() on an operation`,
+      )
+    }
+    this.value = this.take()
+    return this
+  }
+
+  throw(error: unknown): IteratorResult<Suspend, T> {
+    this.#leave()
+    throw error
+  }
+
+  return(value: T): IteratorReturnResult<T> {
+    this.#leave()
+    this.value = value
+    return this
+  }
+
+  #leave(): void {
+    if (this.state === WAITING) this.withdraw()
+    const tasklet = loop.current
+    if (tasklet !== null && tasklet.waiting === this) tasklet.waiting = null
+  }
+}
+
+class PromiseWaiter<T> implements Waiter {
+  readonly promise: Promise<T>
+  #settled: () => void = () => {}
+
+  constructor(node: Node<T>) {
+    const committed = new Promise<void>(resolve => {
+      this.#settled = resolve
+    })
+    // Taken in a microtask of its own: `map` functions never run inside whoever committed the operation.
+    this.promise = committed.then(() => node.take())
+    try {
+      node.performFor(this)
+    } catch (error) {
+      this.promise = Promise.reject(error)
+    }
+  }
+
+  wake(): void {
+    this.#settled()
+  }
+}
+
+class MappedNode<S, T> extends Node<T> implements Waiter {
+  readonly #source: Node<S>
+  readonly #fn: (value: S) => T
+
+  constructor(source: Node<S>, fn: (value: S) => T) {
+    super()
+    this.#source = source
+    this.#fn = fn
+  }
+
+  describe(): string {
+    return this.#source.describe()
+  }
+
+  override assertIdle(): void {
+    super.assertIdle()
+    this.#source.assertIdle()
+  }
+
+  override leaves(into: Node<unknown>[]): void {
+    this.#source.waiter = this
+    this.#source.leaves(into)
+  }
+
+  poll(): boolean {
+    this.#source.assertIdle()
+    this.#source.waiter = this
+    return this.#source.poll()
+  }
+
+  wake(): void {
+    this.state = DONE
+    this.waiter?.wake(this)
+  }
+
+  override take(): T {
+    return this.#fn(this.#source.take())
+  }
+
+  protected link(): void {
+    this.#source.enter(this)
+  }
+
+  protected unlink(): void {
+    this.#source.withdraw()
+  }
+}

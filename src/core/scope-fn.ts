@@ -1,0 +1,33 @@
+import type { Co, Op } from './op.js'
+import type { Scope } from './scope.js'
+import { ScopeRun } from './scope-run.js'
+
+/**
+ * Runs `body` as a scope: waits for it and for every tasklet started in it. The first failure kills the rest and is
+ * thrown itself; later ones are in `scope.errors` and reported. Killing the one that waits ends the scope first.
+ * A body that takes the scope can `cancel()` it; a scope whose body was ended that way gives `undefined`.
+ * Semantics: a Trio nursery with its cancel scope.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, go, scope } from 'syncless'
+ *
+ * const sum = await scope(function* () {
+ *   const numbers = channel<number>()
+ *   go(function* () {
+ *     for (const n of [1, 2, 3]) yield* numbers.send(n)
+ *     numbers.close()
+ *   })
+ *   let total = 0
+ *   for (let r = yield* numbers.next(); !r.done; r = yield* numbers.next()) total += r.value
+ *   return total
+ * })
+ * assert.equal(sum, 6)
+ * ```
+ */
+export function scope<T>(body: () => Co<T>): Op<T>
+export function scope<T>(body: (scope: Scope) => Co<T>): Op<T | undefined>
+export function scope<T>(body: (scope: Scope) => Co<T>): Op<T | undefined> {
+  return new ScopeRun(body)
+}

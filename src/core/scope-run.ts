@@ -1,0 +1,133 @@
+/**
+ * A scope that spans a block of code. Its body runs as a tasklet of the scope, on behalf of the one that waits here, so
+ * that one exit at a time is ever thrown into a tasklet: the body's comes from the scope, the waiter's from outside.
+ */
+import { Cancelled, SynclessError, TaskletExit, TimeoutError } from './errors.js'
+import { Latched, LatchNode } from './latched.js'
+import { loop } from './loop.js'
+import { type Co, DONE, FAILED, IDLE, type Node, PENDING, type Suspend } from './op.js'
+import { report } from './report.js'
+import { currentScope, makeTasklet, Scope } from './scope.js'
+import { startTimer } from './sleep.js'
+
+/** The body of a scope: a generator function, which is given the scope. */
+export type ScopeBody<T> = (scope: Scope) => Co<T>
+
+/** What ends a scope after a time: `fallback` is its value then, where one was given. */
+export interface Deadline<F> {
+  readonly ms: number
+  readonly fallback: { readonly value: F } | null
+}
+
+/** @internal Runs when it is first waited for; settles when the body and every tasklet of the scope are gone. */
+export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
+  readonly #body: ScopeBody<T>
+  readonly #deadline: Deadline<F> | null
+  #scope: Scope | null = null
+  #parent: Scope | null = null
+  #stop: (() => void) | null = null
+  #error: { value: unknown } | null = null
+
+  constructor(body: ScopeBody<T>, deadline: Deadline<F> | null = null) {
+    super()
+    if (typeof body !== 'function') {
+      throw new SynclessError('INVALID_ARGUMENT', 'a scope takes a generator function: scope(function* () { ... })')
+    }
+    this.#body = body
+    this.#deadline = deadline
+  }
+
+  describe(): string {
+    return this.#deadline === null ? `scope "${this.#name}"` : `timeout of ${this.#deadline.ms} ms on "${this.#name}"`
+  }
+
+  get #name(): string {
+    return this.#body.name || 'scope'
+  }
+
+  override begin(): void {
+    if (this.#scope !== null) return
+    const scope = new Scope({
+      name: this.describe(),
+      onFailure: error => {
+        this.#error = { value: error }
+      },
+    })
+    this.#scope = scope
+    this.#parent = currentScope()
+    this.#parent?.hold(scope)
+    const body = makeTasklet(this.#body, [scope], scope, loop.current?.owner ?? null)
+    body.name = this.#name
+    const joined = body.node()
+    joined.performFor({ wake: () => {} })
+    scope.adopt(body)
+    this.#startTimer(scope)
+    scope
+      .close()
+      .node()
+      .performFor({ wake: () => this.#conclude(scope, joined) })
+  }
+
+  #startTimer(scope: Scope): void {
+    const deadline = this.#deadline
+    if (deadline === null) return
+    this.#stop = startTimer(deadline.ms, () => scope.requestExit(new Cancelled(scope, 'timeout')))
+  }
+
+  #conclude(scope: Scope, body: Node<T>): void {
+    this.#stop?.()
+    this.#parent?.release(scope)
+    const timedOut = scope.caught && this.#deadline !== null && scope.source === 'timeout'
+    if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
+    else if (timedOut && this.#deadline !== null) this.#settleLate(this.#deadline)
+    else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
+  }
+
+  #settleLate(deadline: Deadline<F>): void {
+    if (deadline.fallback !== null) this.settle(DONE, deadline.fallback.value, undefined)
+    else this.settle(FAILED, undefined, new TimeoutError(deadline.ms, `"${this.#name}"`))
+  }
+
+  /** Ends the scope because the one who waits for it was interrupted with `cause`. False where it is over already. */
+  interrupt(cause: unknown): boolean {
+    if (this.outcome !== IDLE || this.#scope === null) return false
+    const exit = cause instanceof TaskletExit ? cause : new TaskletExit('cancel', cause)
+    this.#scope.requestExit(exit)
+    return this.outcome === IDLE
+  }
+
+  /** Says what would be lost, because the waiter takes its own interruption instead. */
+  reportFailure(): void {
+    if (this.#error !== null) report(this.#error.value, `${this.describe()} failed while it was being cancelled`)
+  }
+
+  override node(): Node<T | F | undefined> {
+    return new ScopeNode(this)
+  }
+}
+
+/** One wait for a scope. Interrupting it ends the scope, and goes on waiting until the scope is gone. */
+class ScopeNode<T> extends LatchNode<T> {
+  readonly #run: ScopeRun<unknown, unknown>
+  #interruption: { error: unknown } | null = null
+
+  constructor(run: ScopeRun<unknown, unknown> & Latched<T>) {
+    super(run)
+    this.#run = run
+  }
+
+  override throw(error: unknown): IteratorResult<Suspend, T> {
+    const tasklet = loop.current
+    if (tasklet === null || !this.#run.interrupt(error)) return super.throw(error)
+    this.#interruption ??= { error }
+    tasklet.waiting = this
+    this.enter(tasklet)
+    return PENDING
+  }
+
+  override take(): T {
+    if (this.#interruption === null) return super.take()
+    this.#run.reportFailure()
+    throw this.#interruption.error
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Scopes: tasklets that belong together. The first failure ends the rest; whoever waits for the scope waits for all.
+ * The ambient scope is what `go()` joins where no tasklet runs, for instance in an async handler of a hosted request.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Cancelled, type ExitSource, SynclessError, type TaskletExit } from './errors.js'
+import { Latch } from './latched.js'
+import { loop } from './loop.js'
+import type { Op } from './op.js'
+import { report } from './report.js'
+import { Tasklet, type TaskletFunction } from './tasklet.js'
+
+/** Something that can give a scope when one is first needed. */
+export interface ScopeProvider {
+  readonly scope: Scope
+}
+
+/** What a scope ends with: a tasklet, or a scope opened where no tasklet runs. */
+interface Child {
+  requestExit(exit: TaskletExit): void
+}
+
+const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
+
+/** @internal The scope that a new tasklet joins here; null is the root scope, where nobody waits. */
+export function currentScope(): Scope | null {
+  if (loop.current !== null) return loop.current.scope
+  return ambient.getStore()?.scope ?? null
+}
+
+/**
+ * Calls `fn` so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is asked for
+ * its scope only when one is first needed.
+ */
+export function enterScope<R>(provider: ScopeProvider, fn: () => R): R {
+  return ambient.run(provider, fn)
+}
+
+/** @internal Makes a tasklet whose async context says that it belongs to `scope`. */
+export function makeTasklet<A extends unknown[], T>(
+  fn: TaskletFunction<A, T>,
+  args: A,
+  scope: Scope | null,
+  owner: Tasklet<unknown> | null = null,
+): Tasklet<T> {
+  if (typeof fn !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', `go() takes a function, and got ${describeValue(fn)}`)
+  }
+  const make = () => new Tasklet<T>(fn as (...args: unknown[]) => unknown, args, scope, owner)
+  const inherited = loop.current !== null ? loop.current.scope === scope : ambient.getStore() === (scope ?? undefined)
+  return inherited ? make() : ambient.run(scope ?? undefined, make)
+}
+
+function describeValue(value: unknown): string {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+    ? 'a generator object: pass the generator function itself, without calling it'
+    : `a value of type ${typeof value}`
+}
+
+/** Options of a {@link Scope} that a long-lived owner holds. */
+export interface ScopeOptions {
+  name?: string
+  /**
+   * Called once, with the first error of a tasklet, when the rest have been asked to end. Without it that error is an
+   * uncaught exception of the process.
+   */
+  onFailure?: (error: unknown) => void
+}
+
+/**
+ * A scope held by a long-lived owner, such as a request or a connection. For a scope that spans a block of code, use
+ * {@link scope}.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { never, Scope } from 'syncless'
+ *
+ * const connection = new Scope({ name: 'connection' })
+ * const reader = connection.go(function* () {
+ *   yield* never
+ * })
+ * connection.cancel('the client left')
+ * await connection.close()
+ * assert.equal(reader.state, 'killed')
+ * ```
+ */
+export class Scope implements ScopeProvider {
+  readonly name: string
+  /** Errors of tasklets that failed after the first one; each was also reported as a process warning. */
+  readonly errors: unknown[] = []
+  /** @internal Whether a tasklet really ended by this scope's own exit. */
+  caught = false
+  readonly #onFailure: (error: unknown) => void
+  readonly #children = new Set<Child>()
+  readonly #end: Latch<void>
+  #closed = false
+  #failed = false
+  #exit: Cancelled | null = null
+  #controller: AbortController | null = null
+
+  constructor(options: ScopeOptions = {}) {
+    this.name = options.name ?? 'scope'
+    this.#onFailure = options.onFailure ?? throwUncaught
+    this.#end = new Latch(`end of ${this.name}`)
+  }
+
+  /** Itself: a scope can be entered with {@link enterScope}. */
+  get scope(): Scope {
+    return this
+  }
+
+  /** How many tasklets it waits for. */
+  get size(): number {
+    return this.#children.size
+  }
+
+  get cancelled(): boolean {
+    return this.#exit !== null
+  }
+
+  /** Whether it was closed and its last tasklet is gone. */
+  get ended(): boolean {
+    return this.#end.settled
+  }
+
+  /** @internal Why it was cancelled. */
+  get source(): ExitSource | null {
+    return this.#exit?.source ?? null
+  }
+
+  /** Aborted, with the exit as its reason, when the scope is cancelled or fails. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#exit !== null) this.#controller.abort(this.#exit)
+    }
+    return this.#controller.signal
+  }
+
+  /**
+   * Starts a tasklet in this scope. In a scope that was cancelled it is killed before it runs. Throws `SCOPE_CLOSED`
+   * where the scope has ended.
+   */
+  go<A extends unknown[], T>(fn: TaskletFunction<A, T>, ...args: A): Tasklet<T> {
+    return this.adopt(makeTasklet(fn, args, this))
+  }
+
+  /** Asks every tasklet of the scope to end, at once when called; later calls do nothing. */
+  cancel(reason?: unknown): void {
+    this.requestExit(new Cancelled(this, 'cancel', reason))
+  }
+
+  /**
+   * Says that the owner is done. Returns an operation that settles when the last tasklet is gone. Until then, tasklets
+   * may still be started.
+   */
+  close(): Op<void> {
+    this.#closed = true
+    this.#endIfEmpty()
+    return this.#end
+  }
+
+  /** @internal */
+  requestExit(exit: TaskletExit): void {
+    if (this.#exit !== null || this.ended) return
+    const own = exit instanceof Cancelled && exit.scope === this
+    this.#exit = own ? exit : new Cancelled(this, exit.source, exit.reason)
+    this.#controller?.abort(this.#exit)
+    for (const child of this.#children) child.requestExit(this.#exit)
+  }
+
+  /** @internal */
+  adopt<T>(tasklet: Tasklet<T>): Tasklet<T> {
+    this.hold(tasklet)
+    if (this.#exit === null) return tasklet.start()
+    tasklet.requestExit(this.#exit)
+    return tasklet
+  }
+
+  /** @internal */
+  hold(child: Child): void {
+    if (this.ended) {
+      throw new SynclessError('SCOPE_CLOSED', `${this.name} has ended: start the tasklet elsewhere, or use detach()`)
+    }
+    this.#children.add(child)
+  }
+
+  /** @internal */
+  release(child: Child): void {
+    this.#children.delete(child)
+    this.#endIfEmpty()
+  }
+
+  /** @internal */
+  childEnded(tasklet: Tasklet<unknown>, failed: boolean, error: unknown): void {
+    if (failed) this.#fail(error)
+    else if (error !== undefined && error === this.#exit) this.caught = true
+    this.release(tasklet)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) {
+      this.errors.push(error)
+      report(error, `another tasklet of ${this.name} failed`)
+      return
+    }
+    this.#failed = true
+    this.requestExit(new Cancelled(this, 'failure', error))
+    try {
+      this.#onFailure(error)
+    } catch (handlerError) {
+      throwUncaught(handlerError)
+    }
+  }
+
+  #endIfEmpty(): void {
+    if (this.#closed && this.#children.size === 0) this.#end.resolve(undefined)
+  }
+}
+
+function throwUncaught(error: unknown): void {
+  setImmediate(() => {
+    throw error
+  })
+}

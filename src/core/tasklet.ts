@@ -1,0 +1,402 @@
+/** A tasklet: a generator that the loop runs until it waits, together with what has been asked of it. */
+import { AsyncResource } from 'node:async_hooks'
+import { isGenerator, isPromiseLike } from './coroutine.js'
+import { SynclessError, TaskletExit, TaskletKilled } from './errors.js'
+import { Interrupts } from './interrupts.js'
+import { Latch, Latched, LatchNode } from './latched.js'
+import type { ListNode } from './list.js'
+import { loop } from './loop.js'
+import {
+  type Co,
+  DONE,
+  FAILED,
+  IDLE,
+  type Node,
+  Op,
+  PENDING,
+  type Resume,
+  type Suspend,
+  WAITING,
+  type Waiter,
+} from './op.js'
+import { report } from './report.js'
+import type { Scope } from './scope.js'
+import { until } from './until.js'
+
+/** Where a tasklet is in its life. */
+export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' | 'killed'
+
+/** What {@link go} can start: a generator function, an async function or a plain one. */
+export type TaskletFunction<A extends unknown[], T> = (...args: A) => Co<T> | PromiseLike<T> | T
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+let lastId = 0
+
+/**
+ * A running coroutine, made by {@link go}. It is itself a latched operation: performing it joins the tasklet, which
+ * gives its result, throws its error (the very object), or throws `TaskletKilled` if it was killed.
+ * Semantics: a Stackless tasklet, as far as `go` code goes; the exact original is `syncless/stackless`.
+ */
+export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet<unknown>>, Waiter {
+  readonly id = ++lastId
+  /** @internal The scope that waits for this tasklet; null is the root, where nobody waits. */
+  readonly scope: Scope | null
+  /** @internal The tasklet on whose behalf this one runs the body of a scope; otherwise itself. */
+  readonly owner: Tasklet<unknown>
+  /** @internal The node this tasklet waits for. */
+  waiting: Node<unknown> | null = null
+  /** @internal */
+  interrupts: Interrupts | null = null
+  /** @internal */
+  queued = false
+  /** @internal */
+  before: Tasklet<unknown> | null = null
+  /** @internal */
+  after: Tasklet<unknown> | null = null
+
+  #fn: AnyFunction | null
+  #args: unknown[] | null
+  #name: string | null = null
+  #generator: Iterator<Suspend, T, Resume> | null = null
+  #ended = false
+  #killed = false
+  #joined = false
+  #gone: Latch<void> | null = null
+  #controller: AbortController | null = null
+  readonly #context = new AsyncResource('Tasklet', { requireManualDestroy: true })
+
+  /** @internal Use {@link go}. */
+  constructor(fn: AnyFunction, args: unknown[], scope: Scope | null, owner: Tasklet<unknown> | null) {
+    super()
+    this.#fn = fn
+    this.#args = args
+    this.scope = scope
+    this.owner = owner ?? this
+  }
+
+  /** The name given, else the name of the function, else `tasklet#<id>`. */
+  get name(): string {
+    return this.#name || this.#fn?.name || `tasklet#${this.id}`
+  }
+
+  set name(name: string) {
+    this.#name = name
+  }
+
+  get state(): TaskletState {
+    if (this.#ended) return this.#killed ? 'killed' : this.outcome === FAILED ? 'failed' : 'done'
+    if (loop.current?.owner === this || loop.current === this) return 'running'
+    return this.queued ? 'ready' : 'waiting'
+  }
+
+  /** Aborted, with the exit as its reason, as soon as the tasklet is asked to end. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      const exit = this.interrupts?.exit
+      if (exit) this.#controller.abort(exit)
+    }
+    return this.#controller.signal
+  }
+
+  describe(): string {
+    return `join "${this.name}"`
+  }
+
+  /**
+   * Asks the tasklet to end, at once when called: its `TaskletExit` is thrown where it waits, and `finally` blocks may
+   * wait in their turn, for 5000 ms. A value that had been committed to it is still handed over first; a tasklet that
+   * has not run yet never runs. Returns an operation that settles when the tasklet is really gone, whatever became of
+   * it. A tasklet that kills itself throws its exit in place. Killing one that has ended does nothing.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import { go, never, sleep } from 'syncless'
+   *
+   * const log: string[] = []
+   * const t = go(function* () {
+   *   try {
+   *     yield* never
+   *   } finally {
+   *     yield* sleep(1) // cleanup may wait
+   *     log.push('closed')
+   *   }
+   * })
+   * await sleep(1)
+   * await t.kill('no longer needed')
+   * assert.deepEqual(log, ['closed'])
+   * assert.equal(t.state, 'killed')
+   * ```
+   */
+  kill(reason?: unknown): Op<void> {
+    if (loop.current?.owner === this && !this.#ended) this.#exitInPlace(new TaskletExit('kill', reason))
+    this.requestExit(new TaskletExit('kill', reason))
+    return this.gone
+  }
+
+  /**
+   * Throws `error` where the tasklet waits; in place, if it is the current one. One that has not run yet fails with it.
+   * Throws `MISUSE` where the tasklet has ended: the error would be lost.
+   */
+  raise(error: unknown): void {
+    if (this.#ended) {
+      throw new SynclessError('MISUSE', `cannot raise in tasklet "${this.name}": it has ended`, { cause: error })
+    }
+    if (loop.current?.owner === this) throw error
+    if (this.#fn !== null) {
+      if (this.queued) loop.dequeue(this)
+      this.#finish(FAILED, undefined, error)
+      return
+    }
+    this.interrupts ??= new Interrupts(this)
+    this.interrupts.push(error)
+    this.interruptWait()
+  }
+
+  /** Kills the tasklet and waits until it is gone: `await using t = go(...)`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+
+  /** @internal Settles, with nothing, when the tasklet has ended in whichever way. */
+  get gone(): Latch<void> {
+    if (this.#gone === null) {
+      this.#gone = new Latch(`end of "${this.name}"`)
+      if (this.#ended) this.#gone.resolve(undefined)
+    }
+    return this.#gone
+  }
+
+  /** @internal Puts a new tasklet at the end of the run queue. */
+  start(): this {
+    loop.enqueue(this)
+    return this
+  }
+
+  #exitInPlace(exit: TaskletExit): never {
+    this.interrupts ??= new Interrupts(this)
+    this.interrupts.exit ??= exit
+    this.#controller?.abort(this.interrupts.exit)
+    throw this.interrupts.exit
+  }
+
+  /** @internal */
+  requestExit(exit: TaskletExit): void {
+    if (this.#ended || (this.interrupts !== null && this.interrupts.exit !== null)) return
+    this.interrupts ??= new Interrupts(this)
+    this.interrupts.exit = exit
+    this.#controller?.abort(exit)
+    if (this.#fn !== null) {
+      if (this.queued) loop.dequeue(this)
+      this.#endedBy(exit)
+      return
+    }
+    this.interrupts.push(exit)
+    this.interruptWait()
+  }
+
+  /** @internal */
+  interruptWait(): void {
+    const node = this.waiting
+    if (node === null || this.queued) return
+    if (node.state === WAITING) node.withdraw()
+    if (node.state === IDLE) loop.enqueue(this)
+  }
+
+  /** @internal Gives up on a tasklet that keeps catching its exit. */
+  abandon(exit: TaskletExit): void {
+    if (this.#ended) return
+    const error = new SynclessError(
+      'UNKILLABLE',
+      `tasklet "${this.name}" was killed, but caught its exit again and again: let exits pass with rethrowIfExit(error)`,
+      { cause: exit },
+    )
+    this.waiting = null
+    report(error, 'a tasklet was abandoned')
+    this.#joined = true
+    this.#finish(FAILED, undefined, error)
+  }
+
+  /** @internal Runs the tasklet, in its own async context, until it waits or ends. */
+  resume(): void {
+    loop.current = this
+    try {
+      this.#context.runInAsyncScope(this.#step, this)
+    } finally {
+      loop.current = null
+    }
+  }
+
+  /** @internal A node waited for has committed. */
+  wake(): void {
+    if (loop.current !== this && !this.queued) loop.enqueue(this)
+  }
+
+  /** @internal Suspends with `node` committed: its outcome is handed over when the tasklet's turn comes again. */
+  pass(node: Node<unknown>): IteratorYieldResult<Suspend> {
+    this.waiting = node
+    loop.enqueue(this)
+    return PENDING
+  }
+
+  /** @internal Whether `node` must not start now; see {@link Interrupts}. Throws where it may not start at all. */
+  holds(node: Node<unknown>): boolean {
+    const other = this.waiting
+    if (other !== null) {
+      this.waiting = null
+      if (other.state === WAITING) other.withdraw()
+      throw new SynclessError(
+        'MISUSE',
+        `"${node.describe()}" was performed while "${other.describe()}" was left waiting: use yield* on each operation`,
+      )
+    }
+    if (this.interrupts === null || !this.interrupts.beforeOperation()) return false
+    this.waiting = node
+    return true
+  }
+
+  #step(): void {
+    try {
+      const generator = this.#generator ?? this.#begin()
+      if (generator === null) return
+      let result: IteratorResult<Suspend, T>
+      if (this.interrupts?.pending && this.waiting !== null && this.waiting.state === IDLE) {
+        result = throwInto(generator, this.interrupts.takePending())
+      } else {
+        result = generator.next(undefined as unknown as Resume)
+      }
+      while (result !== PENDING) {
+        if (result.done) {
+          this.#leaveNode()
+          this.#finish(DONE, result.value, undefined)
+          return
+        }
+        result = throwInto(generator, this.#plainYield(result.value))
+      }
+    } catch (error) {
+      this.#leaveNode()
+      this.#endedBy(error)
+    }
+  }
+
+  /** Calls the function. A generator is driven from here on; a promise is waited for; a value is the result. */
+  #begin(): Iterator<Suspend, T, Resume> | null {
+    const fn = this.#fn
+    const args = this.#args
+    this.#forgetFunction()
+    if (fn === null || args === null) return null
+    const result = fn(...args)
+    if (isGenerator<T>(result)) {
+      this.#generator = result
+    } else if (isPromiseLike<T>(result)) {
+      this.#generator = awaited(result)
+    } else {
+      this.#finish(DONE, result as T, undefined)
+    }
+    return this.#generator
+  }
+
+  /** The function's closure is let go, its name stays. */
+  #forgetFunction(): void {
+    this.#name ??= this.#fn?.name ?? null
+    this.#fn = null
+    this.#args = null
+  }
+
+  #plainYield(value: unknown): SynclessError {
+    this.#leaveNode()
+    return new SynclessError(
+      'MISUSE',
+      value instanceof Op
+        ? `"yield" of "${value.describe()}": write yield* (with the star)`
+        : 'a tasklet yielded a plain value: only operations can be waited for, with yield*',
+    )
+  }
+
+  /** Unlinks a node that was started by hand and left waiting. */
+  #leaveNode(): void {
+    const node = this.waiting
+    this.waiting = null
+    if (node !== null && node.state === WAITING) node.withdraw()
+  }
+
+  #endedBy(error: unknown): void {
+    this.#killed = error instanceof TaskletExit && this.interrupts?.exit === error
+    this.#finish(FAILED, undefined, error)
+  }
+
+  #finish(outcome: typeof DONE | typeof FAILED, result: T | undefined, error: unknown): void {
+    this.#ended = true
+    this.#forgetFunction()
+    this.#generator = null
+    this.interrupts?.dispose()
+    if (this.waiters !== null && this.waiters.length > 0) this.#joined = true
+    this.settle(outcome, result, error)
+    this.#gone?.resolve(undefined)
+    const failed = outcome === FAILED && !this.#killed
+    if (this.scope !== null) this.scope.childEnded(this, failed, error)
+    else if (failed && !this.#joined) this.#throwUnlessJoined(error)
+  }
+
+  /** Outside a scope, an error that nobody has joined by the end of the next `setImmediate` is uncaught. */
+  #throwUnlessJoined(error: unknown): void {
+    setImmediate(() => {
+      if (!this.#joined) throw error
+    })
+  }
+
+  /** @internal */
+  override deliver(node: Node<T>): boolean {
+    if (!this.#ended) return false
+    this.#joined = true
+    if (this.#killed) {
+      node.fail(new TaskletKilled(this.name, this.failure))
+      return true
+    }
+    return super.deliver(node)
+  }
+
+  /** @internal */
+  override node(): Node<T> {
+    return new JoinNode(this)
+  }
+}
+
+class JoinNode<T> extends LatchNode<T> {
+  override poll(): boolean {
+    if (loop.current !== null && loop.current.owner === this.latch) {
+      throw new SynclessError('MISUSE', `"${this.describe()}" in that very tasklet would never end`)
+    }
+    return super.poll()
+  }
+}
+
+function throwInto<T>(generator: Iterator<Suspend, T, Resume>, error: unknown): IteratorResult<Suspend, T> {
+  if (generator.throw === undefined) throw error
+  return generator.throw(error)
+}
+
+/**
+ * The tasklet of an async function. Such a function cannot be interrupted: a kill aborts the tasklet's `signal`, and the
+ * tasklet is gone when the promise has settled.
+ */
+function* awaited<T>(promise: PromiseLike<T>): Co<T> {
+  const settled = until(promise)
+  try {
+    return yield* settled
+  } catch (error) {
+    if (error instanceof TaskletExit) yield* goneAfter(settled, error)
+    throw error
+  }
+}
+
+function* goneAfter(settled: Op<unknown>, exit: TaskletExit): Co<void> {
+  try {
+    yield* settled
+  } catch (error) {
+    const aborted = error === exit || (error instanceof Error && error.name === 'AbortError')
+    if (!aborted) throw error
+  }
+}

@@ -1,0 +1,66 @@
+import { Latched } from './latched.js'
+import { DONE, FAILED, IDLE, type Node } from './op.js'
+import { report } from './report.js'
+
+/** One subscription a promise, however often it is waited for: a promise cannot be unsubscribed from. */
+const subscriptions = new WeakMap<object, Until<unknown>>()
+
+class Until<T> extends Latched<T> {
+  readonly #promise: PromiseLike<T>
+  #begun = false
+  #received = false
+
+  constructor(promise: PromiseLike<T>) {
+    super()
+    this.#promise = promise
+  }
+
+  describe(): string {
+    return 'until a promise settles'
+  }
+
+  override begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#promise.then(
+      value => this.settle(DONE, value, undefined),
+      error => {
+        this.settle(FAILED, undefined, error)
+        if (!this.#received) setImmediate(() => this.#reportUnlessReceived(error))
+      },
+    )
+  }
+
+  override deliver(node: Node<T>): boolean {
+    if (this.outcome === IDLE) return false
+    this.#received = true
+    return super.deliver(node)
+  }
+
+  #reportUnlessReceived(error: unknown): void {
+    if (!this.#received) report(error, 'a promise was rejected after those who waited for it had left')
+  }
+}
+
+/**
+ * Waits for a promise: gives its value or throws its error. Leaving (a lost select, a kill) abandons the wait, not the
+ * promise's own work; to abort that too, use `call`. An error that comes when nobody waits any more is reported.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { go, until } from 'syncless'
+ *
+ * const t = go(function* () {
+ *   return yield* until(Promise.resolve('value'))
+ * })
+ * assert.equal(await t, 'value')
+ * ```
+ */
+export function until<T>(promise: PromiseLike<T>): Latched<T> {
+  const known = subscriptions.get(promise)
+  if (known !== undefined) return known as Until<T>
+  const made = new Until(promise)
+  subscriptions.set(promise, made)
+  return made
+}

@@ -1,0 +1,16 @@
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const folder = path.resolve('build/doc-examples/js')
+const programs = readdirSync(folder).filter(name => name.endsWith('.js'))
+
+test('there are examples to run', () => {
+  expect(programs.length).toBeGreaterThan(20)
+})
+
+test.each(programs)('the example %s runs to its end', async name => {
+  await run(process.execPath, [path.join(folder, name)], { timeout: 10_000 })
+})
