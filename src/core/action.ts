@@ -1,5 +1,6 @@
 import { IDLE, Node, type Op } from './op.js'
 import { report } from './report.js'
+import { afterWithdrawal } from './withdrawal.js'
 
 /** Starts something for an {@link action}; returns what stops it, if it can be stopped. */
 export type Executor<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void
@@ -33,11 +34,14 @@ class ActionNode<T> extends Node<T> {
       settled = true
       if (live()) settle()
     }
+    this.#cancel = undefined
     try {
-      this.#cancel = this.#executor(
+      const cancel = this.#executor(
         value => once(() => this.complete(value)),
         error => once(() => this.fail(error)),
       )
+      if (run === this.#run) this.#cancel = cancel
+      else if (cancel) afterWithdrawal(cancel)
     } catch (error) {
       if (settled) report(error, `${this.#description} threw after it had settled`)
       else once(() => this.fail(error))
@@ -46,7 +50,9 @@ class ActionNode<T> extends Node<T> {
 
   protected unlink(): void {
     this.#run++
-    this.#cancel?.()
+    const cancel = this.#cancel
+    this.#cancel = undefined
+    if (cancel) afterWithdrawal(cancel)
   }
 }
 

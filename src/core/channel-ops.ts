@@ -2,7 +2,7 @@
 import type { Channel } from './channel.js'
 import { ChannelClosed } from './errors.js'
 import { loop } from './loop.js'
-import { Node, type Suspend, type Waiter } from './op.js'
+import { Node, type Waiter } from './op.js'
 import { Tasklet } from './tasklet.js'
 
 /** An error that travels in band: it takes a slot like a value, and one receiver throws it. */
@@ -28,12 +28,12 @@ abstract class ChannelNode<C, T> extends Node<T> {
   }
 
   /** With a preference, the partner runs next and this tasklet last. Semantics: Stackless `channel.preference`. */
-  protected override committed(tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
+  override passes(): boolean {
     const preferred = this.preferred
     this.preferred = null
-    if (!(preferred instanceof Tasklet) || !preferred.queued) return super.committed(tasklet)
+    if (!(preferred instanceof Tasklet) || !preferred.queued) return false
     loop.moveToFront(preferred)
-    return tasklet.pass(this)
+    return true
   }
 }
 

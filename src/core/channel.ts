@@ -282,7 +282,8 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
 
   /** @internal An iteration was left early: cancels, unless another one is open or a receiver waits. */
   leave(reason: unknown): void {
-    if (this.openIterators === 0 && this.receivers.length === 0) this.cancel(reason)
+    const ownError = this.#errorEnd !== null && this.#errorEnd.value === reason
+    if (!ownError && this.openIterators === 0 && this.receivers.length === 0) this.cancel(reason)
   }
 
   /** @internal Counts an item that a policy dropped before it got here. */

@@ -1,6 +1,6 @@
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
-import { type Co, Node, type Op, type Suspend } from './op.js'
+import { type Co, Node, type Op } from './op.js'
 import { currentScope, makeTasklet } from './scope.js'
 import type { Tasklet } from './tasklet.js'
 
@@ -51,8 +51,8 @@ class ScheduleNode extends Node<void> {
     return true
   }
 
-  protected override committed(tasklet: Tasklet<unknown>): IteratorResult<Suspend, void> {
-    return tasklet.pass(this)
+  override passes(): boolean {
+    return true
   }
 
   protected link(): void {}

@@ -41,6 +41,12 @@ export class Interrupts {
     this.#pending.push(error)
   }
 
+  /** Takes back what was pushed: it is thrown in some other way. */
+  withdraw(error: unknown): void {
+    const index = this.#pending.indexOf(error)
+    if (index >= 0) this.#pending.splice(index, 1)
+  }
+
   takePending(): unknown {
     return this.#pending.shift()
   }

@@ -133,6 +133,24 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     this.waiter?.wake(this)
   }
 
+  /** Every node that enters a queue, a timer or a call on behalf of this one. */
+  atoms(into: Set<Node<unknown>>): void {
+    if (into.has(this)) {
+      throw new SynclessError('OP_REUSED', `"${this.describe()}" stands twice in one select: make one for each branch`)
+    }
+    into.add(this)
+  }
+
+  /** Whether `error`, thrown at this wait, has to end something first; it is thrown when the node settles then. */
+  lingers(_error: unknown): boolean {
+    return false
+  }
+
+  /** Whether the tasklet that could commit at once lets others run before it goes on. */
+  passes(_tasklet: Tasklet<unknown>): boolean {
+    return false
+  }
+
   /** The outcome, handed to whoever performed the operation. */
   take(): T {
     if (this.state === FAILED) throw this.error
@@ -193,23 +211,21 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (this.state !== IDLE) this.assertIdle()
     if ((tasklet.waiting !== null || tasklet.interrupts !== null) && tasklet.holds(this)) return PENDING
     this.waiter = null
-    if (this.poll()) return this.committed(tasklet)
+    if (this.poll()) {
+      if (this.passes(tasklet)) return tasklet.pass(this)
+      this.value = this.take()
+      return this
+    }
     tasklet.waiting = this
     this.enter(tasklet)
     if (this.state === WAITING) return PENDING
     return this.#resumed(tasklet)
   }
 
-  /** The end of a `next()` that could commit without waiting. */
-  protected committed(_tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
-    this.value = this.take()
-    return this
-  }
-
   #resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {
     tasklet.waiting = null
-    if (this.state === WAITING || this.state === IDLE) {
-      this.withdraw()
+    if (this.waiter !== tasklet || this.state === WAITING || this.state === IDLE) {
+      if (this.waiter === tasklet) this.withdraw()
       throw new SynclessError(
         'MISUSE',
         `"${this.describe()}" was driven by something other than yield*: do not spread, iterate or call next() on an operation`,
@@ -221,7 +237,11 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
 
   throw(error: unknown): IteratorResult<Suspend, T> {
     this.#leave()
-    throw error
+    const tasklet = loop.current
+    if (tasklet === null || this.state !== IDLE || !this.lingers(error)) throw error
+    tasklet.waiting = this
+    this.enter(tasklet)
+    return PENDING
   }
 
   return(value: T): IteratorReturnResult<T> {
@@ -231,9 +251,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   #leave(): void {
-    if (this.state === WAITING) this.withdraw()
     const tasklet = loop.current
-    if (tasklet !== null && tasklet.waiting === this) tasklet.waiting = null
+    if (tasklet === null || tasklet.waiting !== this) return
+    tasklet.waiting = null
+    if (this.waiter === tasklet && this.state === WAITING) this.withdraw()
   }
 }
 
@@ -259,50 +280,71 @@ class PromiseWaiter<T> implements Waiter {
   }
 }
 
-class MappedNode<S, T> extends Node<T> implements Waiter {
-  readonly #source: Node<S>
-  readonly #fn: (value: S) => T
+/** @internal A node that performs another one, and has its own view of the outcome. */
+export abstract class WrappingNode<S, T> extends Node<T> implements Waiter {
+  protected readonly source: Node<S>
 
-  constructor(source: Node<S>, fn: (value: S) => T) {
+  constructor(source: Node<S>) {
     super()
-    this.#source = source
-    this.#fn = fn
+    this.source = source
   }
 
   describe(): string {
-    return this.#source.describe()
+    return this.source.describe()
   }
 
   override assertIdle(): void {
     super.assertIdle()
-    this.#source.assertIdle()
+    this.source.assertIdle()
   }
 
   override leaves(into: Node<unknown>[]): void {
-    this.#source.waiter = this
-    this.#source.leaves(into)
+    this.source.waiter = this
+    this.source.leaves(into)
+  }
+
+  override atoms(into: Set<Node<unknown>>): void {
+    this.source.atoms(into)
+  }
+
+  override lingers(error: unknown): boolean {
+    return this.source.lingers(error)
+  }
+
+  override passes(tasklet: Tasklet<unknown>): boolean {
+    return this.source.passes(tasklet)
   }
 
   poll(): boolean {
-    this.#source.assertIdle()
-    this.#source.waiter = this
-    return this.#source.poll()
+    this.source.assertIdle()
+    this.source.waiter = this
+    return this.source.poll()
   }
 
+  /** The source has committed; `take` asks it for the outcome. */
   wake(): void {
     this.state = DONE
     this.waiter?.wake(this)
   }
 
-  override take(): T {
-    return this.#fn(this.#source.take())
-  }
-
   protected link(): void {
-    this.#source.enter(this)
+    this.source.enter(this)
   }
 
   protected unlink(): void {
-    this.#source.withdraw()
+    this.source.withdraw()
+  }
+}
+
+class MappedNode<S, T> extends WrappingNode<S, T> {
+  readonly #fn: (value: S) => T
+
+  constructor(source: Node<S>, fn: (value: S) => T) {
+    super(source)
+    this.#fn = fn
+  }
+
+  override take(): T {
+    return this.#fn(this.source.take())
   }
 }

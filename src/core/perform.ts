@@ -1,19 +1,21 @@
 import type { Node, Op, Waiter } from './op.js'
+import { holdCallbacks } from './withdrawal.js'
 
 class AbortableWaiter<T> implements Waiter {
   readonly promise: Promise<T>
   readonly #node: Node<T>
   readonly #signal: AbortSignal
-  #settled: (aborted: boolean) => void = () => {}
+  #settled: () => void = () => {}
+  #aborted = false
 
   constructor(node: Node<T>, signal: AbortSignal) {
     this.#node = node
     this.#signal = signal
-    const committed = new Promise<boolean>(resolve => {
+    const settled = new Promise<void>(resolve => {
       this.#settled = resolve
     })
-    this.promise = committed.then(aborted => {
-      if (aborted) throw signal.reason
+    this.promise = settled.then(() => {
+      if (this.#aborted) throw signal.reason
       return node.take()
     })
     signal.addEventListener('abort', this.#abort)
@@ -27,19 +29,23 @@ class AbortableWaiter<T> implements Waiter {
 
   readonly #abort = (): void => {
     this.#signal.removeEventListener('abort', this.#abort)
-    this.#node.withdraw()
-    this.#settled(true)
+    this.#aborted = true
+    holdCallbacks(() => {
+      this.#node.withdraw()
+      if (this.#node.lingers(this.#signal.reason)) this.#node.enter(this)
+      else this.#settled()
+    })
   }
 
   wake(): void {
     this.#signal.removeEventListener('abort', this.#abort)
-    this.#settled(false)
+    this.#settled()
   }
 }
 
 /**
  * Performs an operation as a promise. An abort of `signal` before the commit withdraws the operation (it did not
- * happen) and rejects with the signal's reason; after the commit it changes nothing. Rejects with `OP_REUSED` where a
+ * happen; a scope is ended first) and rejects with the signal's reason; after the commit it changes nothing. Rejects with `OP_REUSED` where a
  * one-shot operation was performed before.
  *
  * @example
@@ -56,7 +62,9 @@ class AbortableWaiter<T> implements Waiter {
  */
 export async function perform<T>(op: Op<T>, options: { signal?: AbortSignal } = {}): Promise<T> {
   const { signal } = options
-  if (signal === undefined) return op
+  const node = op.node()
+  node.assertIdle()
+  if (signal === undefined) return node
   signal.throwIfAborted()
-  return new AbortableWaiter(op.node(), signal).promise
+  return new AbortableWaiter(node, signal).promise
 }

@@ -5,7 +5,7 @@
 import { Cancelled, SynclessError, TaskletExit, TimeoutError } from './errors.js'
 import { Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
-import { type Co, DONE, FAILED, IDLE, type Node, PENDING, type Suspend } from './op.js'
+import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { currentScope, makeTasklet, Scope } from './scope.js'
 import { startTimer } from './sleep.js'
@@ -27,6 +27,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
   #parent: Scope | null = null
   #stop: (() => void) | null = null
   #error: { value: unknown } | null = null
+  #received = false
 
   constructor(body: ScopeBody<T>, deadline: Deadline<F> | null = null) {
     super()
@@ -53,9 +54,10 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
         this.#error = { value: error }
       },
     })
+    const parent = currentScope()
+    parent?.hold(scope)
+    this.#parent = parent
     this.#scope = scope
-    this.#parent = currentScope()
-    this.#parent?.hold(scope)
     const body = makeTasklet(this.#body, [scope], scope, loop.current?.owner ?? null)
     body.name = this.#name
     const joined = body.node()
@@ -76,11 +78,12 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
 
   #conclude(scope: Scope, body: Node<T>): void {
     this.#stop?.()
-    this.#parent?.release(scope)
     const timedOut = scope.caught && this.#deadline !== null && scope.source === 'timeout'
     if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
     else if (timedOut && this.#deadline !== null) this.#settleLate(this.#deadline)
     else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
+    if (this.outcome === FAILED && !this.#received) this.#passOnUnlessReceived(this.failure, this.#parent, scope)
+    else this.#parent?.release(scope)
   }
 
   #settleLate(deadline: Deadline<F>): void {
@@ -90,15 +93,35 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
 
   /** Ends the scope because the one who waits for it was interrupted with `cause`. False where it is over already. */
   interrupt(cause: unknown): boolean {
-    if (this.outcome !== IDLE || this.#scope === null) return false
-    const exit = cause instanceof TaskletExit ? cause : new TaskletExit('cancel', cause)
-    this.#scope.requestExit(exit)
+    if (this.#scope === null) return false
+    if (this.outcome === IDLE) {
+      this.#scope.requestExit(cause instanceof TaskletExit ? cause : new TaskletExit('cancel', cause))
+    }
+    if (this.outcome === FAILED) this.reportFailure()
     return this.outcome === IDLE
   }
 
   /** Says what would be lost, because the waiter takes its own interruption instead. */
   reportFailure(): void {
+    this.#received = true
     if (this.#error !== null) report(this.#error.value, `${this.describe()} failed while it was being cancelled`)
+  }
+
+  override deliver(node: Node<T | F | undefined>): boolean {
+    if (this.outcome === IDLE) return false
+    this.#received = true
+    return super.deliver(node)
+  }
+
+  /** A failure that nobody waits for fails the scope around, or else the process. */
+  #passOnUnlessReceived(error: unknown, parent: Scope | null, scope: Scope): void {
+    setImmediate(() => {
+      if (!this.#received) {
+        if (parent === null) throw error
+        parent.fail(error)
+      }
+      parent?.release(scope)
+    })
   }
 
   override node(): Node<T | F | undefined> {
@@ -106,7 +129,10 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
   }
 }
 
-/** One wait for a scope. Interrupting it ends the scope, and goes on waiting until the scope is gone. */
+/**
+ * One wait for a scope. Interrupting it ends the scope, and goes on waiting until the scope is gone; what interrupts it
+ * again meanwhile is thrown at the next operation.
+ */
 class ScopeNode<T> extends LatchNode<T> {
   readonly #run: ScopeRun<unknown, unknown>
   #interruption: { error: unknown } | null = null
@@ -116,13 +142,11 @@ class ScopeNode<T> extends LatchNode<T> {
     this.#run = run
   }
 
-  override throw(error: unknown): IteratorResult<Suspend, T> {
-    const tasklet = loop.current
-    if (tasklet === null || !this.#run.interrupt(error)) return super.throw(error)
-    this.#interruption ??= { error }
-    tasklet.waiting = this
-    this.enter(tasklet)
-    return PENDING
+  override lingers(error: unknown): boolean {
+    if (!this.#run.interrupt(error)) return false
+    if (this.#interruption === null) this.#interruption = { error }
+    else if (this.#interruption.error !== error) loop.current?.interrupts?.push(error)
+    return true
   }
 
   override take(): T {

@@ -5,7 +5,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Cancelled, type ExitSource, SynclessError, type TaskletExit } from './errors.js'
 import { Latch } from './latched.js'
-import { loop } from './loop.js'
 import type { Op } from './op.js'
 import { report } from './report.js'
 import { Tasklet, type TaskletFunction } from './tasklet.js'
@@ -24,7 +23,6 @@ const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
 
 /** @internal The scope that a new tasklet joins here; null is the root scope, where nobody waits. */
 export function currentScope(): Scope | null {
-  if (loop.current !== null) return loop.current.scope
   return ambient.getStore()?.scope ?? null
 }
 
@@ -47,8 +45,7 @@ export function makeTasklet<A extends unknown[], T>(
     throw new SynclessError('INVALID_ARGUMENT', `go() takes a function, and got ${describeValue(fn)}`)
   }
   const make = () => new Tasklet<T>(fn as (...args: unknown[]) => unknown, args, scope, owner)
-  const inherited = loop.current !== null ? loop.current.scope === scope : ambient.getStore() === (scope ?? undefined)
-  return inherited ? make() : ambient.run(scope ?? undefined, make)
+  return ambient.getStore() === (scope ?? undefined) ? make() : ambient.run(scope ?? undefined, make)
 }
 
 function describeValue(value: unknown): string {
@@ -194,12 +191,13 @@ export class Scope implements ScopeProvider {
 
   /** @internal */
   childEnded(tasklet: Tasklet<unknown>, failed: boolean, error: unknown): void {
-    if (failed) this.#fail(error)
+    if (failed) this.fail(error)
     else if (error !== undefined && error === this.#exit) this.caught = true
     this.release(tasklet)
   }
 
-  #fail(error: unknown): void {
+  /** @internal A tasklet of the scope failed, or a scope in it that nobody waits for. */
+  fail(error: unknown): void {
     if (this.#failed) {
       this.errors.push(error)
       report(error, `another tasklet of ${this.name} failed`)

@@ -1,6 +1,8 @@
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import { DONE, Node, Op, WAITING, type Waiter } from './op.js'
+import type { Tasklet } from './tasklet.js'
+import { holdCallbacks } from './withdrawal.js'
 
 /** What a select may choose from: operations by name. A falsy branch is skipped. */
 export type Branches = Record<string, Op<unknown> | false | null | undefined | 0 | ''>
@@ -82,12 +84,22 @@ class SelectNode<C> extends Node<C> implements Waiter {
 
   /** A branch has committed: the others did not happen. */
   wake(node: Node<unknown>): void {
-    for (const branch of this.#branches) {
-      if (branch.node === node) this.#winner = branch
-      else branch.node.withdraw()
-    }
     this.state = DONE
-    this.waiter?.wake(this)
+    holdCallbacks(() => {
+      for (const branch of this.#branches) {
+        if (branch.node === node) this.#winner = branch
+        else branch.node.withdraw()
+      }
+      this.waiter?.wake(this)
+    })
+  }
+
+  override passes(tasklet: Tasklet<unknown>): boolean {
+    return this.#winner?.node.passes(tasklet) ?? false
+  }
+
+  override atoms(into: Set<Node<unknown>>): void {
+    for (const { node } of this.#branches) node.atoms(into)
   }
 
   override take(): C {
@@ -106,7 +118,9 @@ class SelectNode<C> extends Node<C> implements Waiter {
   }
 
   protected unlink(): void {
-    for (const { node } of this.#branches) node.withdraw()
+    holdCallbacks(() => {
+      for (const { node } of this.#branches) node.withdraw()
+    })
   }
 }
 
@@ -151,10 +165,7 @@ export function select<B extends Branches, F = never>(branches: B, options: Sele
       )
     }
     const node = op.node()
-    if (seen.has(node)) {
-      throw new SynclessError('OP_REUSED', `select: "${node.describe()}" stands under two keys: make one for each`)
-    }
-    seen.add(node)
+    node.atoms(seen)
     list.push({ key, node })
   }
   const fallback = 'orElse' in options ? { value: options.orElse } : null

@@ -6,22 +6,11 @@ import { Interrupts } from './interrupts.js'
 import { Latch, Latched, LatchNode } from './latched.js'
 import type { ListNode } from './list.js'
 import { loop } from './loop.js'
-import {
-  type Co,
-  DONE,
-  FAILED,
-  IDLE,
-  type Node,
-  Op,
-  PENDING,
-  type Resume,
-  type Suspend,
-  WAITING,
-  type Waiter,
-} from './op.js'
+import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING, type Waiter } from './op.js'
 import { report } from './report.js'
 import type { Scope } from './scope.js'
 import { until } from './until.js'
+import { holdCallbacks } from './withdrawal.js'
 
 /** Where a tasklet is in its life. */
 export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' | 'killed'
@@ -50,6 +39,8 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   interrupts: Interrupts | null = null
   /** @internal */
   queued = false
+  /** Whether its wait was withdrawn, so that it resumes with an error. */
+  #interrupted = false
   /** @internal */
   before: Tasklet<unknown> | null = null
   /** @internal */
@@ -178,6 +169,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   #exitInPlace(exit: TaskletExit): never {
     this.interrupts ??= new Interrupts(this)
     this.interrupts.exit ??= exit
+    this.interrupts.withdraw(this.interrupts.exit)
     this.#controller?.abort(this.interrupts.exit)
     throw this.interrupts.exit
   }
@@ -201,8 +193,9 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   interruptWait(): void {
     const node = this.waiting
     if (node === null || this.queued) return
-    if (node.state === WAITING) node.withdraw()
-    if (node.state === IDLE) loop.enqueue(this)
+    this.#interrupted = true
+    loop.enqueue(this)
+    if (node.waiter === this && node.state === WAITING) holdCallbacks(() => node.withdraw())
   }
 
   /** @internal Gives up on a tasklet that keeps catching its exit. */
@@ -236,6 +229,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
 
   /** @internal Suspends with `node` committed: its outcome is handed over when the tasklet's turn comes again. */
   pass(node: Node<unknown>): IteratorYieldResult<Suspend> {
+    node.waiter = this
     this.waiting = node
     loop.enqueue(this)
     return PENDING
@@ -245,8 +239,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   holds(node: Node<unknown>): boolean {
     const other = this.waiting
     if (other !== null) {
-      this.waiting = null
-      if (other.state === WAITING) other.withdraw()
+      this.#leaveNode()
       throw new SynclessError(
         'MISUSE',
         `"${node.describe()}" was performed while "${other.describe()}" was left waiting: use yield* on each operation`,
@@ -262,7 +255,8 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
       const generator = this.#generator ?? this.#begin()
       if (generator === null) return
       let result: IteratorResult<Suspend, T>
-      if (this.interrupts?.pending && this.waiting !== null && this.waiting.state === IDLE) {
+      if (this.#interrupted && this.interrupts !== null) {
+        this.#interrupted = false
         result = throwInto(generator, this.interrupts.takePending())
       } else {
         result = generator.next(undefined as unknown as Resume)
@@ -319,7 +313,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   #leaveNode(): void {
     const node = this.waiting
     this.waiting = null
-    if (node !== null && node.state === WAITING) node.withdraw()
+    if (node !== null && node.waiter === this && node.state === WAITING) node.withdraw()
   }
 
   #endedBy(error: unknown): void {

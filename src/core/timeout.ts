@@ -1,67 +1,71 @@
-import { SynclessError, TimeoutError } from './errors.js'
-import { type Co, Node, Op, type Waiter } from './op.js'
+import { isTaskletExit, SynclessError, TaskletExit, TimeoutError } from './errors.js'
+import { type Co, type Node, Op, WrappingNode } from './op.js'
 import { type Deadline, ScopeRun } from './scope-run.js'
 import { assertDuration, startTimer } from './sleep.js'
+import { holdCallbacks } from './withdrawal.js'
 
 /** An operation with a timer beside it: one of the two commits, the other is withdrawn. */
-class TimeoutNode<T, F> extends Node<T | F> implements Waiter {
-  readonly #source: Node<T>
+class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
   readonly #deadline: Deadline<F>
   #stop: (() => void) | null = null
   #timedOut = false
+  #ending = false
 
   constructor(source: Node<T>, deadline: Deadline<F>) {
-    super()
-    this.#source = source
+    super(source)
     this.#deadline = deadline
   }
 
-  describe(): string {
-    return `${this.#source.describe()}, for ${this.#deadline.ms} ms`
+  override describe(): string {
+    return `${super.describe()}, for ${this.#deadline.ms} ms`
   }
 
-  override assertIdle(): void {
-    super.assertIdle()
-    this.#source.assertIdle()
-  }
-
-  override leaves(into: Node<unknown>[]): void {
-    this.#source.waiter = this
-    this.#source.leaves(into)
-  }
-
-  poll(): boolean {
-    this.#source.assertIdle()
-    this.#source.waiter = this
-    return this.#source.poll()
+  override lingers(error: unknown): boolean {
+    this.#ending = super.lingers(error)
+    return this.#ending
   }
 
   /** The operation committed first. */
-  wake(): void {
+  override wake(): void {
     this.#stop?.()
-    this.complete(undefined as T)
+    super.wake()
   }
 
+  /** Withdraws the operation. A scope is ended, and its end awaited. */
   #expire(): void {
-    this.#source.withdraw()
     this.#timedOut = true
-    this.complete(undefined as T)
+    holdCallbacks(() => {
+      this.source.withdraw()
+      this.#ending = this.source.lingers(new TaskletExit('timeout'))
+      if (this.#ending) this.source.enter(this)
+      else super.wake()
+    })
   }
 
   override take(): T | F {
-    if (!this.#timedOut) return this.#source.take()
+    if (!this.#timedOut) return this.source.take()
+    if (this.#ending) takeExit(this.source)
     if (this.#deadline.fallback !== null) return this.#deadline.fallback.value
-    throw new TimeoutError(this.#deadline.ms, `"${this.#source.describe()}"`)
+    throw new TimeoutError(this.#deadline.ms, `"${this.source.describe()}"`)
   }
 
-  protected link(): void {
-    this.#stop = startTimer(this.#deadline.ms, () => this.#expire())
-    this.#source.enter(this)
+  protected override link(): void {
+    if (!this.#ending) this.#stop = startTimer(this.#deadline.ms, () => this.#expire())
+    super.link()
   }
 
-  protected unlink(): void {
+  protected override unlink(): void {
     this.#stop?.()
-    this.#source.withdraw()
+    super.unlink()
+  }
+}
+
+/** Takes the outcome of what the timeout has ended; its exit has been dealt with here. */
+function takeExit(source: Node<unknown>): void {
+  try {
+    source.take()
+  } catch (error) {
+    if (!isTaskletExit(error)) throw error
   }
 }
 

@@ -1,3 +1,4 @@
+import { SynclessError } from './errors.js'
 import { Latched } from './latched.js'
 import { DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
@@ -45,6 +46,7 @@ class Until<T> extends Latched<T> {
 /**
  * Waits for a promise: gives its value or throws its error. Leaving (a lost select, a kill) abandons the wait, not the
  * promise's own work; to abort that too, use `call`. An error that comes when nobody waits any more is reported.
+ * Throws `INVALID_ARGUMENT` for what is not a promise.
  *
  * @example
  * ```ts
@@ -58,6 +60,9 @@ class Until<T> extends Latched<T> {
  * ```
  */
 export function until<T>(promise: PromiseLike<T>): Latched<T> {
+  if (typeof promise !== 'object' || promise === null || typeof promise.then !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', `until() takes a promise, and got ${String(promise)}`)
+  }
   const known = subscriptions.get(promise)
   if (known !== undefined) return known as Until<T>
   const made = new Until(promise)
