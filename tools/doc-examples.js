@@ -1,5 +1,5 @@
 /**
- * Takes the examples out of the docstrings in src/ and the guides in docs/ (every ```ts block), and compiles each as a
+ * Takes the examples out of the docstrings in src/, the guides in docs/ and the README (every ```ts block), and compiles each as a
  * program of its own against the built package. `test/docs/doc-examples.test.ts` runs them.
  */
 import { execFileSync } from 'node:child_process'
@@ -25,7 +25,8 @@ rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 let count = 0
 for (const file of sources()) {
-  const found = blocks(readFileSync(path.join(root, file), 'utf8'))
+  const text = readFileSync(path.join(root, file), 'utf8')
+  const found = blocks(text.replace(/<!-- examples\/.*? -->\n\n```ts\n.*?\n```\n/gs, ''))
   found.forEach((code, index) => {
     const name = file.replace(/\.(ts|md)$/, '').replaceAll('/', '.')
     writeFileSync(path.join(out, `${name}.${index + 1}.ts`), `// from ${file}\n${code}\nexport {}\n`)
@@ -44,10 +45,12 @@ execFileSync(process.execPath, [tsc, '-p', out], { stdio: 'inherit' })
 console.log(`compiled ${count} examples of the documentation`)
 
 function sources() {
-  return ['src', 'docs'].flatMap(folder =>
+  // The programs of README.md that come from examples/ are run by test/examples.
+  const folders = ['src', 'docs'].flatMap(folder =>
     readdirSync(path.join(root, folder), { recursive: true })
       .filter(name => /\.(ts|md)$/.test(name))
       .map(name => path.posix.join(folder, name.replaceAll(path.sep, '/')))
       .sort(),
   )
+  return ['README.md', ...folders]
 }

@@ -1,0 +1,25 @@
+/** Fastify, made with the server of the host: it streams accepted orders to whoever asks, as NDJSON. */
+import { type FastifyInstance, fastify } from 'fastify'
+import type { Host } from 'syncless/host'
+import * as stream from 'syncless/stream'
+import type { Order } from './model.js'
+import { describeOrder, type Orders } from './orders.js'
+import type { Trace } from './trace.js'
+
+export function createFastifyApp(host: Host, { accepted }: Orders, trace: Trace): FastifyInstance {
+  const app = fastify({ serverFactory: host.serverFactory('/api') })
+  app.get('/api/feed', (_request, reply) => {
+    // A reader that stalls loses the oldest orders rather than holding up the shop.
+    const orders = accepted.subscribe({ capacity: 256, overflow: 'drop-oldest', name: 'feed' })
+    return reply.type('application/x-ndjson').send(
+      stream.fromChannel(orders, {
+        encode(order: Order) {
+          trace.pass('tasklet', 'fastify', describeOrder(order))
+          trace.pass('fastify', 'client', describeOrder(order))
+          return stream.ndjson(order)
+        },
+      }),
+    )
+  })
+  return app
+}
