@@ -69,7 +69,7 @@ const steps: Record<string, (run: Run) => Promise<void>> = {
     const lines = createInterface({ input: Readable.fromWeb(response.body) })[Symbol.asyncIterator]()
     const { verdict } = await order(url, { product: 'coffee', quantity: 1, price: 420 })
     const line = await lines.next()
-    assert(verdict.ok)
+    assert(verdict.ok && !line.done)
     assert.deepEqual(JSON.parse(line.value), verdict.order)
     leave.abort()
   },

@@ -11,6 +11,8 @@ export function createFastifyApp(host: Host, { accepted }: Orders, trace: Trace)
   app.get('/api/feed', (_request, reply) => {
     // A reader that stalls loses the oldest orders rather than holding up the shop.
     const orders = accepted.subscribe({ capacity: 256, overflow: 'drop-oldest', name: 'feed' })
+    // The headers go out with the first order, unless we say that they shall not wait for it.
+    reply.raw.once('pipe', () => reply.raw.flushHeaders())
     return reply.type('application/x-ndjson').send(
       stream.fromChannel(orders, {
         encode(order: Order) {

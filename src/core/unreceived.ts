@@ -17,8 +17,12 @@ const collected = new FinalizationRegistry<ErrorEnd>(end => {
 
 let watchingExit = false
 
-/** Watches over the error of a channel that has just ended with it. */
+/**
+ * Watches over the error of a channel that has just ended with it. That its scope has ended is nothing that could get
+ * lost: whoever ended the scope knows.
+ */
 export function watchErrorEnd(channel: object, end: ErrorEnd): void {
+  if (end.value instanceof SynclessError && end.value.code === 'SCOPE_CLOSED') return
   outstanding.add(end)
   collected.register(channel, end, end)
   if (watchingExit) return
@@ -39,7 +43,7 @@ export function markReceived(end: ErrorEnd): void {
 
 /** The channel is gone, or its consumer wants nothing more. */
 export function reportUnreceived(end: ErrorEnd): void {
-  if (end.received) return
+  if (!outstanding.has(end)) return
   markReceived(end)
   report(describe(end), 'an error got lost')
 }
