@@ -73,7 +73,10 @@ export class Broadcast<T> {
     for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
     for (const subscription of this.#blocking) {
       if (subscription === taker?.channel) taker.accept(value)
-      else subscription.trySend(value)
+      else if (subscription.trySend(value) === 'full') {
+        // Its receiver was a branch of a select that has just taken the value from another subscription.
+        subscription.force(value)
+      }
     }
     return true
   }
@@ -134,6 +137,10 @@ class Subscription<T> extends Channel<T> {
 
   get hasRoom(): boolean {
     return this.receivers.length > 0 || this.buffered < this.capacity
+  }
+
+  override demanded(): void {
+    this.#upstream.resume()
   }
 
   override supply(node: ReceiverNode<T, unknown>): boolean {

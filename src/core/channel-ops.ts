@@ -74,6 +74,7 @@ export abstract class ReceiverNode<C, T> extends ChannelNode<C, T> {
 
   protected link(): void {
     this.channel.receivers.pushBack(this)
+    this.channel.demanded()
   }
 
   protected unlink(): void {

@@ -68,7 +68,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   readonly receivers = new List<Node<unknown>>()
   /** @internal */
   openIterators = 0
-  readonly #buffer: Buffer<Item<T>> | null
+  #buffer: Buffer<Item<T>> | null
   #end: ChannelEnd | null = null
   #errorEnd: ErrorEnd | null = null
   #ended: Latch<ChannelEnd> | null = null
@@ -285,6 +285,15 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     const ownError = this.#errorEnd !== null && this.#errorEnd.value === reason
     if (!ownError && this.openIterators === 0 && this.receivers.length === 0) this.cancel(reason)
   }
+
+  /** @internal Buffers an item that has to be taken, one beyond the capacity if need be. */
+  force(item: T): void {
+    this.#buffer ??= new Buffer()
+    this.#buffer.push(item)
+  }
+
+  /** @internal A receiver has begun to wait. */
+  demanded(): void {}
 
   /** @internal Counts an item that a policy dropped before it got here. */
   countDropped(): void {

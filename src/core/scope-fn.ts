@@ -2,6 +2,12 @@ import type { Co, Op } from './op.js'
 import type { Scope } from './scope.js'
 import { ScopeRun } from './scope-run.js'
 
+/** What a scope gives: the result of its body, and `undefined` where a body that takes the scope may be cancelled. */
+export type ScopeResult<F extends (scope: Scope) => Co<unknown>> =
+  Parameters<F> extends [] ? CoResult<F> : CoResult<F> | undefined
+
+type CoResult<F> = F extends (...args: never[]) => Generator<infer _Yields, infer T, infer _Takes> ? T : never
+
 /**
  * Runs `body` as a scope: waits for it and for every tasklet started in it. The first failure kills the rest and is
  * thrown itself; later ones are in `scope.errors` and reported. Killing the one that waits ends the scope first.
@@ -26,8 +32,6 @@ import { ScopeRun } from './scope-run.js'
  * assert.equal(sum, 6)
  * ```
  */
-export function scope<T>(body: () => Co<T>): Op<T>
-export function scope<T>(body: (scope: Scope) => Co<T>): Op<T | undefined>
-export function scope<T>(body: (scope: Scope) => Co<T>): Op<T | undefined> {
-  return new ScopeRun(body)
+export function scope<F extends (scope: Scope) => Co<unknown>>(body: F): Op<ScopeResult<F>> {
+  return new ScopeRun<ScopeResult<F>>(body as (scope: Scope) => Co<ScopeResult<F>>)
 }

@@ -2,7 +2,7 @@
  * A scope that spans a block of code. Its body runs as a tasklet of the scope, on behalf of the one that waits here, so
  * that one exit at a time is ever thrown into a tasklet: the body's comes from the scope, the waiter's from outside.
  */
-import { Cancelled, SynclessError, TaskletExit, TimeoutError } from './errors.js'
+import { Cancelled, isTaskletExit, SynclessError, TaskletExit, TimeoutError } from './errors.js'
 import { Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
 import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
@@ -20,7 +20,7 @@ export interface Deadline<F> {
 }
 
 /** @internal Runs when it is first waited for; settles when the body and every tasklet of the scope are gone. */
-export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
+export class ScopeRun<T, F = never> extends Latched<T | F> {
   readonly #body: ScopeBody<T>
   readonly #deadline: Deadline<F> | null
   #scope: Scope | null = null
@@ -104,10 +104,11 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
   /** Says what would be lost, because the waiter takes its own interruption instead. */
   reportFailure(): void {
     this.#received = true
-    if (this.#error !== null) report(this.#error.value, `${this.describe()} failed while it was being cancelled`)
+    if (this.#error !== null && !isTaskletExit(this.#error.value))
+      report(this.#error.value, `${this.describe()} failed while it was being cancelled`)
   }
 
-  override deliver(node: Node<T | F | undefined>): boolean {
+  override deliver(node: Node<T | F>): boolean {
     if (this.outcome === IDLE) return false
     this.#received = true
     return super.deliver(node)
@@ -124,7 +125,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F | undefined> {
     })
   }
 
-  override node(): Node<T | F | undefined> {
+  override node(): Node<T | F> {
     return new ScopeNode(this)
   }
 }

@@ -169,7 +169,8 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   #exitInPlace(exit: TaskletExit): never {
     this.interrupts ??= new Interrupts(this)
     this.interrupts.exit ??= exit
-    this.interrupts.withdraw(this.interrupts.exit)
+    // An owner that was interrupted already still takes its exit, when the body of its scope has taken it here.
+    if (loop.current === this) this.interrupts.withdraw(this.interrupts.exit)
     this.#controller?.abort(this.interrupts.exit)
     throw this.interrupts.exit
   }

@@ -93,6 +93,6 @@ export function timeout<T, F = never>(
   assertDuration(ms, 'timeout()')
   const deadline = { ms, fallback: options !== undefined && 'else' in options ? { value: options.else } : null }
   if (work instanceof Op) return new TimeoutNode(work.node(), deadline)
-  if (typeof work === 'function') return new ScopeRun<T, F>(work, deadline) as Op<T | F>
+  if (typeof work === 'function') return new ScopeRun<T, F>(work, deadline)
   throw new SynclessError('INVALID_ARGUMENT', 'timeout() takes an operation or a generator function after the time')
 }
