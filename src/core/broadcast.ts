@@ -66,10 +66,11 @@ export class Broadcast<T> {
   }
 
   /** @internal Delivers to all where every blocking subscriber has room; `taker` is one who asks right now. */
-  deliver(value: T, taker: ReceiverNode<T, unknown> | null): boolean {
+  deliver(publisher: PublishNode<T>, taker: ReceiverNode<T, unknown> | null): boolean {
     for (const subscription of this.#blocking) {
-      if (subscription !== taker?.channel && !subscription.hasRoom) return false
+      if (subscription !== taker?.channel && !subscription.hasRoomFor(publisher)) return false
     }
+    const value = publisher.item
     for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
     for (const subscription of this.#blocking) {
       if (subscription === taker?.channel) taker.accept(value)
@@ -89,7 +90,7 @@ export class Broadcast<T> {
   readonly #upstream: Upstream<T> = {
     pull: taker => {
       const publisher = this.#publishers.head as PublishNode<T> | null
-      if (publisher === null || !this.deliver(publisher.item, taker)) return false
+      if (publisher === null || !this.deliver(publisher, taker)) return false
       this.#publishers.remove(publisher)
       publisher.complete(undefined)
       this.#resume()
@@ -100,7 +101,7 @@ export class Broadcast<T> {
 
   #resume(): void {
     let publisher = this.#publishers.head as PublishNode<T> | null
-    while (publisher !== null && this.deliver(publisher.item, null)) {
+    while (publisher !== null && this.deliver(publisher, null)) {
       this.#publishers.remove(publisher)
       publisher.complete(undefined)
       publisher = this.#publishers.head as PublishNode<T> | null
@@ -135,8 +136,11 @@ class Subscription<T> extends Channel<T> {
     this.#upstream = upstream
   }
 
-  get hasRoom(): boolean {
-    return this.receivers.length > 0 || this.buffered < this.capacity
+  /** A receiver that waits in the same select as the publisher is no room: a select never pairs with itself. */
+  hasRoomFor(publisher: Node<unknown>): boolean {
+    const receiver = this.receivers.head
+    if (receiver !== null) return outermost(receiver) !== outermost(publisher)
+    return this.buffered < this.capacity
   }
 
   override demanded(): void {
@@ -148,6 +152,11 @@ class Subscription<T> extends Channel<T> {
     if (!this.closed) this.#upstream.resume()
     return true
   }
+}
+
+/** Who in the end performs a node: the select around it, the tasklet, the promise. */
+function outermost(node: Node<unknown>): object {
+  return node.waiter === null ? node : node.waiter instanceof Node ? outermost(node.waiter) : node.waiter
 }
 
 class PublishNode<T> extends Node<void> {
@@ -171,7 +180,7 @@ class PublishNode<T> extends Node<void> {
       this.fail(new ChannelClosed(`cannot ${this.describe()}: it was closed`))
       return true
     }
-    if (this.#publishers.length > 0 || !this.#broadcast.deliver(this.item, null)) return false
+    if (this.#publishers.length > 0 || !this.#broadcast.deliver(this, null)) return false
     this.complete(undefined)
     return true
   }
