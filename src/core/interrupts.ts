@@ -7,6 +7,7 @@
  */
 import type { TaskletExit } from './errors.js'
 import { loop } from './loop.js'
+import { report } from './report.js'
 
 /** How long the cleanup of a killed tasklet may go on waiting, in ms. */
 export const GRACE = 5000
@@ -84,8 +85,12 @@ export class Interrupts {
     })
   }
 
-  /** Lets go of the grace timer; the tasklet has ended. */
-  dispose(): void {
+  /** The tasklet has ended: lets go of the grace timer, and says what was raised in it too late. */
+  dispose(name: string): void {
+    for (const error of this.#pending) {
+      if (error !== this.exit) report(error, `raised in tasklet "${name}", which ended before it could be thrown`)
+    }
+    this.#pending.length = 0
     if (this.#graceTimer !== null) loop.clock.clearTimer(this.#graceTimer)
     this.#graceTimer = null
   }

@@ -218,8 +218,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     }
     tasklet.waiting = this
     this.enter(tasklet)
-    if (this.state === WAITING) return PENDING
-    return this.#resumed(tasklet)
+    if (this.state !== WAITING) return this.#resumed(tasklet)
+    // What was just started (an executor, a thenable) may have asked this very tasklet to end.
+    if (tasklet.interrupts?.pending) return this.throw(tasklet.interrupts.takePending())
+    return PENDING
   }
 
   #resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {

@@ -193,7 +193,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
   /** @internal */
   interruptWait(): void {
     const node = this.waiting
-    if (node === null || this.queued) return
+    if (node === null || this.queued || loop.current === this) return
     this.#interrupted = true
     loop.enqueue(this)
     if (node.waiter === this && node.state === WAITING) holdCallbacks(() => node.withdraw())
@@ -326,7 +326,7 @@ export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet
     this.#ended = true
     this.#forgetFunction()
     this.#generator = null
-    this.interrupts?.dispose()
+    this.interrupts?.dispose(this.name)
     if (this.waiters !== null && this.waiters.length > 0) this.#joined = true
     this.settle(outcome, result, error)
     this.#gone?.resolve(undefined)
