@@ -37,7 +37,13 @@ writeFileSync(
   path.join(out, 'tsconfig.json'),
   JSON.stringify({
     extends: '../../tsconfig.base.json',
-    compilerOptions: { rootDir: '.', outDir: 'js', noUnusedLocals: false, noUnusedParameters: false },
+    compilerOptions: {
+      rootDir: '.',
+      outDir: 'js',
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      skipLibCheck: false,
+    },
   }),
 )
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')

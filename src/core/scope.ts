@@ -27,11 +27,11 @@ export function currentScope(): Scope | null {
 }
 
 /**
- * Calls `fn` so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is asked for
+ * Calls `fn` with `args`, so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is asked for
  * its scope only when one is first needed.
  */
-export function enterScope<R>(provider: ScopeProvider, fn: () => R): R {
-  return ambient.run(provider, fn)
+export function enterScope<A extends unknown[], R>(provider: ScopeProvider, fn: (...args: A) => R, ...args: A): R {
+  return ambient.run(provider, fn, ...args)
 }
 
 /** @internal Makes a tasklet whose async context says that it belongs to `scope`. */

@@ -4,9 +4,8 @@ import { isGenerator, isPromiseLike } from './coroutine.js'
 import { SynclessError, TaskletExit, TaskletKilled } from './errors.js'
 import { Interrupts } from './interrupts.js'
 import { Latch, Latched, LatchNode } from './latched.js'
-import type { ListNode } from './list.js'
 import { loop } from './loop.js'
-import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING, type Waiter } from './op.js'
+import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING } from './op.js'
 import { report } from './report.js'
 import type { Scope } from './scope.js'
 import { until } from './until.js'
@@ -27,7 +26,7 @@ let lastId = 0
  * gives its result, throws its error (the very object), or throws `TaskletKilled` if it was killed.
  * Semantics: a Stackless tasklet, as far as `go` code goes; the exact original is `syncless/stackless`.
  */
-export class Tasklet<T = unknown> extends Latched<T> implements ListNode<Tasklet<unknown>>, Waiter {
+export class Tasklet<T = unknown> extends Latched<T> {
   readonly id = ++lastId
   /** @internal The scope that waits for this tasklet; null is the root, where nobody waits. */
   readonly scope: Scope | null

@@ -1,0 +1,105 @@
+/**
+ * Fastify instances, mounted unchanged. One made with the host's server factory has the mount server as its own from
+ * the start, and everything works as if it listened itself. A prebuilt one keeps its own server, which never binds, and
+ * gets the mount's events on it.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance } from 'fastify'
+import { SynclessError } from '../../core/errors.js'
+import { report } from '../../core/report.js'
+import type { HostPort, MountedApp, MountServer } from '../port.js'
+
+function isFastify(app: unknown): app is FastifyInstance {
+  return typeof app === 'object' && app !== null && 'routing' in app && 'server' in app && 'addHook' in app
+}
+
+export const fastifyHostPort: HostPort = {
+  name: 'Fastify instance',
+  accepts: isFastify,
+  open(app, server): MountedApp {
+    if (!isFastify(app)) throw new TypeError('not a Fastify instance')
+    return app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
+  },
+  // A server factory is not told which instance it works for; Fastify announces that on its diagnostics channel, within
+  // the same call.
+  watch(server, found) {
+    const onMessage = (message: unknown) => {
+      if (typeof message !== 'object' || message === null || !('fastify' in message)) return
+      if (isFastify(message.fastify) && message.fastify.server === server) found(message.fastify)
+    }
+    subscribe(CHANNEL, onMessage)
+    queueMicrotask(() => unsubscribe(CHANNEL, onMessage))
+  },
+}
+
+const CHANNEL = 'fastify.initialization'
+
+function openOwn(app: FastifyInstance, server: MountServer): MountedApp {
+  return {
+    async ready() {
+      await app.ready()
+      // A listen() of the user's waited for the same, ahead of us, and has reached the mount server.
+      if (server.listenRequested) return
+      // It settles when the host listens, for which the host waits for us.
+      app.listen({ port: 0, host: '127.0.0.1' }).catch(error => report(error, `Fastify at "${server.path}"`))
+    },
+    close: () => app.close(),
+  }
+}
+
+function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
+  const own = app.server
+  if (own.listening) throw alreadyReady(server)
+  // An instance takes no plugin once it is ready, and has no other public way to say that it is.
+  beforeStart(server, () => app.register(async function synclessHost() {}))
+  process.emitWarning(
+    `the Fastify instance at "${server.path}" has a server of its own, so its onListen hooks will not run: ` +
+      `make it with fastify({ serverFactory: host.serverFactory('${server.path}') })`,
+    { type: 'SynclessWarning' },
+  )
+  return {
+    handle(req, res) {
+      own.emit('request', req, res)
+    },
+    async ready() {
+      // Registered when nothing else will be: hooks that end long responses at a close have to run before this one.
+      beforeStart(server, () =>
+        app.register(async last => {
+          last.addHook('preClose', () => server.quiesce())
+        }),
+      )
+      await app.ready()
+      for (const event of ['upgrade', 'checkContinue', 'checkExpectation']) forward(event, own, server)
+    },
+    close: () => app.close(),
+  }
+}
+
+function forward(event: string, own: FastifyInstance['server'], server: MountServer): void {
+  const listeners = own.listenerCount(event)
+  if (listeners === 0) return
+  if (event === 'upgrade' && listeners > 1) {
+    throw new SynclessError(
+      'UPGRADE_TAKEN',
+      `${listeners} listeners take the upgrades of the Fastify instance at "${server.path}": give each WebSocket or ` +
+        'Socket.IO server a path of its own with host.server(path)',
+    )
+  }
+  server.on(event, (...args: unknown[]) => own.emit(event, ...args))
+}
+
+function beforeStart(server: MountServer, change: () => unknown): void {
+  try {
+    change()
+  } catch (error) {
+    throw alreadyReady(server, error)
+  }
+}
+
+function alreadyReady(server: MountServer, cause?: unknown): SynclessError {
+  return new SynclessError(
+    'APP_ALREADY_READY',
+    `the Fastify instance for "${server.path}" is ready already: mount it before ready() or listen() is called on it`,
+    { cause },
+  )
+}

@@ -1,0 +1,41 @@
+/** Plain functions of Node's own shape: `(req, res)` and `(req, res, next)`, sync or async; Connect apps and routers too. */
+import type { RequestListener } from 'node:http'
+import type { HostPort, MountedApp } from '../port.js'
+
+type Middleware = (...args: [...Parameters<RequestListener>, next: (error?: unknown) => void]) => unknown
+
+// Functions that are something more specific: an Express app carries `settings`, a fetch app `fetch`; calling a generator
+// function runs none of it, so the request would hang.
+function isMiddleware(app: unknown): app is Middleware {
+  return (
+    typeof app === 'function' &&
+    !('settings' in app) &&
+    !('fetch' in app) &&
+    !Object.prototype.toString.call(app).endsWith('GeneratorFunction]') &&
+    !Function.prototype.toString.call(app).startsWith('class')
+  )
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+export const functionHostPort: HostPort = {
+  name: '(req, res, next) function',
+  accepts: isMiddleware,
+  open(app): MountedApp {
+    if (!isMiddleware(app)) throw new TypeError('not a (req, res, next) function')
+    return {
+      handle(req, res, next) {
+        try {
+          const result = app(req, res, next)
+          if (isThenable(result)) {
+            result.then(undefined, error => next(error ?? new Error('the handler rejected without a reason')))
+          }
+        } catch (error) {
+          next(error ?? new Error('the handler threw undefined'))
+        }
+      },
+    }
+  },
+}

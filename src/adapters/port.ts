@@ -1,0 +1,82 @@
+/**
+ * The two contracts of an adapter, and nothing else: a *flow port* bridges sequences of values, a *host port* lets a
+ * host serve an app. An adapter implements one or both and imports nothing but this file and the core.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Receiver } from '../core/channel.js'
+import type { Tasklet } from '../core/tasklet.js'
+
+/** What a medium can carry. The compatibility matrix derives from this which guarantees hold, and checks them. */
+export interface FlowCapabilities {
+  /** Whether its source can be made to wait. One that cannot has no `'block'` overflow policy. */
+  readonly pausable: boolean
+  /** How an error crosses: as the same object, as its message only, or not at all. */
+  readonly errors: 'identity' | 'message' | 'none'
+  /** Whether the end of the sequence crosses. */
+  readonly ends: boolean
+  /** Whether the consumer can tell the producer that it wants nothing more. */
+  readonly cancels: boolean
+  /** Whether the producer learns that a value was taken. */
+  readonly ack: boolean
+}
+
+/**
+ * The names under which every flow adapter exports its bridges: `import * as rx from 'syncless/rx'` is a flow port. An
+ * adapter leaves out what its library cannot do. Parameters are `never` here because each port narrows them.
+ */
+export interface FlowPort {
+  readonly capabilities: FlowCapabilities
+  /** From a native source to a channel. A hot source is subscribed at once, a cold one when first received from. */
+  toChannel?(source: never, options: never): Receiver<unknown>
+  /** From a channel to a native source. It serves one consumer; a second one gets `ALREADY_CONSUMED`. */
+  fromChannel?(receiver: never, options: never): unknown
+  /** From a channel to a sink that exists already. The tasklet ends when the channel has. */
+  drainTo?(receiver: never, sink: never, options: never): Tasklet<unknown>
+  /** For what is source and sink at once. */
+  connect?(duplex: never, options: never): { readonly incoming: Receiver<unknown>; readonly outgoing: unknown }
+}
+
+/**
+ * The server that one mount of a host sees in place of its own: an `http.Server` that never binds. The host emits
+ * `request`, `upgrade`, `checkContinue` and `checkExpectation` on it.
+ */
+export interface MountServer extends Server {
+  /** The mount path, without a slash at its end, except for `/` itself. */
+  readonly path: string
+  /** Whether somebody called `listen()` on it. */
+  readonly listenRequested: boolean
+  /** Refuses this mount's new requests with 503, and resolves when no response of it is in flight. Idempotent. */
+  quiesce(): Promise<void>
+}
+
+/** An app that has been opened on a mount server. */
+export interface MountedApp {
+  /**
+   * Serves a request; it never throws and never rejects. `next` is for an app that can decline: without an error the
+   * request is not found, with one it has failed. A `handle` that declares two parameters never declines, and the host
+   * makes no `next` for it. Left out where the app listens to the mount server's events by itself.
+   */
+  handle?(req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** Resolves when the app can serve. Until then its requests get 503. A rejection fails the start of the host. */
+  ready?(): Promise<void>
+  /**
+   * Closes the app: resolves when its requests are over and its own cleanup has run. The host calls it once and bounds
+   * it by its deadline.
+   */
+  close?(): Promise<void>
+}
+
+/** How one kind of app is hosted. The host knows this contract and never a framework. */
+export interface HostPort {
+  /** The name of the kind, for messages. */
+  readonly name: string
+  /** Whether `app` is of this kind. Exactly one port may say so. */
+  accepts(app: unknown): boolean
+  /** Binds an accepted app to its mount server. Throws a `SynclessError` if the app is in no state to be hosted. */
+  open(app: unknown, server: MountServer): MountedApp
+  /**
+   * For frameworks that are given their server by a factory: called while the factory runs, it calls `found` with the
+   * app, once that exists. Returns at once.
+   */
+  watch?(server: MountServer, found: (app: unknown) => void): void
+}

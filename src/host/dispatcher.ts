@@ -1,0 +1,88 @@
+/** Takes what the engine parsed to the mount that owns its path. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { SynclessError } from '../core/errors.js'
+import { enterScope } from '../core/scope.js'
+import { answer } from './answer.js'
+import { Connection } from './connection.js'
+import type { EngineSink } from './engine.js'
+import { Exchange } from './exchange.js'
+import { refuseMalformed } from './malformed.js'
+import type { Mount } from './mount.js'
+import { stripMountPath } from './mount-path.js'
+import type { MountTable } from './mount-table.js'
+import { dispatchUpgrade } from './upgrade.js'
+
+type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
+
+/** What the dispatcher needs of its host. */
+export interface DispatchHost {
+  readonly draining: boolean
+  readonly connections: Set<Connection>
+  readonly mounts: MountTable
+  accept(socket: Duplex): void
+  report(error: SynclessError): void
+}
+
+export class Dispatcher implements EngineSink {
+  readonly #host: DispatchHost
+
+  constructor(host: DispatchHost) {
+    this.#host = host
+  }
+
+  request(req: IncomingMessage, res: ServerResponse): void {
+    const mount = this.#openMount(req, res)
+    if (mount !== undefined) this.#serve(mount, 'request', req, res)
+  }
+
+  checkContinue(req: IncomingMessage, res: ServerResponse): void {
+    const mount = this.#openMount(req, res)
+    if (mount === undefined) return
+    const listens = mount.server.listenerCount('checkContinue') > 0
+    if (!listens) res.writeContinue()
+    this.#serve(mount, listens ? 'checkContinue' : 'request', req, res)
+  }
+
+  checkExpectation(req: IncomingMessage, res: ServerResponse): void {
+    const mount = this.#openMount(req, res)
+    if (mount === undefined) return
+    if (mount.server.listenerCount('checkExpectation') > 0) this.#serve(mount, 'checkExpectation', req, res)
+    else res.writeHead(417).end()
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    dispatchUpgrade(this.#host, req, socket, head)
+  }
+
+  malformed(error: Error, socket: Duplex): void {
+    const report = refuseMalformed(error, socket)
+    if (report !== undefined) this.#host.report(report)
+  }
+
+  #serve(mount: Mount, event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
+    const exchange = new Exchange(req, res, mount)
+    mount.server.inFlight.enter()
+    Connection.of(req.socket, this.#host.connections).begin(exchange)
+    if (mount.strip) stripMountPath(req, mount.path)
+    enterScope(exchange, emit, mount, event, exchange)
+  }
+
+  /** The mount to serve the request, if there is one; otherwise the request has been answered. */
+  #openMount(req: IncomingMessage, res: ServerResponse): Mount | undefined {
+    const mount = this.#host.mounts.find(req.url ?? '/')
+    if (mount?.open === true) return mount
+    const headers = this.#host.draining ? { Connection: 'close' } : undefined
+    if (mount === undefined) answer(res, 404, headers)
+    else answer(res, 503, { ...headers, 'Retry-After': '1' })
+    return undefined
+  }
+}
+
+function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+  try {
+    mount.server.emit(event, exchange.req, exchange.res)
+  } catch (error) {
+    exchange.fail(error)
+  }
+}

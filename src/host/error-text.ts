@@ -1,0 +1,13 @@
+/** The message of whatever was thrown. Errors may come from another realm, where `instanceof` does not know them. */
+export function messageOf(error: unknown): string {
+  return hasField(error, 'message') ? String(error.message) : String(error)
+}
+
+/** The system's or Node's code of an error; empty where it has none. */
+export function codeOf(error: unknown): string {
+  return hasField(error, 'code') ? String(error.code) : ''
+}
+
+function hasField<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
+  return typeof value === 'object' && value !== null && key in value
+}

@@ -1,0 +1,106 @@
+/**
+ * One request and its response, from dispatch until the response has ended or the client is gone. It is the scope
+ * provider of everything that runs for the request, and makes that scope only when something asks for it: an app that
+ * starts no tasklet pays for this one small object.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
+import { Scope, type ScopeProvider } from '../core/scope.js'
+import { answer } from './answer.js'
+
+/** What an exchange tells the mount that it belongs to. */
+export interface ExchangeOwner {
+  /** A handler threw or a tasklet failed. The client has been answered already. */
+  failed(exchange: Exchange, error: unknown): void
+  /** The response has ended, or will never. Called once. */
+  settled(exchange: Exchange): void
+  /** The response has ended and tasklets of the request are still at work. */
+  lingers(scope: Scope): void
+}
+
+const exchanges = new WeakMap<IncomingMessage, Exchange>()
+
+/** The settled exchanges that can still be asked for their scope, and those whose scope was made. */
+export function rememberedExchange(req: IncomingMessage): Exchange | undefined {
+  return exchanges.get(req)
+}
+
+export class Exchange implements ScopeProvider {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly owner: ExchangeOwner
+  /** Null while the client waits for the rest of the response. */
+  outcome: 'ended' | 'gone' | null = null
+  #scope: Scope | null = null
+
+  constructor(req: IncomingMessage, res: ServerResponse, owner: ExchangeOwner) {
+    this.req = req
+    this.res = res
+    this.owner = owner
+  }
+
+  /** `GET /path`, for messages. The query may hold secrets and is left out. */
+  get label(): string {
+    const url = this.req.url ?? ''
+    const query = url.indexOf('?')
+    return `${this.req.method} ${query < 0 ? url : url.slice(0, query)}`
+  }
+
+  /** The scope, if something has asked for it. */
+  get startedScope(): Scope | null {
+    return this.#scope
+  }
+
+  /** The request's scope, made on first use. */
+  get scope(): Scope {
+    if (this.#scope !== null && !(this.#scope.ended && this.outcome === 'ended')) return this.#scope
+    const scope = new Scope({ name: `request ${this.label}`, onFailure: error => this.fail(error) })
+    this.#scope = scope
+    exchanges.set(this.req, this)
+    if (this.outcome === 'gone') scope.cancel(this.#gone())
+    // Asked for after the response: whoever asked starts a tasklet before this turn of the microtask queue.
+    if (this.outcome === 'ended') queueMicrotask(() => this.owner.lingers(scope))
+    return scope
+  }
+
+  /** Answers 500, or breaks off a response that has begun, ends the request's tasklets and reports. Never throws. */
+  fail(error: unknown): void {
+    const consequence = this.outcome === 'gone' && (isTaskletExit(error) || error instanceof TaskletKilled)
+    if (consequence) return
+    this.#refuse()
+    this.#scope?.cancel(error)
+    this.owner.failed(this, error)
+  }
+
+  #refuse(): void {
+    const { res } = this
+    try {
+      if (!res.headersSent) answer(res, 500)
+      else if (!res.writableEnded) res.destroy()
+    } catch {
+      // A handler may have left its own methods on the response.
+      res.destroy()
+    }
+  }
+
+  /**
+   * The response or its socket has closed. A response that was ended before is complete, as far as the server can
+   * know; any other was left by its client.
+   */
+  settle(): void {
+    if (this.outcome !== null) return
+    this.outcome = this.res.writableEnded ? 'ended' : 'gone'
+    const scope = this.#scope
+    if (this.outcome === 'gone') {
+      exchanges.set(this.req, this)
+      scope?.cancel(this.#gone())
+    } else if (scope !== null) {
+      this.owner.lingers(scope)
+    }
+    this.owner.settled(this)
+  }
+
+  #gone(): SynclessError {
+    return new SynclessError('CLIENT_GONE', `the connection was closed before the response to ${this.label} had ended`)
+  }
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { CloseReport } from './drain.js'
+import type { CloseOptions, HostListenOptions, MountOptions, RunOptions } from './options.js'
+
+/** A handler as Connect has it; a promise that it returns is watched for rejection. */
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
+
+/** What can be mounted: a plain function, or an app of a framework, which is recognised when it is mounted. */
+export type App = Middleware | object
+
+/**
+ * One server and one port for many apps; `createHost()` makes it. Requests go to the mount with the longest path that
+ * is a prefix of theirs at the end of a segment; one that no mount owns is answered with 404.
+ */
+export interface Host extends AsyncDisposable {
+  /** Whether it accepts connections. */
+  readonly listening: boolean
+  /** Where it listens, as `server.address()` says it; null while it does not. */
+  address(): AddressInfo | string | null
+
+  /**
+   * Mounts an app at a path: an Express app, a Fastify instance, or a function `(req, res, next)`; a tasklet handler is
+   * wrapped in `taskletHandler()`. May be called while the host listens. Returns the host.
+   *
+   * Throws `UNKNOWN_APP` (no adapter knows the app, or two do), `MOUNT_TAKEN`, `INVALID_ARGUMENT` (the path),
+   * `APP_ALREADY_READY` (a Fastify instance that has started) and `HOST_STATE` (after `close()`).
+   */
+  mount(path: string, app: App, options?: MountOptions): this
+
+  /**
+   * An `http.Server` for the path, for code that wants a server: `new Server(host.server('/socket.io'))`. It gets the
+   * path's requests and upgrades as events; its `listen()` calls back when the host listens, its `close()` waits for
+   * its own responses, and neither touches the port.
+   *
+   * Throws `MOUNT_TAKEN`, `INVALID_ARGUMENT` and `HOST_STATE` as `mount` does. A second owner of its upgrades throws
+   * `UPGRADE_TAKEN` where it adds its listener.
+   */
+  server(path: string, options?: MountOptions): Server
+
+  /**
+   * What `fastify({ serverFactory })` takes. The instance is mounted, started and closed by the host; its `listen()`
+   * need not be called, and if it is, resolves when the host listens: do not await it before `host.listen()`.
+   * Throws as `server` does, the path at once and the rest when Fastify calls the factory.
+   */
+  serverFactory(path: string, options?: MountOptions): (handler: RequestListener) => Server
+
+  /**
+   * Waits for the apps to be ready, then listens. Resolves with the address once connections are accepted. It installs
+   * no signal handler; {@link Host.run} does. After a failure it may be called again.
+   *
+   * Rejects with `ADDRESS_IN_USE`, `INVALID_ARGUMENT`, `HOST_STATE` (it listens already, or was closed), or with what an
+   * app's own start failed with.
+   */
+  listen(options: HostListenOptions): Promise<AddressInfo>
+
+  /**
+   * Listens, and closes on SIGINT or SIGTERM: then the process exits, with code 0 if the close was clean and 1 if
+   * something was left. A second signal exits at once. Resolves and rejects as {@link Host.listen} does.
+   */
+  run(options: RunOptions): Promise<AddressInfo>
+
+  /**
+   * Stops accepting connections, closes the apps (Fastify runs its `preClose` and `onClose` hooks, Socket.IO says
+   * goodbye to its clients), and waits for unfinished responses, their tasklets and upgraded connections. At the
+   * deadline it cancels the tasklets and destroys the connections. Resolves with what was left; never rejects for that.
+   * Later calls return the first one's promise. Rejects with `INVALID_ARGUMENT` for a bad deadline.
+   */
+  close(options?: CloseOptions): Promise<CloseReport>
+}

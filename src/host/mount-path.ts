@@ -1,0 +1,65 @@
+/** Mount paths: which are valid, which own a request, and what is left of a URL under one. */
+import type { IncomingMessage } from 'node:http'
+import { SynclessError } from '../core/errors.js'
+
+const SLASH = 47
+const QUESTION_MARK = 63
+
+/** Checks a mount path and takes off the slash at its end. Throws `INVALID_ARGUMENT`. */
+export function mountPath(path: unknown): string {
+  const problem = pathProblem(path)
+  if (typeof path !== 'string' || problem !== undefined) {
+    throw new SynclessError('INVALID_ARGUMENT', `mount path ${JSON.stringify(path)} ${problem}`)
+  }
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+function pathProblem(path: unknown): string | undefined {
+  if (typeof path !== 'string') return "is not a string: give a path such as '/api'"
+  if (!path.startsWith('/')) return "does not start with '/'"
+  if (path.includes('//')) return 'has an empty segment'
+  if (/[?#]/.test(path)) return 'has a query or a fragment: a mount owns every query'
+  if (/[*:(){}]/.test(path)) return 'looks like a pattern: a mount owns a plain prefix; leave patterns to the app in it'
+  if (/\/\.{1,2}(\/|$)/.test(path)) return "has a '.' or '..' segment, which clients remove before they send"
+  if (/[^\x21-\x7e]|["<>\\^`|]/.test(path)) return 'has characters that clients send percent-encoded: write it so'
+  return undefined
+}
+
+/** Whether `path` owns `url`, a request target in origin form: it is a prefix that ends where a segment does. */
+export function owns(path: string, url: string): boolean {
+  if (path.length === 1) return true
+  if (!url.startsWith(path)) return false
+  if (url.length === path.length) return true
+  const next = url.charCodeAt(path.length)
+  return next === SLASH || next === QUESTION_MARK
+}
+
+/** The origin form of a request target: `http://name/path` is legal in a request line, and so is `*`. */
+export function originForm(url: string): string {
+  if (url.charCodeAt(0) === SLASH) return url
+  return url.slice(authorityLength(url)) || '/'
+}
+
+function authorityLength(url: string): number {
+  const scheme = url.indexOf('://')
+  if (scheme < 0) return url === '*' ? 1 : 0
+  const path = url.indexOf('/', scheme + 3)
+  return path < 0 ? url.length : path
+}
+
+/** What Express adds to a request under a mount path. */
+interface MountedRequest extends IncomingMessage {
+  baseUrl?: string
+  originalUrl?: string
+}
+
+/** Shows the request as `app.use(path, subApp)` does in Express: a shorter `url`, with `baseUrl` and `originalUrl`. */
+export function stripMountPath(req: MountedRequest, path: string): void {
+  const url = req.url ?? '/'
+  req.originalUrl ??= url
+  if (path.length === 1) return
+  const authority = url.charCodeAt(0) === SLASH ? 0 : authorityLength(url)
+  const rest = url.slice(authority + path.length)
+  req.baseUrl = (req.baseUrl ?? '') + path
+  req.url = url.slice(0, authority) + (authority > 0 || rest.charCodeAt(0) === SLASH ? rest : `/${rest}`)
+}

@@ -1,0 +1,165 @@
+/**
+ * The server that an app sees instead of the host's. Frameworks ask much of an `http.Server` (its address, its events,
+ * a listen and a close with their callbacks); this one answers for its mount alone, and never binds, so that closing
+ * one app leaves the others up. Settings of connections (timeouts and the like) are the host's: here they do nothing.
+ */
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { MountServer } from '../adapters/port.js'
+import { SynclessError } from '../core/errors.js'
+import { report } from '../core/report.js'
+import { answer } from './answer.js'
+import { InFlight } from './in-flight.js'
+
+/** What a mount server asks its host. */
+export interface MountServerHost {
+  readonly listening: boolean
+  address(): AddressInfo | string | null
+  /** `server` was told to listen when the host did already. */
+  listenRequested(server: HostedServer): void
+  /** Destroys the connections on which `server` has an unfinished response or an upgraded protocol. */
+  destroyConnections(server: HostedServer): void
+}
+
+export class HostedServer extends Server implements MountServer {
+  readonly path: string
+  readonly inFlight = new InFlight()
+  listenRequested = false
+  /** Whether new requests are refused: it is closing, or closed. */
+  quiesced = false
+  readonly #host: MountServerHost
+  #closing: Promise<void> | null = null
+
+  static {
+    // Node's types have it as a property, its code as an accessor; so does this.
+    Object.defineProperty(HostedServer.prototype, 'listening', {
+      configurable: true,
+      get(this: HostedServer) {
+        return this.#host.listening && this.#closing === null
+      },
+    })
+  }
+
+  constructor(path: string, host: MountServerHost) {
+    super()
+    this.path = path
+    this.#host = host
+    // Node's own listeners serve a server that has connections: they parse, and time slow clients out.
+    this.removeAllListeners('connection')
+    this.removeAllListeners('listening')
+    this.on('request', unowned)
+    this.on('newListener', this.#listenerAdded)
+  }
+
+  #listenerAdded(event: string | symbol, listener: unknown): void {
+    if (event === 'request' && listener !== unowned) this.off('request', unowned)
+    if (event === 'upgrade' && this.listenerCount('upgrade') > 0) {
+      throw new SynclessError(
+        'UPGRADE_TAKEN',
+        `upgrades under "${this.path}" have an owner already: give each WebSocket or Socket.IO server a path of its ` +
+          'own with host.server(path)',
+      )
+    }
+  }
+
+  /**
+   * Emits 'listening', and calls the callback, when the host listens. Every other argument is the host's to decide.
+   * Throws `HOST_STATE` once closed.
+   */
+  override listen(...args: unknown[]): this {
+    if (this.#closing !== null) {
+      throw new SynclessError('HOST_STATE', `the app at "${this.path}" was told to listen after it had been closed`)
+    }
+    const callback = args.at(-1)
+    if (isCallback(callback)) this.once('listening', callback)
+    this.listenRequested = true
+    if (this.#host.listening) this.#host.listenRequested(this)
+    else awaitHost(this)
+    return this
+  }
+
+  /** @internal The host listens. */
+  hostListens(): void {
+    waiting.delete(this)
+    if (this.#closing === null) this.emit('listening')
+  }
+
+  override address(): AddressInfo | string | null {
+    return this.#host.address()
+  }
+
+  quiesce(): Promise<void> {
+    this.quiesced = true
+    return this.inFlight.idle()
+  }
+
+  /** Waits for this mount's responses, then emits 'close' and calls the callback. The host and its socket stay up. */
+  override close(callback?: (error?: Error) => void): this {
+    const wasListening = this.listening
+    if (callback !== undefined) {
+      this.once('close', () => (wasListening ? callback() : callback(notRunning())))
+    }
+    waiting.delete(this)
+    this.#closing ??= this.quiesce()
+    this.#closing.then(() => this.emit('close'))
+    return this
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing === null) this.close()
+    await this.#closing
+  }
+
+  /** Idle connections are the host's, and other mounts use them. */
+  override closeIdleConnections(): void {}
+
+  override closeAllConnections(): void {
+    this.#host.destroyConnections(this)
+  }
+
+  override getConnections(callback: (error: Error | null, count: number) => void): this {
+    process.nextTick(callback, null, this.inFlight.count)
+    return this
+  }
+
+  override ref(): this {
+    return this
+  }
+
+  override unref(): this {
+    return this
+  }
+}
+
+// Awaiting an app's listen() before host.listen() waits forever, and Node would end without a word.
+const waiting = new Set<HostedServer>()
+
+function awaitHost(server: HostedServer): void {
+  process.off('beforeExit', reportWaiting).once('beforeExit', reportWaiting)
+  waiting.add(server)
+}
+
+function reportWaiting(): void {
+  for (const { path } of waiting) {
+    const advice = 'call host.listen(), and do not await the app before'
+    report(
+      new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`),
+      'the process ends',
+    )
+  }
+  waiting.clear()
+}
+
+// The first listener of every mount server. Engine.IO takes the listeners it finds and calls them for whatever it does
+// not own; without one, such a request would get no answer at all.
+function unowned(this: HostedServer, _req: IncomingMessage, res: ServerResponse): void {
+  if (this.listenerCount('request') <= 1) answer(res, 404)
+}
+
+function isCallback(value: unknown): value is () => void {
+  return typeof value === 'function'
+}
+
+function notRunning(): Error {
+  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' })
+}

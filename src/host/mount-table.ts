@@ -1,0 +1,35 @@
+import { SynclessError } from '../core/errors.js'
+import type { Mount } from './mount.js'
+import { originForm, owns } from './mount-path.js'
+
+/** The mounts of a host, the longest path first, so that the first that owns a URL is the one meant. */
+export class MountTable implements Iterable<Mount> {
+  #mounts: Mount[] = []
+
+  /** Throws `MOUNT_TAKEN` if the path has a mount. */
+  add(mount: Mount): void {
+    if (this.at(mount.path) !== undefined) {
+      throw new SynclessError('MOUNT_TAKEN', `"${mount.path}" has an app already: mount each app at a path of its own`)
+    }
+    this.#mounts = [...this.#mounts, mount].sort((a, b) => b.path.length - a.path.length)
+  }
+
+  remove(mount: Mount): void {
+    this.#mounts = this.#mounts.filter(other => other !== mount)
+  }
+
+  at(path: string): Mount | undefined {
+    return this.#mounts.find(mount => mount.path === path)
+  }
+
+  /** The mount that owns a request target. */
+  find(target: string): Mount | undefined {
+    const url = originForm(target)
+    for (const mount of this.#mounts) if (owns(mount.path, url)) return mount
+    return undefined
+  }
+
+  [Symbol.iterator](): Iterator<Mount> {
+    return this.#mounts[Symbol.iterator]()
+  }
+}

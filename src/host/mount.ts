@@ -1,0 +1,112 @@
+/** One mount: a path, its mount server, and the app on it, from its start to its close. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HostPort, MountedApp } from '../adapters/port.js'
+import { SynclessError } from '../core/errors.js'
+import type { Scope } from '../core/scope.js'
+import { answer } from './answer.js'
+import { messageOf } from './error-text.js'
+import type { Exchange, ExchangeOwner } from './exchange.js'
+import { HostedServer, type MountServerHost } from './mount-server.js'
+import { exchangeOf } from './request-scope.js'
+
+/** What a mount tells its host. */
+export interface MountHost extends MountServerHost {
+  report(error: SynclessError): void
+  settled(exchange: Exchange): void
+  lingers(scope: Scope): void
+}
+
+export class Mount implements ExchangeOwner {
+  readonly path: string
+  readonly strip: boolean
+  readonly server: HostedServer
+  #app: MountedApp | null = null
+  #raw: unknown
+  #starting: Promise<void> | null = null
+  #closing: Promise<void> | null = null
+  #ready = true
+  readonly #host: MountHost
+
+  constructor(path: string, strip: boolean, host: MountHost) {
+    this.path = path
+    this.strip = strip
+    this.server = new HostedServer(path, host)
+    this.#host = host
+  }
+
+  /** Whether a request may be dispatched to it now. */
+  get open(): boolean {
+    return this.#ready && !this.server.quiesced
+  }
+
+  /** Whether `app` is what it serves. */
+  serves(app: unknown): boolean {
+    return this.#app !== null && this.#raw === app
+  }
+
+  /** Opens an app on the mount server. Throws what the port does. */
+  use(app: unknown, port: HostPort): void {
+    const opened = port.open(app, this.server)
+    this.#app = opened
+    this.#raw = app
+    this.#ready = opened.ready === undefined
+    const handle = opened.handle?.bind(opened)
+    if (handle === undefined || opened.handle === undefined) return
+    this.server.on(
+      'request',
+      opened.handle.length > 2
+        ? (req, res) => handle(req, res, error => this.#declined(req, res, error))
+        : (req, res) => handle(req, res, impossible),
+    )
+  }
+
+  /** Resolves when the app can serve; rejects with its own error. */
+  start(): Promise<void> {
+    this.#starting ??= (this.#app?.ready?.() ?? Promise.resolve()).then(() => {
+      this.#ready = true
+    })
+    return this.#starting
+  }
+
+  /** Closes the app, or says so to what listens on the mount server. Resolves when its requests and cleanup are over. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const idle = this.server.quiesce()
+    if (this.#app?.close !== undefined) {
+      await this.#app.close()
+      return
+    }
+    // What takes upgrades holds its clients in long polls too, and would not let go of them before it is told.
+    if (this.server.listenerCount('upgrade') > 0) this.server.emit('close')
+    await idle
+    this.server.close()
+  }
+
+  #declined(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    if (error !== undefined && error !== null) exchangeOf(req, res).fail(error)
+    else if (!res.headersSent) answer(res, 404)
+  }
+
+  failed(exchange: Exchange, error: unknown): void {
+    this.#host.report(
+      new SynclessError('HANDLER_FAILED', `${exchange.label}, mounted at "${this.path}", failed: ${messageOf(error)}`, {
+        cause: error,
+      }),
+    )
+  }
+
+  settled(exchange: Exchange): void {
+    this.server.inFlight.leave()
+    this.#host.settled(exchange)
+  }
+
+  lingers(scope: Scope): void {
+    this.#host.lingers(scope)
+  }
+}
+
+function impossible(): void {}

@@ -1,0 +1,204 @@
+/** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
+import type { RequestListener, Server } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { HostPort } from '../adapters/port.js'
+import { hostPorts } from '../adapters/registry.js'
+import { SynclessError } from '../core/errors.js'
+import { report } from '../core/report.js'
+import type { Scope } from '../core/scope.js'
+import { choosePort } from './choose-port.js'
+import type { Connection } from './connection.js'
+import { Dispatcher, type DispatchHost } from './dispatcher.js'
+import { type CloseReport, type DrainHost, drain } from './drain.js'
+import type { Engine } from './engine.js'
+import type { App, Host } from './host.js'
+import { Mount, type MountHost } from './mount.js'
+import { mountPath } from './mount-path.js'
+import type { HostedServer } from './mount-server.js'
+import { MountTable } from './mount-table.js'
+import { nodeHttpEngine } from './node-http-engine.js'
+import {
+  addressInfo,
+  bindError,
+  type CloseOptions,
+  checkedDeadline,
+  type HostListenOptions,
+  type HostOptions,
+  type MountOptions,
+  type RunOptions,
+} from './options.js'
+import { closeOnSignals } from './signals.js'
+
+type HostState = 'idle' | 'starting' | 'listening' | 'closing'
+
+export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
+  readonly engine: Engine
+  readonly mounts = new MountTable()
+  /** Those with an unfinished response or an upgraded protocol. */
+  readonly connections = new Set<Connection>()
+  readonly lingering = new Set<Scope>()
+  readonly #ports: readonly HostPort[]
+  readonly #onError: ((error: SynclessError) => void) | undefined
+  #state: HostState = 'idle'
+  #closed: Promise<CloseReport> | null = null
+  #abandonStart: ((error: SynclessError) => void) | null = null
+
+  constructor(options: HostOptions = {}) {
+    this.#ports = [...hostPorts, ...(options.ports ?? [])]
+    this.#onError = options.onError
+    this.engine = nodeHttpEngine(new Dispatcher(this), options.http ?? {})
+  }
+
+  get listening(): boolean {
+    return this.#state === 'listening'
+  }
+
+  get draining(): boolean {
+    return this.#state === 'closing'
+  }
+
+  address(): AddressInfo | string | null {
+    return this.engine.address()
+  }
+
+  mount(path: string, app: App, options: MountOptions = {}): this {
+    const checked = mountPath(path)
+    const port = choosePort(app, this.#ports)
+    // An instance that was made with this mount's server factory is there already.
+    if (this.mounts.at(checked)?.serves(app) === true) return this
+    const mount = this.#add(checked, options)
+    try {
+      mount.use(app, port)
+    } catch (error) {
+      this.mounts.remove(mount)
+      throw error
+    }
+    this.#announce(mount)
+    return this
+  }
+
+  server(path: string, options: MountOptions = {}): Server {
+    return this.#add(mountPath(path), options).server
+  }
+
+  serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener) => Server {
+    const checked = mountPath(path)
+    return handler => {
+      const mount = this.#add(checked, options)
+      mount.server.on('request', handler)
+      for (const port of this.#ports) port.watch?.(mount.server, app => mount.use(app, port))
+      return mount.server
+    }
+  }
+
+  #add(path: string, options: MountOptions): Mount {
+    if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
+    const mount = new Mount(path, options.strip === true, this)
+    this.mounts.add(mount)
+    return mount
+  }
+
+  listenRequested(server: HostedServer): void {
+    const mount = this.mounts.at(server.path)
+    if (mount !== undefined) this.#announce(mount)
+  }
+
+  /** Starts a mount, unless it has been started, and says on its server that the host listens. */
+  #announce(mount: Mount): void {
+    if (!this.listening) return
+    mount.start().then(
+      () => mount.server.hostListens(),
+      error => this.report(new SynclessError('HANDLER_FAILED', `"${mount.path}" did not start`, { cause: error })),
+    )
+  }
+
+  async listen(options: HostListenOptions): Promise<AddressInfo> {
+    if (this.#state !== 'idle') {
+      const why = this.draining ? 'it has been closed: make another with createHost()' : 'it listens already'
+      throw new SynclessError('HOST_STATE', `host.listen(): ${why}`)
+    }
+    this.#state = 'starting'
+    try {
+      const abandoned = new Promise<never>((_, reject) => {
+        this.#abandonStart = reject
+      })
+      await Promise.race([this.#start(options), abandoned])
+    } catch (error) {
+      if (this.#state === 'starting') this.#state = 'idle'
+      throw error
+    }
+    this.#state = 'listening'
+    for (const mount of this.mounts) this.#announce(mount)
+    return addressInfo(this.address())
+  }
+
+  async #start(options: HostListenOptions): Promise<void> {
+    await Promise.all(Array.from(this.mounts, mount => mount.start()))
+    if (this.#state !== 'starting') return
+    await this.engine.bind(options).catch(error => {
+      throw bindError(error, options)
+    })
+  }
+
+  async run(options: RunOptions): Promise<AddressInfo> {
+    checkedDeadline(options)
+    const { deadline: _, ...where } = options
+    const address = await this.listen(where)
+    closeOnSignals(() => this.close(options))
+    return address
+  }
+
+  async close(options: CloseOptions = {}): Promise<CloseReport> {
+    const deadline = checkedDeadline(options)
+    this.#closed ??= this.#close(deadline)
+    return this.#closed
+  }
+
+  #close(deadline: number): Promise<CloseReport> {
+    this.#state = 'closing'
+    this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
+    return drain(this, deadline)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close().then(() => {})
+  }
+
+  accept(socket: Duplex): void {
+    if (socket instanceof Socket) this.engine.accept(socket)
+    else socket.destroy()
+  }
+
+  destroyConnections(server: HostedServer): void {
+    for (const connection of this.connections) {
+      const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
+      if (mine) connection.socket.destroy()
+    }
+  }
+
+  settled(): void {
+    // A response that had begun before the drain kept its connection open; nobody needs it now.
+    if (this.draining) setImmediate(() => this.engine.dropIdle())
+  }
+
+  lingers(scope: Scope): void {
+    const end = scope.close()
+    if (scope.ended) return
+    this.lingering.add(scope)
+    end.then(() => this.lingering.delete(scope))
+  }
+
+  report(error: SynclessError): void {
+    try {
+      if (this.#onError !== undefined) this.#onError(error)
+      else if (error.code !== 'MALFORMED_REQUEST') report(error, 'syncless host')
+    } catch (thrown) {
+      report(thrown, 'onError of a syncless host threw')
+    }
+  }
+}
+
+function isOf(owner: unknown, server: HostedServer): boolean {
+  return owner instanceof Mount && owner.server === server
+}

@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SynclessError } from '../core/errors.js'
+import { report } from '../core/report.js'
+import type { Scope } from '../core/scope.js'
+import { Connection, openExchange } from './connection.js'
+import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
+
+/**
+ * The scope of a hosted request. It is cancelled, with a `CLIENT_GONE` error as the reason, when the client leaves
+ * before the response has ended; when a tasklet in it fails, the request fails with 500, or is broken off if its
+ * response has begun. After a response that ended normally its tasklets may finish. `go()` in a hosted handler joins it
+ * by itself; this function is for code that has only the request. In Fastify, pass `request.raw`.
+ *
+ * Throws `HOST_STATE` for a request that no host serves, and for one that had no scope when its response ended.
+ *
+ * @example
+ * ```ts
+ * import { sleep } from 'syncless'
+ * import { createHost, requestScope } from 'syncless/host'
+ *
+ * const host = createHost()
+ * host.mount('/', (req, res) => {
+ *   requestScope(req).go(function* () {
+ *     yield* sleep(1)
+ *     res.end('late')
+ *   })
+ * })
+ * const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/`)).text()) // late
+ * await host.close()
+ * ```
+ */
+export function requestScope(req: IncomingMessage): Scope {
+  const exchange = openExchange(req) ?? rememberedExchange(req)
+  if (exchange === undefined) {
+    throw new SynclessError(
+      'HOST_STATE',
+      'requestScope(): no host serves this request, or its response has ended; take the scope before that',
+    )
+  }
+  return exchange.scope
+}
+
+/** The exchange of a request, made here where no host serves it, so that handlers work on a bare server as well. */
+export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange {
+  const known = openExchange(req) ?? rememberedExchange(req)
+  if (known !== undefined) return known
+  const exchange = new Exchange(req, res, unhosted)
+  Connection.of(req.socket, new Set()).begin(exchange)
+  return exchange
+}
+
+const unhosted: ExchangeOwner = {
+  failed: (exchange, error) => report(error, `${exchange.label} failed`),
+  settled: () => {},
+  lingers: scope => {
+    scope.close()
+  },
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isTaskletExit } from '../core/errors.js'
+import type { Co } from '../core/op.js'
+import { exchangeOf } from './request-scope.js'
+
+/** A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. */
+export type TaskletHandler<
+  Req extends IncomingMessage = IncomingMessage,
+  Res extends ServerResponse = ServerResponse,
+> = (req: Req, res: Res) => Co<unknown>
+
+/**
+ * Makes a `(req, res, next)` function of a tasklet handler, for `host.mount()`, for an Express route, and for a bare
+ * `http.createServer()`. The tasklet runs in the request's scope: it is killed when the client leaves before the
+ * response has ended. What it throws goes to `next`, so that Express shows its own error page; without one, and where a
+ * host is next, the answer is 500, or the connection is broken off if the response has begun.
+ *
+ * @example
+ * ```ts
+ * import { channel, go } from 'syncless'
+ * import { createHost, taskletHandler } from 'syncless/host'
+ *
+ * const jobs = channel<string>()
+ * const host = createHost()
+ * host.mount('/jobs', taskletHandler(function* (req, res) {
+ *   yield* jobs.send(req.url ?? '') // answers when a worker took it
+ *   res.writeHead(202).end()
+ * }))
+ * const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+ * const worker = go(() => jobs.receive())
+ * console.log((await fetch(`http://127.0.0.1:${port}/jobs/7`)).status, await worker) // 202 /jobs/7
+ * await host.close()
+ * ```
+ */
+export function taskletHandler<
+  Req extends IncomingMessage = IncomingMessage,
+  Res extends ServerResponse = ServerResponse,
+>(handler: TaskletHandler<Req, Res>): (req: Req, res: Res, next?: (error?: unknown) => void) => void {
+  return function handle(req, res, next) {
+    const { scope } = exchangeOf(req, res)
+    scope.go(function* () {
+      if (next === undefined) return yield* handler(req, res)
+      try {
+        yield* handler(req, res)
+      } catch (error) {
+        if (isTaskletExit(error)) throw error
+        next(error)
+      }
+    })
+  }
+}

@@ -1,0 +1,186 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { SynclessError } from '../../src/core/index.js'
+import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
+
+afterEach(closeHosts)
+afterEach(() => {
+  jest.restoreAllMocks()
+})
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => unknown
+
+async function serve(handler: Handler) {
+  const errors: SynclessError[] = []
+  const host = newHost({ onError: error => void errors.push(error) })
+  host.mount('/', handler)
+  return { host, errors, ...(await started(host)) }
+}
+
+describe('an address that cannot be had', () => {
+  test('is in use: ADDRESS_IN_USE; another listen() may follow', async () => {
+    const { port } = await serve(() => {})
+    const host = newHost()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end('second try'))
+    await expect(host.listen({ port, host: '127.0.0.1' })).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
+      message: expect.stringContaining(`port ${port} on 127.0.0.1 is taken`),
+      cause: { code: 'EADDRINUSE' },
+    })
+    const { url } = await started(host)
+    expect(await (await fetch(url)).text()).toBe('second try')
+  })
+
+  test('is no address of this machine', async () => {
+    await expect(newHost().listen({ port: 0, host: '192.0.2.1' })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' })
+  })
+
+  test('may not be used', async () => {
+    await expect(newHost().listen({ path: '/proc/syncless.sock' })).rejects.toMatchObject({
+      code: expect.stringMatching(/^(ADDRESS_IN_USE|INVALID_ARGUMENT)$/),
+      message: expect.stringContaining('/proc/syncless.sock'),
+    })
+  })
+
+  test('is no address at all', async () => {
+    await expect(newHost().listen({ port: 70_000 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
+describe('a state that forbids it', () => {
+  test('a second listen(), and one after close()', async () => {
+    const { host } = await serve(() => {})
+    await expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'HOST_STATE' })
+    expect(host.listening).toBe(true)
+    await host.close()
+    expect([host.listening, host.address()]).toEqual([false, null])
+    await expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'HOST_STATE' })
+  })
+})
+
+describe('a handler that fails', () => {
+  test.each<[string, Handler]>([
+    [
+      'throws',
+      () => {
+        throw new Error('oops')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('oops'))],
+    [
+      'throws later in an async function',
+      async req => {
+        await new Promise(resolve => req.on('end', resolve).resume())
+        throw new Error('oops')
+      },
+    ],
+  ])('%s: 500, HANDLER_FAILED once, and the server goes on', async (_what, handler) => {
+    const { url, errors } = await serve((req, res) => (req.url === '/fine' ? res.end('fine') : handler(req, res)))
+    const response = await fetch(`${url}/bad?token=secret`)
+    expect([response.status, await response.text()]).toEqual([500, 'Internal Server Error\n'])
+    expect(errors).toMatchObject([
+      { code: 'HANDLER_FAILED', message: 'GET /bad, mounted at "/", failed: oops', cause: { message: 'oops' } },
+    ])
+    expect(await (await fetch(`${url}/fine`)).text()).toBe('fine')
+  })
+
+  test('when its response has begun, the connection is broken off', async () => {
+    const { port, errors } = await serve(async (_req, res) => {
+      res.write('half')
+      throw new Error('oops')
+    })
+    expect(await exchange(port, get('/'))).not.toMatch(/\r\n0\r\n/)
+    expect(errors).toHaveLength(1)
+  })
+
+  test('as a listener of a mount server', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    host.server('/raw').on('request', () => {
+      throw new Error('oops')
+    })
+    const { url } = await started(host)
+    expect((await fetch(`${url}/raw`)).status).toBe(500)
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED' }])
+  })
+
+  test('without onError it is a process warning; an onError that throws is one, too', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const fail = () => {
+      throw new Error('oops')
+    }
+    const plain = newHost()
+    plain.mount('/', fail)
+    expect((await fetch((await started(plain)).url)).status).toBe(500)
+    expect(warn).toHaveBeenLastCalledWith(
+      expect.stringContaining('oops'),
+      expect.objectContaining({ code: 'HANDLER_FAILED' }),
+    )
+    const worse = newHost({
+      onError: () => {
+        throw new Error('worse')
+      },
+    })
+    worse.mount('/', fail)
+    expect((await fetch((await started(worse)).url)).status).toBe(500)
+    expect(warn).toHaveBeenLastCalledWith(expect.stringContaining('worse'), expect.anything())
+  })
+})
+
+describe('bytes that are no request', () => {
+  const bad = {
+    garbage: 'NOT HTTP\n\n',
+    'a bad header': 'GET / HTTP/1.1\nHost: x\nBad Header: 1\n\n',
+    smuggling: 'POST / HTTP/1.1\nHost: x\nContent-Length: 3\nTransfer-Encoding: chunked\n\n0\n\n',
+    'headers that are too large': `GET / HTTP/1.1\nHost: x\nX: ${'x'.repeat(20_000)}\n\n`,
+  }
+
+  test.each(Object.entries(bad))('%s: one answer, which is Node’s own, and MALFORMED_REQUEST', async (_what, bytes) => {
+    const node = createServer(() => {}).listen(0, '127.0.0.1')
+    await new Promise(resolve => node.once('listening', resolve))
+    const address = node.address()
+    const expected = await exchange(typeof address === 'object' && address !== null ? address.port : 0, bytes)
+    node.close()
+    const { port, errors, host } = await serve((_req, res) => res.end('fine'))
+    // Frameworks add listeners of their own; none may be asked.
+    host.server('/other').on('clientError', (_error, socket) => socket.write('HTTP/1.1 400 from a framework\r\n\r\n'))
+    expect(await exchange(port, bytes)).toBe(expected)
+    expect(expected).toMatch(/^HTTP\/1.1 4\d\d /)
+    expect(errors).toMatchObject([{ code: 'MALFORMED_REQUEST' }])
+    expect(await exchange(port, get('/'))).toContain('fine')
+  })
+
+  test('behind a request whose response has begun, they end the connection without an answer', async () => {
+    const { port, errors } = await serve((_req, res) => res.write('begun'))
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await client.until(/begun/)
+    client.send('NOT HTTP\n\n')
+    await client.closed
+    expect(client.text).not.toContain('400')
+    expect(errors).toMatchObject([{ code: 'MALFORMED_REQUEST' }])
+  })
+
+  test('a reset is not one', async () => {
+    const { port, errors, url } = await serve((_req, res) => res.end('fine'))
+    const client = new RawClient(port).send('GET / HT')
+    await new Promise(resolve => client.socket.once('connect', resolve))
+    client.socket.resetAndDestroy()
+    expect(await (await fetch(url)).text()).toBe('fine')
+    expect(errors).toEqual([])
+  })
+
+  test('by default they are not reported: anyone could fill the log', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const host = newHost()
+    const { port } = await started(host)
+    expect(await exchange(port, 'NOT HTTP\n\n')).toContain('400 Bad Request')
+    expect(warn).not.toHaveBeenCalled()
+  })
+})
+
+test('a mount server that waits in listen() when the process runs out of work is reported', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const host = newHost()
+  host.server('/api').listen()
+  process.emit('beforeExit', 0)
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining('"/api"'), expect.objectContaining({ code: 'HOST_STATE' }))
+})

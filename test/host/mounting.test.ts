@@ -1,0 +1,167 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HostPort } from '../../src/adapters/port.js'
+import { closeHosts, defer, exchange, get, newHost, started } from './support.js'
+
+afterEach(closeHosts)
+
+const says = (text: string) => (req: IncomingMessage, res: ServerResponse) => {
+  res.end(`${text} ${req.url}`)
+}
+
+async function body(url: string): Promise<string> {
+  return (await fetch(url)).text()
+}
+
+describe('which mount owns a request', () => {
+  test('the longest path wins, whatever the order of mounting', async () => {
+    const host = newHost()
+    host.mount('/a', says('a')).mount('/', says('root')).mount('/a/b', says('a/b'))
+    const { url } = await started(host)
+    expect(await body(`${url}/a/b/c?q=1`)).toBe('a/b /a/b/c?q=1')
+    expect(await body(`${url}/a/c`)).toBe('a /a/c')
+    expect(await body(`${url}/c`)).toBe('root /c')
+  })
+
+  test('a path owns whole segments only, with or without a query', async () => {
+    const host = newHost()
+    host.mount('/', says('root')).mount('/api/', says('api'))
+    const { url } = await started(host)
+    expect(await body(`${url}/api`)).toBe('api /api')
+    expect(await body(`${url}/api/`)).toBe('api /api/')
+    expect(await body(`${url}/api?x`)).toBe('api /api?x')
+    expect(await body(`${url}/apis`)).toBe('root /apis')
+    expect(await body(`${url}/ap`)).toBe('root /ap')
+  })
+
+  test('absolute targets and * are routed by their path', async () => {
+    const host = newHost()
+    host.mount('/', says('root')).mount('/api', says('api'))
+    const { port } = await started(host)
+    expect(await exchange(port, get('http://x/api/y'))).toMatch(/\r\napi http:\/\/x\/api\/y|api http:\/\/x\/api\/y/)
+    expect(await exchange(port, get('http://x'))).toContain('root http://x')
+    expect(await exchange(port, 'OPTIONS * HTTP/1.1\nHost: x\nConnection: close\n\n')).toContain('root *')
+  })
+
+  test('a path that no mount owns is 404, as plain text', async () => {
+    const host = newHost()
+    host.mount('/api', says('api'))
+    const { url } = await started(host)
+    const response = await fetch(`${url}/other`)
+    expect(response.status).toBe(404)
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(await response.text()).toBe('Not Found\n')
+  })
+
+  test('a mount added while the host listens serves at once', async () => {
+    const host = newHost()
+    const { url } = await started(host)
+    host.mount('/late', says('late'))
+    await new Promise(resolve => setImmediate(resolve))
+    expect(await body(`${url}/late`)).toBe('late /late')
+  })
+})
+
+describe('functions', () => {
+  test('next() is 404, next(error) is 500, and both are answered once', async () => {
+    const errors: string[] = []
+    const host = newHost({ onError: error => void errors.push(`${error.code} ${error.message}`) })
+    host.mount('/', (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => {
+      res.setHeader('X-Leftover', '1')
+      next(req.url === '/bad' ? new Error('no luck') : undefined)
+    })
+    const { url } = await started(host)
+    const missing = await fetch(`${url}/x`)
+    expect([missing.status, missing.headers.get('x-leftover')]).toEqual([404, null])
+    const bad = await fetch(`${url}/bad`)
+    expect([bad.status, await bad.text()]).toEqual([500, 'Internal Server Error\n'])
+    expect(errors).toEqual(['HANDLER_FAILED GET /bad, mounted at "/", failed: no luck'])
+  })
+
+  test('the request and the response are the native ones, with nothing added', async () => {
+    const seen = defer<{ req: IncomingMessage; res: ServerResponse }>()
+    const host = newHost()
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      seen.resolve({ req, res })
+      res.end()
+    })
+    const { url } = await started(host)
+    await fetch(url)
+    const { req, res } = await seen.promise
+    const { createServer, IncomingMessage: Incoming, ServerResponse: Response } = await import('node:http')
+    expect(Object.getPrototypeOf(req)).toBe(Incoming.prototype)
+    expect(Object.getPrototypeOf(res)).toBe(Response.prototype)
+    const bare = defer<IncomingMessage>()
+    const server = createServer((request, response) => {
+      bare.resolve(request)
+      response.end()
+    }).listen(0, '127.0.0.1')
+    await new Promise(resolve => server.once('listening', resolve))
+    const address = server.address()
+    await fetch(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`)
+    server.close()
+    expect(Reflect.ownKeys(req)).toEqual(Reflect.ownKeys(await bare.promise))
+  })
+})
+
+describe('what cannot be mounted', () => {
+  test.each([
+    ['api', 'start with'],
+    ['', 'start with'],
+    ['/users/:id', 'pattern'],
+    ['/a*', 'pattern'],
+    ['/a?x', 'query'],
+    ['/a//b', 'empty segment'],
+    ['/a/../b', 'segment'],
+    ['/ä', 'percent'],
+  ])('the path %j', (path, why) => {
+    expect(() => newHost().mount(path, says('x'))).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    expect(() => newHost().server(path)).toThrow(why)
+    expect(() => newHost().serverFactory(path)).toThrow(why)
+  })
+
+  test('a second app at a path', () => {
+    const host = newHost()
+    host.mount('/a', says('1'))
+    const taken = expect.objectContaining({ code: 'MOUNT_TAKEN', message: expect.stringContaining('"/a"') })
+    expect(() => host.mount('/a/', says('2'))).toThrow(taken)
+    expect(() => host.server('/a')).toThrow(taken)
+    expect(() => host.serverFactory('/a')(() => {})).toThrow(taken)
+  })
+
+  test.each([
+    ['an object', {}, 'an object is no app'],
+    ['a promise', Promise.resolve(), 'await the app'],
+    ['a generator function', function* handler() {}, 'taskletHandler()'],
+    ['undefined', undefined, 'undefined is no app'],
+    ['a class', class App {}, 'function App is no app'],
+  ])('%s', (_what, app, why) => {
+    expect(() => newHost().mount('/', app as object)).toThrow(expect.objectContaining({ code: 'UNKNOWN_APP' }))
+    expect(() => newHost().mount('/', app as object)).toThrow(why)
+  })
+
+  test('an app that two ports accept', () => {
+    const greedy: HostPort = { name: 'greedy', accepts: app => typeof app === 'function', open: () => ({}) }
+    const mount = () => newHost({ ports: [greedy] }).mount('/', says('x'))
+    expect(mount).toThrow(expect.objectContaining({ code: 'UNKNOWN_APP', message: expect.stringContaining('greedy') }))
+  })
+
+  test('anything, once the host is closed', async () => {
+    const host = newHost()
+    await host.close()
+    expect(() => host.mount('/', says('x'))).toThrow(expect.objectContaining({ code: 'HOST_STATE' }))
+  })
+
+  test('a path is free again when the app was refused', () => {
+    const refused = {}
+    const refusing: HostPort = {
+      name: 'refusing',
+      accepts: app => app === refused,
+      open() {
+        throw new Error('no')
+      },
+    }
+    const host = newHost({ ports: [refusing] })
+    expect(() => host.mount('/', refused)).toThrow('no')
+    expect(host.mount('/', says('x'))).toBe(host)
+  })
+})

@@ -1,0 +1,198 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import express from 'express'
+import { Server } from 'socket.io'
+import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client'
+import type { SynclessError } from '../../src/core/index.js'
+import { closeHosts, defer, exchange, newHost, RawClient, started } from './support.js'
+
+const clients: ClientSocket[] = []
+
+afterEach(async () => {
+  await Promise.all(
+    clients.splice(0).map(async client => {
+      if (client.connected) {
+        const gone = new Promise(resolve => client.once('disconnect', resolve))
+        client.disconnect()
+        await gone
+      }
+      client.io.removeAllListeners()
+    }),
+  )
+  await closeHosts()
+})
+
+function connect(url: string, transports: string[]): ClientSocket {
+  const client = connectClient(url, { transports, forceNew: true, reconnection: false })
+  clients.push(client)
+  return client
+}
+
+const upgrade = (path: string, protocol = 'websocket', more = '') =>
+  `GET ${path} HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: ${protocol}\n${more}\n`
+
+/** Accepts every upgrade, says its name, and echoes. */
+function echo(name: string) {
+  return (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n${name} ${req.url} ${head}`,
+    )
+    socket.pipe(socket)
+  }
+}
+
+describe('Socket.IO on a mount server', () => {
+  async function chat() {
+    const host = newHost()
+    const io = new Server(host.server('/socket.io'))
+    io.on('connection', socket => {
+      socket.on('double', (n: number, reply: (n: number) => void) => reply(n * 2))
+    })
+    const app = express()
+    app.get('/hello', (_req, res) => {
+      res.send('Express')
+    })
+    host.mount('/', app)
+    return { host, io, ...(await started(host)) }
+  }
+
+  test('works over WebSocket alone', async () => {
+    const { url } = await chat()
+    const client = connect(url, ['websocket'])
+    expect(await client.emitWithAck('double', 21)).toBe(42)
+    expect(client.io.engine.transport.name).toBe('websocket')
+  })
+
+  test('upgrades from polling to WebSocket', async () => {
+    const { url } = await chat()
+    const client = connect(url, ['polling', 'websocket'])
+    const upgraded = new Promise(resolve => client.io.on('open', () => client.io.engine.once('upgrade', resolve)))
+    expect(await client.emitWithAck('double', 21)).toBe(42)
+    await upgraded
+    expect(client.io.engine.transport.name).toBe('websocket')
+    expect(await client.emitWithAck('double', 4)).toBe(8)
+  })
+
+  test('serves its client file, and leaves every other path to its owner', async () => {
+    const { url } = await chat()
+    expect((await fetch(`${url}/socket.io/socket.io.js`)).headers.get('content-type')).toContain('javascript')
+    expect(await (await fetch(`${url}/hello`)).text()).toBe('Express')
+  })
+
+  test('io.close() ends its clients and leaves the host up', async () => {
+    const { url, io } = await chat()
+    const client = connect(url, ['websocket'])
+    await client.emitWithAck('double', 1)
+    const left = new Promise(resolve => client.once('disconnect', resolve))
+    await io.close()
+    await left
+    expect(await (await fetch(`${url}/hello`)).text()).toBe('Express')
+    expect((await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).status).toBe(503)
+  })
+
+  test.each([[['websocket']], [['polling']]])('host.close() tells its clients over %j', async transports => {
+    const { url, host, io } = await chat()
+    const client = connect(url, transports)
+    await client.emitWithAck('double', 1)
+    // Its next long poll is waiting.
+    if (transports[0] === 'polling') await new Promise(resolve => io.httpServer.once('request', resolve))
+    const left = new Promise(resolve => client.once('disconnect', resolve))
+    expect((await host.close()).clean).toBe(true)
+    await left
+  })
+
+  test('a path that its library does not own is a 404, not silence', async () => {
+    const host = newHost()
+    new Server(host.server('/rt'))
+    const { url } = await started(host)
+    expect((await fetch(`${url}/rt/x`)).status).toBe(404)
+  })
+})
+
+describe('who owns an upgrade', () => {
+  test('the mount that owns the path; the bytes after the head are kept', async () => {
+    const host = newHost()
+    host.server('/a').on('upgrade', echo('a'))
+    host.server('/a/b', { strip: true }).on('upgrade', echo('b'))
+    const { port } = await started(host)
+    const a = new RawClient(port).send(`${upgrade('/a/x?y')}early`)
+    await a.until(/a \/a\/x\?y early/)
+    a.send(' late')
+    await a.until(/ late/)
+    const b = new RawClient(port).send(upgrade('/a/b/c'))
+    await b.until(/b \/c/)
+    a.socket.destroy()
+    b.socket.destroy()
+  })
+
+  test('nobody: 404 at once', async () => {
+    const host = newHost()
+    host.server('/ws').on('upgrade', echo('ws'))
+    host.mount('/', express())
+    const { port } = await started(host)
+    expect(await exchange(port, upgrade('/chat'))).toBe(
+      'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+    )
+    expect(await exchange(port, upgrade('/wsx'))).toContain('404')
+  })
+
+  test('two on one mount: refused where the second one starts', () => {
+    const host = newHost()
+    const server = host.server('/rt')
+    new Server(server)
+    const taken = expect.objectContaining({ code: 'UPGRADE_TAKEN', message: expect.stringContaining('"/rt"') })
+    expect(() => server.on('upgrade', () => {})).toThrow(taken)
+    expect(() => new Server(server)).toThrow(taken)
+    server.removeAllListeners('upgrade')
+    expect(() => server.on('upgrade', () => {})).not.toThrow()
+  })
+
+  test('its listener throws: the connection ends, the error is reported, the server goes on', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    host.server('/ws').on('upgrade', req => {
+      if (req.url === '/ws/bad') throw new Error('no')
+    })
+    const { port } = await started(host)
+    expect(await exchange(port, upgrade('/ws/bad'))).toBe('')
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { message: 'no' } }])
+    expect(await exchange(port, upgrade('/other'))).toContain('404')
+  })
+
+  test('a client that resets before the upgrade is accepted harms nobody', async () => {
+    const host = newHost()
+    const taken = defer<Duplex>()
+    host.server('/ws').on('upgrade', (_req, socket) => taken.resolve(socket))
+    const { port } = await started(host)
+    const client = new RawClient(port).send(upgrade('/ws'))
+    const socket = await taken.promise
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    client.socket.resetAndDestroy()
+    socket.resume()
+    await closed
+    expect(await exchange(port, upgrade('/other'))).toContain('404')
+  })
+})
+
+describe('an upgrade to a protocol that nobody takes', () => {
+  const asPlain = (req: IncomingMessage, res: ServerResponse) => {
+    let body = ''
+    req.on('data', chunk => {
+      body += chunk
+    })
+    req.on('end', () => res.end(`${req.method} ${req.url} ${body} ${req.headers.upgrade ?? 'no offer'}`))
+  }
+
+  test('is served as if it had not been offered, and the connection stays', async () => {
+    const host = newHost()
+    host.mount('/', asPlain)
+    host.server('/ws').on('upgrade', echo('ws'))
+    const { port } = await started(host)
+    const offer = 'Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk\n'
+    const client = new RawClient(port).send(`POST /a?b HTTP/1.1\nHost: x\n${offer}Content-Length: 4\n\nbody`)
+    await client.until(/POST \/a\?b body no offer/)
+    client.send('GET /next HTTP/1.1\nHost: x\nConnection: close\n\n')
+    await client.until(/GET \/next {2}no offer/)
+    await client.closed
+  })
+})
