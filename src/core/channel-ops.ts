@@ -2,7 +2,7 @@
 import type { Channel } from './channel.js'
 import { ChannelClosed } from './errors.js'
 import { loop } from './loop.js'
-import { Node, type Waiter } from './op.js'
+import { Node } from './op.js'
 import { Tasklet } from './tasklet.js'
 
 /** An error that travels in band: it takes a slot like a value, and one receiver throws it. */
@@ -19,8 +19,6 @@ export type Item<T> = T | Raised
 
 abstract class ChannelNode<C, T> extends Node<T> {
   readonly channel: Channel<C>
-  /** Who was woken by a direct hand-off that the channel's preference says to switch to. */
-  preferred: Waiter | null = null
 
   constructor(channel: Channel<C>) {
     super()
@@ -29,8 +27,8 @@ abstract class ChannelNode<C, T> extends Node<T> {
 
   /** With a preference, the partner runs next and this tasklet last. Semantics: Stackless `channel.preference`. */
   override passes(): boolean {
-    const preferred = this.preferred
-    this.preferred = null
+    if (this.channel.preference === 0) return false
+    const preferred = this.channel.takePreferred()
     if (!(preferred instanceof Tasklet) || !preferred.queued) return false
     loop.moveToFront(preferred)
     return true

@@ -9,7 +9,7 @@ import { run } from './coroutine.js'
 import { ChannelCancelled, ChannelClosed, SynclessError } from './errors.js'
 import { Latch, type Latched } from './latched.js'
 import { List } from './list.js'
-import type { Co, Node, Op } from './op.js'
+import type { Co, Node, Op, Waiter } from './op.js'
 import { report } from './report.js'
 import { type ErrorEnd, markReceived, reportUnreceived, watchErrorEnd } from './unreceived.js'
 
@@ -73,6 +73,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   #errorEnd: ErrorEnd | null = null
   #ended: Latch<ChannelEnd> | null = null
   #dropped = 0
+  #preferred: Waiter | null = null
 
   /** @internal Use {@link channel}. */
   constructor(capacity: number) {
@@ -239,13 +240,20 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
 
   // What the operations call.
 
+  /** @internal Who was woken by the direct hand-off just now, if the preference says to switch to it. */
+  takePreferred(): Waiter | null {
+    const preferred = this.#preferred
+    this.#preferred = null
+    return preferred
+  }
+
   /** @internal Takes what `node` sends, if there is a receiver or room for it. */
   acceptFrom(node: SendNode<T>): boolean {
     if (this.#end !== null) {
       node.fail(this.#refusal(this.#end))
       return true
     }
-    if (this.preference === -1) node.preferred = this.receivers.head?.waiter ?? null
+    if (this.preference === -1) this.#preferred = this.receivers.head?.waiter ?? null
     if (!this.#put(node.item)) return false
     node.complete(undefined)
     return true
@@ -256,12 +264,12 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     const buffer = this.#buffer
     const buffered = buffer !== null && buffer.length > 0
     const sender = this.senders.shift() as SendNode<T> | null
+    if (this.preference === 1) this.#preferred = buffered ? null : (sender?.waiter ?? null)
     if (buffered) {
       const item = buffer.shift()
       if (sender !== null) buffer.push(sender.item)
       node.accept(item)
     } else if (sender !== null) {
-      if (this.preference === 1) node.preferred = sender.waiter
       node.accept(sender.item)
     } else {
       if (this.#end === null) return false

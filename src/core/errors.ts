@@ -20,7 +20,7 @@ export const errorCodes = {
   MOUNT_TAKEN: 'Two apps were mounted at the same path.',
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
-  SCOPE_CLOSED: 'A tasklet was started in a scope that has ended.',
+  SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   TASKLET_EXIT: 'The tasklet was asked to end. It is thrown only inside the tasklet it is meant for.',
   TASKLET_KILLED: 'A tasklet was joined that had been killed.',
   TIMEOUT: 'The time allowed for an operation ran out.',

@@ -95,9 +95,12 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   after: Node<unknown> | null = null
   state = IDLE
   waiter: Waiter | null = null
-  readonly done = true
+  /** What it committed with: the value, or the error of a failed one. */
   value!: T
-  error: unknown = undefined
+
+  get done(): true {
+    return true
+  }
 
   /** Commits now if that is possible without waiting, and says whether it did. */
   abstract poll(): boolean
@@ -128,7 +131,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
 
   /** Commits with an error. */
   fail(error: unknown): void {
-    this.error = error
+    this.value = error as T
     this.state = FAILED
     this.waiter?.wake(this)
   }
@@ -153,7 +156,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
 
   /** The outcome, handed to whoever performed the operation. */
   take(): T {
-    if (this.state === FAILED) throw this.error
+    if (this.state === FAILED) throw this.value
     return this.value
   }
 

@@ -121,6 +121,11 @@ export class Scope implements ScopeProvider {
     return this.#end.settled
   }
 
+  /** @internal Settles when it was closed and its last tasklet is gone. */
+  get gone(): Latch<void> {
+    return this.#end
+  }
+
   /** @internal Why it was cancelled. */
   get source(): ExitSource | null {
     return this.#exit?.source ?? null

@@ -121,8 +121,10 @@ export class Tasklet<T = unknown> extends Latched<T> {
    * ```
    */
   kill(reason?: unknown): Op<void> {
-    if (loop.current?.owner === this && !this.#ended) this.#exitInPlace(new TaskletExit('kill', reason))
-    this.requestExit(new TaskletExit('kill', reason))
+    const running = loop.current
+    const exit = this.interrupts?.exit ?? new TaskletExit('kill', reason)
+    if (running !== this) this.requestExit(exit)
+    if (running?.owner === this && !this.#ended) running.#exitInPlace(exit)
     return this.gone
   }
 
@@ -165,13 +167,13 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return this
   }
 
+  /** Takes its exit where it runs; `exit` is that of its owner, where this is the body of a scope. */
   #exitInPlace(exit: TaskletExit): never {
     this.interrupts ??= new Interrupts(this)
     this.interrupts.exit ??= exit
-    // An owner that was interrupted already still takes its exit, when the body of its scope has taken it here.
-    if (loop.current === this) this.interrupts.withdraw(this.interrupts.exit)
+    this.interrupts.withdraw(this.interrupts.exit)
     this.#controller?.abort(this.interrupts.exit)
-    throw this.interrupts.exit
+    throw exit
   }
 
   /** @internal */
@@ -317,7 +319,9 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   #endedBy(error: unknown): void {
-    this.#killed = error instanceof TaskletExit && this.interrupts?.exit === error
+    // The body of a scope passes on the exit of its owner: there, it is the failure of the scope.
+    const passedOn = this.owner !== this && this.owner.interrupts?.exit === error
+    this.#killed = error instanceof TaskletExit && this.interrupts?.exit === error && !passedOn
     this.#finish(FAILED, undefined, error)
   }
 

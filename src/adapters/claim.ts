@@ -1,0 +1,20 @@
+import { SynclessError } from '../core/errors.js'
+
+const claimed = new WeakSet<object>()
+
+/**
+ * Marks something that can have one reader only as taken. Every bridge that reads claims what it reads from, so that
+ * two of them never share out its values by accident. Throws `ALREADY_CONSUMED` where another bridge has it.
+ */
+export function claim(source: object, what: string): void {
+  if (claimed.has(source)) throw alreadyConsumed(what)
+  claimed.add(source)
+}
+
+/** The error of a second consumer. */
+export function alreadyConsumed(what: string): SynclessError {
+  return new SynclessError(
+    'ALREADY_CONSUMED',
+    `${what} is read by another bridge already: use broadcast() and give each consumer a subscription of its own`,
+  )
+}

@@ -1,0 +1,19 @@
+/**
+ * RxJS observables to and from channels: `import * as rx from 'syncless/rx'`.
+ *
+ * @module syncless/rx
+ */
+import type { FlowCapabilities } from '../port.js'
+
+export { type DrainToOptions, drainTo } from './drain-to.js'
+export { type FromChannelOptions, fromChannel } from './from-channel.js'
+export { type ToChannelOptions, toChannel } from './to-channel.js'
+
+/** What RxJS can carry. An observable cannot be paused. */
+export const capabilities: FlowCapabilities = {
+  pausable: false,
+  errors: 'identity',
+  ends: true,
+  cancels: true,
+  ack: false,
+}

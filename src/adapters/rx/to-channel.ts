@@ -1,0 +1,119 @@
+import { from, type Observable, Subject, type Subscription, takeUntil } from 'rxjs'
+import { type Channel, channel, type Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { assertOverflow, type Overflow, offer } from '../../core/overflow.js'
+import { report } from '../../core/report.js'
+import { assertCapacity, PulledChannel } from '../pulled-channel.js'
+import { bondToScope } from '../scope-bond.js'
+import { whenSettled } from '../settled.js'
+
+/** How an observable becomes a channel. */
+export interface ToChannelOptions {
+  /** How many values are kept for a receiver that is not there yet. */
+  capacity: number
+  /** What happens to a value for which there is no room: an observable cannot be told to wait. */
+  overflow: Overflow
+  /**
+   * When to subscribe: `'now'`, the default, for a hot source, which would go on without us; `'on-receive'`, at the
+   * first receive, for a cold one that should not begin before. RxJS does not say which of the two a source is.
+   */
+  subscribe?: 'now' | 'on-receive'
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/**
+ * Subscribes to an observable and gives its values as a channel. Completion closes the channel; an error closes it with
+ * that very object, after what was buffered and however full the buffer is (an observable that fails with `undefined`
+ * gives `INVALID_ARGUMENT`, for a channel cannot). Cancelling the channel unsubscribes in the same turn. Dropped values
+ * are counted in `statistics().dropped`.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the subscription ends, and whoever still
+ * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for options that are missing or wrong, `SCOPE_CLOSED` where
+ * the scope has ended. Semantics of `overflow`: see `Overflow`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { Subject } from 'rxjs'
+ * import * as rx from 'syncless/rx'
+ *
+ * const price$ = new Subject<number>()
+ * const prices = rx.toChannel(price$, { capacity: 2, overflow: 'drop-oldest' })
+ * for (const price of [10, 11, 12]) price$.next(price)
+ * price$.complete()
+ *
+ * const seen: number[] = []
+ * for await (const price of prices) seen.push(price)
+ * assert.deepEqual(seen, [11, 12])
+ * assert.equal(prices.statistics().dropped, 1)
+ * ```
+ */
+export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): Receiver<T> {
+  const { capacity, overflow, subscribe = 'now', name = 'observable' } = options
+  assertCapacity(capacity)
+  assertOverflow(overflow, capacity)
+  assertSubscribe(subscribe)
+  let connected = false
+  const connect = () => {
+    if (!connected) feed.open(source)
+    connected = true
+  }
+  const values = subscribe === 'now' ? channel<T>(capacity, { name }) : new PulledChannel<T>(capacity, name, connect)
+  const feed = new Feed(values, overflow)
+  const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
+  whenSettled(values.ended, () => {
+    release()
+    feed.cut()
+  })
+  if (subscribe === 'now') connect()
+  return values
+}
+
+/** The subscription that fills a channel. */
+class Feed<T> {
+  readonly #values: Channel<T>
+  readonly #overflow: Overflow
+  /** Ends a source that emits from within `subscribe`, when there is nothing to unsubscribe yet. */
+  readonly #stop = new Subject<void>()
+  #subscription: Subscription | null = null
+
+  constructor(values: Channel<T>, overflow: Overflow) {
+    this.#values = values
+    this.#overflow = overflow
+  }
+
+  open(source: Observable<T>): void {
+    const values = this.#values
+    this.#subscription = from(source)
+      .pipe(takeUntil(this.#stop))
+      .subscribe({
+        next: value => {
+          offer(values, value, this.#overflow)
+        },
+        error: (error: unknown) => values.close(error === undefined ? failedWithUndefined() : error),
+        complete: () => values.close(),
+      })
+  }
+
+  cut(): void {
+    try {
+      if (this.#subscription === null) this.#stop.next()
+      else this.#subscription.unsubscribe()
+    } catch (error) {
+      report(error, `unsubscribing from "${this.#values.name}" failed`)
+    }
+  }
+}
+
+function failedWithUndefined(): SynclessError {
+  return new SynclessError('INVALID_ARGUMENT', 'the observable failed with undefined, which a channel cannot end with')
+}
+
+function assertSubscribe(subscribe: unknown): void {
+  if (subscribe === 'now' || subscribe === 'on-receive') return
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    `rx.toChannel() subscribes 'now' or 'on-receive'; got ${String(subscribe)}`,
+  )
+}

@@ -1,0 +1,94 @@
+import type { Writable } from 'node:stream'
+import type { Receiver } from '../../core/channel.js'
+import { go } from '../../core/go.js'
+import type { Co } from '../../core/op.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { claim } from '../claim.js'
+import { whenSettled } from '../settled.js'
+import { asError, asReason, destroyQuietly } from './destroy.js'
+import type { Encoder } from './encoders.js'
+import { Sink } from './sink.js'
+
+/** How a channel is drained into a writable. */
+export interface DrainToOptions<T> {
+  /** Turns each value into bytes or text, such as `ndjson` or `lines`. Without it, values are written as they are. */
+  encode?: Encoder<T>
+  /**
+   * Whether the writable is ended when the channel ends, and destroyed when it fails. Default true. With false it stays
+   * as it is.
+   */
+  end?: boolean
+}
+
+/**
+ * Writes what a channel receives to a writable that exists already: a file, a socket, the response of a request. It
+ * receives only while the writable has room, so that a client that reads slowly holds back the producer.
+ *
+ * Gives `'ended'` when the channel has ended and the writable has finished (with `end: false`: was handed everything),
+ * and `'left'` when the writable was closed before, without an error, as by a client that goes away: the channel is
+ * cancelled then in the same turn, also while it has nothing.
+ *
+ * The tasklet fails with the error of the channel, which the writable is destroyed with, or with the error of the
+ * writable, which is the reason of the channel's cancel; both are the very object. Join it, or let its scope have it:
+ * no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel. Semantics: Node's `stream.pipeline`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { PassThrough } from 'node:stream'
+ * import { text } from 'node:stream/consumers'
+ * import { channel } from 'syncless'
+ * import * as stream from 'syncless/stream'
+ *
+ * const log = channel<string>(2)
+ * const file = new PassThrough()
+ * const drained = stream.drainTo(log, file, { encode: stream.lines })
+ * await log.send('started')
+ * log.close()
+ * assert.equal(await text(file), 'started\n')
+ * assert.equal(await drained, 'ended')
+ * ```
+ */
+export function drainTo<T>(
+  receiver: Receiver<T>,
+  writable: Writable,
+  options: DrainToOptions<T> = {},
+): Tasklet<'ended' | 'left'> {
+  claim(receiver, `the channel "${receiver.name}"`)
+  const { encode, end = true } = options
+  const sink = new Sink(writable, error => receiver.cancel(error))
+  let done = false
+  let failure: unknown
+  const tasklet = go(function* drain(): Co<'ended' | 'left'> {
+    try {
+      const ended = yield* writeAll(receiver, sink, encode)
+      if (ended && end) writable.end()
+      const complete = ended && !end ? true : (yield* sink.finish()) && ended
+      done = true
+      return complete ? 'ended' : 'left'
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  })
+  tasklet.name = `drain "${receiver.name}" into a writable`
+  // Not in the generator: a tasklet that is killed before its first turn never runs.
+  whenSettled(tasklet.gone, () => {
+    receiver.cancel(asReason(failure))
+    if (end && !done) destroyQuietly(writable, tasklet.state === 'failed' ? asError(failure) : undefined)
+    sink.unwatch()
+  })
+  return tasklet
+}
+
+/** Writes until the channel has ended; false if the writable was over before. */
+function* writeAll<T>(receiver: Receiver<T>, sink: Sink, encode: Encoder<T> | undefined): Co<boolean> {
+  for (;;) {
+    yield* sink.room()
+    const step = yield* receiver.next()
+    if (sink.over) return false
+    if (step.done) return true
+    sink.writable.write(encode === undefined ? step.value : encode(step.value))
+  }
+}

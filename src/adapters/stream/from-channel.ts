@@ -1,0 +1,113 @@
+import { Readable } from 'node:stream'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { claim } from '../claim.js'
+import { bondToScope } from '../scope-bond.js'
+import { asError } from './destroy.js'
+import type { Encoder } from './encoders.js'
+
+/** How a channel becomes a readable. */
+export interface FromChannelOptions<T> {
+  /** Turns each value into bytes or text, such as `ndjson` or `lines`. Without it, values pass as they are. */
+  encode?: Encoder<T>
+  /** Whether the stream carries objects. Default: only where nothing encodes them. */
+  objectMode?: boolean
+  /** How far the stream reads ahead: in bytes, or in objects in object mode. Default: Node's own. */
+  highWaterMark?: number
+}
+
+/**
+ * A readable stream of what a channel receives. It receives when it is read, `highWaterMark` ahead and no further, so
+ * that a client that reads slowly holds back the producer.
+ *
+ * The end of the channel ends the stream. An error of the channel, or one that `encode` throws, destroys it with that
+ * very object (what is no Error becomes the `cause` of a `CHANNEL_CLOSED`); as in every Node stream, what was read ahead
+ * is lost then. Destroying the stream cancels the channel in the same turn, also while a receive is pending, with the
+ * error as the reason. `null` means the end to Node: receiving it destroys an object stream with `INVALID_ARGUMENT`.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed before its end, with no
+ * error event. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to fan out), and
+ * `SCOPE_CLOSED` where the scope has ended. Semantics: `stream.Readable` with `read()`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { text } from 'node:stream/consumers'
+ * import { channel, go } from 'syncless'
+ * import * as stream from 'syncless/stream'
+ *
+ * const orders = channel<{ id: number }>()
+ * go(function* () {
+ *   for (const id of [1, 2]) yield* orders.send({ id })
+ *   orders.close()
+ * })
+ * const feed = stream.fromChannel(orders, { encode: stream.ndjson })
+ * assert.equal(await text(feed), '{"id":1}\n{"id":2}\n')
+ * ```
+ */
+export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions<T> = {}): Readable {
+  claim(receiver, `the channel "${receiver.name}"`)
+  return new ChannelReadable(receiver, options)
+}
+
+class ChannelReadable<T> extends Readable {
+  readonly #receiver: Receiver<T>
+  readonly #encode: Encoder<T> | undefined
+  readonly #release: () => void
+
+  constructor(receiver: Receiver<T>, options: FromChannelOptions<T>) {
+    const { encode, objectMode = encode === undefined, highWaterMark } = options
+    super({ objectMode, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
+    this.#receiver = receiver
+    this.#encode = encode
+    this.#release = bondToScope(`the stream of "${receiver.name}"`, () => this.destroy())
+  }
+
+  override _read(): void {
+    try {
+      for (;;) {
+        const got = this.#receiver.tryReceive()
+        if (!got.ok) {
+          if (got.done) this.push(null)
+          else this.#wait()
+          return
+        }
+        if (this.#pushed(got.value)) return
+      }
+    } catch (error) {
+      this.destroy(asError(error))
+    }
+  }
+
+  #wait(): void {
+    this.#receiver
+      .next()
+      .then(step => {
+        if (this.destroyed) return
+        if (step.done) this.push(null)
+        else if (!this.#pushed(step.value)) this._read()
+      })
+      .catch((error: unknown) => this.destroy(asError(error)))
+  }
+
+  /** False for an empty chunk: Node takes it for nothing, and would not ask again. */
+  #pushed(value: T): boolean {
+    const chunk: unknown = this.#encode === undefined ? value : this.#encode(value)
+    if (chunk === null) {
+      throw new SynclessError('INVALID_ARGUMENT', 'a stream cannot carry null, which means its end: encode it')
+    }
+    if (!this.readableObjectMode && isEmpty(chunk)) return false
+    this.push(chunk)
+    return true
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#release()
+    this.#receiver.cancel(error ?? undefined)
+    callback(error)
+  }
+}
+
+function isEmpty(chunk: unknown): boolean {
+  return chunk === '' || (chunk instanceof Uint8Array && chunk.length === 0)
+}

@@ -1,0 +1,81 @@
+import { finished, type Readable } from 'node:stream'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { claim } from '../claim.js'
+import { PulledChannel } from '../pulled-channel.js'
+import { bondToScope } from '../scope-bond.js'
+import { whenSettled } from '../settled.js'
+import { asReason, destroyQuietly } from './destroy.js'
+
+/** How a readable becomes a channel. */
+export interface ToChannelOptions {
+  /** How many chunks (objects, in object mode) are taken out of the stream ahead of the receiver. Default 0. */
+  capacity?: number
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/**
+ * Gives what a readable stream reads as a channel: objects in object mode, else chunks as `readable.read()` gives them
+ * (everything that has arrived, at most about `highWaterMark` bytes), as strings where the stream has an encoding.
+ *
+ * Nothing is read before the first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read
+ * ahead, so that a source is held back by a receiver that stalls. The end of the stream closes the channel; its error
+ * closes it with that very object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`.
+ * Cancelling the channel destroys the stream in the same turn, with the reason if that is an Error; this raises no
+ * unhandled `error` event.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed, and whoever still
+ * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a wrong capacity, `ALREADY_CONSUMED` for a stream that has
+ * been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics: `readable` events and `stream.finished`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { Readable } from 'node:stream'
+ * import * as stream from 'syncless/stream'
+ *
+ * const words = stream.toChannel<string>(Readable.from(['one', 'two']))
+ * const received: string[] = []
+ * for await (const word of words) received.push(word)
+ * assert.deepEqual(received, ['one', 'two'])
+ * ```
+ */
+export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOptions = {}): Receiver<T> {
+  const { capacity = 0, name = 'readable' } = options
+  if (typeof readable?.read !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', 'stream.toChannel() takes a Readable')
+  }
+  let listening = false
+  const onReadable = () => move(readable, values)
+  const values = new PulledChannel<T>(capacity, name, () => {
+    if (listening) move(readable, values)
+    else readable.on('readable', onReadable)
+    listening = true
+  })
+  claim(readable, `the stream "${name}"`)
+  const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
+  const forget = finished(readable, { writable: false }, error => {
+    if (error) values.close(error)
+    else values.close()
+  })
+  whenSettled(values.ended, end => {
+    release()
+    readable.off('readable', onReadable)
+    if (end.by === 'cancel') destroyQuietly(readable, asReason(end.reason))
+    else if ('error' in end) destroyQuietly(readable)
+    forget()
+  })
+  return values
+}
+
+/** Moves what the stream has and the channel wants. What is left is moved at the next demand. */
+function move<T>(readable: Readable, values: PulledChannel<T>): void {
+  while (values.wants) {
+    const chunk: T | null = readable.read()
+    if (chunk === null) return
+    values.trySend(chunk)
+  }
+  // Takes nothing, but lets a stream that is at its end say so, without waiting for the next receive.
+  if (!values.closed && readable.readableLength === 0) readable.read(0)
+}

@@ -1,0 +1,8 @@
+import type { FlowPort } from '../../../src/adapters/port.js'
+import * as rx from '../../../src/adapters/rx/index.js'
+
+test('it is a flow port', () => {
+  const port: FlowPort = rx
+  expect(Object.keys(port).sort()).toEqual(['capabilities', 'drainTo', 'fromChannel', 'toChannel'])
+  expect(port.capabilities).toEqual({ pausable: false, errors: 'identity', ends: true, cancels: true, ack: false })
+})
