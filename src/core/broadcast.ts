@@ -74,10 +74,7 @@ export class Broadcast<T> {
     for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
     for (const subscription of this.#blocking) {
       if (subscription === taker?.channel) taker.accept(value)
-      else if (subscription.trySend(value) === 'full') {
-        // Its receiver was a branch of a select that has just taken the value from another subscription.
-        subscription.force(value)
-      }
+      else subscription.put(value, publisher)
     }
     return true
   }
@@ -136,11 +133,26 @@ class Subscription<T> extends Channel<T> {
     this.#upstream = upstream
   }
 
-  /** A receiver that waits in the same select as the publisher is no room: a select never pairs with itself. */
   hasRoomFor(publisher: Node<unknown>): boolean {
-    const receiver = this.receivers.head
-    if (receiver !== null) return outermost(receiver) !== outermost(publisher)
-    return this.buffered < this.capacity
+    return this.buffered < this.capacity || this.#receiverFor(publisher) !== null
+  }
+
+  /**
+   * Takes a value for which there was room. The receiver that was that room may be gone: it was a branch of a select
+   * that has just taken the value from another subscription. The value is buffered then, beyond the capacity.
+   */
+  put(value: T, publisher: Node<unknown>): void {
+    const receiver = this.#receiverFor(publisher)
+    if (receiver === null) this.force(value)
+    else this.handTo(receiver as ReceiverNode<T, unknown>, value)
+  }
+
+  /** A receiver that waits in the same select as the publisher does not count: a select never pairs with itself. */
+  #receiverFor(publisher: Node<unknown>): Node<unknown> | null {
+    const own = outermost(publisher)
+    let receiver = this.receivers.head
+    while (receiver !== null && outermost(receiver) === own) receiver = receiver.after
+    return receiver
   }
 
   override demanded(): void {

@@ -300,6 +300,12 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     this.#buffer.push(item)
   }
 
+  /** @internal Gives an item to one of those who wait. */
+  handTo(receiver: ReceiverNode<T, unknown>, item: Item<T>): void {
+    this.receivers.remove(receiver)
+    receiver.accept(item)
+  }
+
   /** @internal A receiver has begun to wait. */
   demanded(): void {}
 
@@ -309,9 +315,9 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   }
 
   #put(item: Item<T>): boolean {
-    const receiver = this.receivers.shift() as ReceiverNode<T, unknown> | null
+    const receiver = this.receivers.head as ReceiverNode<T, unknown> | null
     if (receiver !== null) {
-      receiver.accept(item)
+      this.handTo(receiver, item)
       return true
     }
     if (this.#buffer === null || this.#buffer.length >= this.capacity) return false
