@@ -23,6 +23,7 @@ export function serveTabs(io: PageServer, sources: Sources): void {
     const scope = new Scope({ name: tab, onFailure: error => console.error(`${tab} failed:`, error) })
     sources.registry.add(tab, scope.go(sendAggregates, socket, sources))
     sources.registry.add(tab, scope.go(sendState, socket, tab, sources))
+    io.emit('notice', `${tab} came: ${scope.size} tasklets work for it`)
     socket.on('disconnect', async reason => {
       const count = scope.size
       scope.cancel(reason)

@@ -11,7 +11,7 @@ import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
-import { dispatchUpgrade } from './upgrade.js'
+import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
 
@@ -49,6 +49,10 @@ export class Dispatcher implements EngineSink {
     if (mount === undefined) return
     if (mount.server.listenerCount('checkExpectation') > 0) this.#serve(mount, 'checkExpectation', req, res)
     else res.writeHead(417).end()
+  }
+
+  wantsUpgrade(req: IncomingMessage): boolean {
+    return wantsUpgrade(this.#host, req)
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {

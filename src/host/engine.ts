@@ -13,6 +13,8 @@ export interface EngineSink {
   checkContinue(req: IncomingMessage, res: ServerResponse): void
   /** A request with any other `Expect`. */
   checkExpectation(req: IncomingMessage, res: ServerResponse): void
+  /** Whether an `Upgrade` is to be taken; asked where the engine can still serve the request without it. */
+  wantsUpgrade(req: IncomingMessage): boolean
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Bytes that are no request, or one that came too slowly. The sink answers and ends the connection. */
   malformed(error: Error, socket: Duplex): void

@@ -3,10 +3,11 @@ import { createServer, type ServerOptions } from 'node:http'
 import type { BindOptions, Engine, EngineSink } from './engine.js'
 
 /** Options of `http.createServer` that a host passes on. */
-export type NodeHttpOptions = Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse'>
+export type NodeHttpOptions = Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse' | 'shouldUpgradeCallback'>
 
 export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engine {
-  const server = createServer(options)
+  // Node before 24.9 does not know the callback, and upgrades whatever offers it.
+  const server = createServer({ ...options, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
   server.on('request', (req, res) => sink.request(req, res))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))

@@ -7,13 +7,19 @@ import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { Connection } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
+import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
+
+/** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
+export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
+  return isWebSocket(req) || takesUpgrades(host.mounts.find(req.url ?? '/'))
+}
 
 export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
   // Until a library has taken the socket over, nobody else listens, and a reset would be an uncaught exception.
   socket.on('error', ignore)
   const mount = host.mounts.find(req.url ?? '/')
-  if (mount === undefined || mount.server.listenerCount('upgrade') === 0) {
+  if (!takesUpgrades(mount)) {
     if (isWebSocket(req)) refuse(socket, '404 Not Found')
     else serveWithoutUpgrade(host, req, socket, head)
     return
@@ -37,6 +43,10 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
   }
 }
 
+function takesUpgrades(mount: Mount | undefined): mount is Mount {
+  return mount !== undefined && mount.server.listenerCount('upgrade') > 0
+}
+
 function isWebSocket(req: IncomingMessage): boolean {
   return req.method === 'CONNECT' || req.headers.upgrade?.toLowerCase() === 'websocket'
 }
@@ -48,7 +58,7 @@ function refuse(socket: Duplex, status: string): void {
 /**
  * A server may ignore an `Upgrade` it does not want, and answer as if it were not there. Clients count on that: Java's
  * offers HTTP/2 in this way with each first request. Node's parser has let go of the connection by now, so the request
- * goes in again, without the offer, in front of what follows it.
+ * goes in again, without the offer, in front of what follows it. From 24.9 on, Node asks `wantsUpgrade` before that.
  */
 function serveWithoutUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`]
