@@ -9,6 +9,7 @@ import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { currentScope, makeTasklet, Scope } from './scope.js'
 import { startTimer } from './sleep.js'
+import { afterReady } from './tasklet.js'
 
 /** The body of a scope: a generator function, which is given the scope. */
 export type ScopeBody<T> = (scope: Scope) => Co<T>
@@ -116,7 +117,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
 
   /** A failure that nobody waits for fails the scope around, or else the process. */
   #passOnUnlessReceived(error: unknown, parent: Scope | null, scope: Scope): void {
-    setImmediate(() => {
+    afterReady(() => {
       if (!this.#received) {
         if (parent === null) throw error
         parent.fail(error)

@@ -340,7 +340,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
 
   /** Outside a scope, an error that nobody has joined by the end of the next `setImmediate` is uncaught. */
   #throwUnlessJoined(error: unknown): void {
-    setImmediate(() => {
+    afterReady(() => {
       if (!this.#joined) throw error
     })
   }
@@ -360,6 +360,14 @@ export class Tasklet<T = unknown> extends Latched<T> {
   override node(): Node<T> {
     return new JoinNode(this)
   }
+}
+
+/**
+ * Calls `fn` in the next `setImmediate` after everything that is ready now has had its turn, which may take several
+ * turns of the event loop while the budget is spent.
+ */
+export function afterReady(fn: () => void): void {
+  new Tasklet(() => void setImmediate(fn), [], null, null).start()
 }
 
 class JoinNode<T> extends LatchNode<T> {
