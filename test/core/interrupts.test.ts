@@ -1,0 +1,235 @@
+import {
+  action,
+  channel,
+  go,
+  isTaskletExit,
+  never,
+  rethrowIfExit,
+  Scope,
+  schedule,
+  scope,
+  select,
+  sleep,
+  until,
+} from '../../src/core/index.js'
+import { GRACE } from '../../src/core/interrupts.js'
+import { idle, outcome, reported, turn, useVirtualClock, watch } from './support.js'
+
+const time = useVirtualClock()
+
+test('cleanup may wait until the grace period is over, and then takes its exit again', async () => {
+  const log: string[] = []
+  const t = go(function* () {
+    try {
+      yield* never
+    } finally {
+      log.push('cleanup')
+      try {
+        yield* never
+      } finally {
+        log.push('exit again')
+      }
+    }
+  })
+  await idle()
+  t.kill()
+  await time.clock.advance(GRACE - 1)
+  expect(log).toEqual(['cleanup'])
+  await time.clock.advance(1)
+  expect(log).toEqual(['cleanup', 'exit again'])
+  expect(t.state).toBe('killed')
+})
+
+test('no grace timer is left when the cleanup is over', async () => {
+  const t = go(function* () {
+    try {
+      yield* never
+    } finally {
+      yield* sleep(1)
+    }
+  })
+  await idle()
+  t.kill()
+  await time.clock.advance(1)
+  expect(t.state).toBe('killed')
+  expect(time.clock.pending).toBe(0)
+})
+
+test('a tasklet that catches its exit for ever is abandoned, and the event loop keeps turning', async () => {
+  let caught = 0
+  const t = go(function* stubborn() {
+    for (;;) {
+      try {
+        yield* never
+      } catch {
+        caught++
+      }
+    }
+  })
+  await idle()
+  const gone = watch(t.kill())
+  const joined = watch(t)
+  await time.clock.advance(GRACE - 1)
+  expect([caught, gone.outcome]).toEqual([1, 'pending'])
+  const warnings = await reported(async () => {
+    await time.clock.advance(1)
+    const turns: number[] = []
+    while (gone.outcome === 'pending' && turns.length < 1000) {
+      await turn()
+      turns.push(caught)
+    }
+    // Each exit took a whole turn of the event loop.
+    expect(turns.length).toBeGreaterThan(90)
+    expect(turns.every((count, i) => i === 0 || count - turns[i - 1]! <= 1)).toBe(true)
+  })
+  expect(caught).toBe(102)
+  expect(gone.outcome).toBe(undefined)
+  expect(joined.outcome).toMatchObject({ code: 'UNKILLABLE' })
+  expect(warnings).toEqual([expect.stringContaining('stubborn')])
+})
+
+test('after the grace period an operation that could commit at once throws the exit all the same', async () => {
+  const ch = channel<number>(1)
+  let sent = 0
+  const t = go(function* () {
+    for (;;) {
+      try {
+        yield* never
+      } catch {
+        if (time.clock.now() < GRACE) continue
+        yield* ch.send(++sent)
+      }
+    }
+  })
+  await idle()
+  t.kill()
+  await time.clock.advance(GRACE)
+  await idle()
+  expect(t.state).toBe('killed')
+  expect(ch.statistics().buffered).toBe(0)
+})
+
+test('an abandoned tasklet fails its scope, which does not wait for it', async () => {
+  const result = watch(
+    scope(function* (s) {
+      go(function* stubborn() {
+        for (;;) {
+          try {
+            yield* never
+          } catch {}
+        }
+      })
+      yield* sleep(1)
+      s.cancel()
+    }),
+  )
+  await reported(async () => {
+    await time.clock.advance(1 + GRACE)
+    for (let i = 0; i < 120; i++) await turn()
+  })
+  expect(result.outcome).toMatchObject({ code: 'UNKILLABLE' })
+})
+
+test('rethrowIfExit lets an exit pass and nothing else', async () => {
+  const log: unknown[] = []
+  const ch = channel<number>()
+  const t = go(function* () {
+    for (;;) {
+      try {
+        yield* ch.receive()
+      } catch (error) {
+        rethrowIfExit(error)
+        log.push((error as Error).message)
+      }
+    }
+  })
+  await outcome(ch.sendError(new Error('ordinary')))
+  t.kill()
+  await idle()
+  expect(log).toEqual(['ordinary'])
+  expect(t.state).toBe('killed')
+})
+
+test('isTaskletExit tells an exit from the error of a join', async () => {
+  const t = go(function* () {
+    yield* never
+  })
+  await idle()
+  t.kill()
+  const error = await outcome(t)
+  expect(error).toMatchObject({ code: 'TASKLET_KILLED' })
+  expect(isTaskletExit(error)).toBe(false)
+  expect(isTaskletExit((error as Error).cause)).toBe(true)
+})
+
+test('an async function that never settles does not outlive the grace period of its tasklet', async () => {
+  const t = go(() => new Promise(() => {}))
+  await idle()
+  const gone = watch(t.kill())
+  await time.clock.advance(GRACE - 1)
+  expect(gone.outcome).toBe('pending')
+  await time.clock.advance(1)
+  expect(gone.outcome).toBe(undefined)
+  expect(t.state).toBe('killed')
+})
+
+test('an exit that an executor brings about is thrown at the operation that it starts', async () => {
+  const log: unknown[] = []
+  const owner = new Scope()
+  const t = owner.go(function* () {
+    try {
+      yield* action(() => {
+        owner.cancel()
+        return () => log.push('withdrawn')
+      })
+      log.push('LEAK')
+    } catch (error) {
+      log.push((error as { code: string }).code)
+      yield* schedule()
+      throw error
+    }
+  })
+  await idle()
+  expect(log).toEqual(['withdrawn', 'TASKLET_EXIT'])
+  expect(t.state).toBe('killed')
+})
+
+test('an exit that a select brings about in an executor is thrown there, and its branches are withdrawn', async () => {
+  const owner = new Scope()
+  const ch = channel<number>()
+  const log: unknown[] = []
+  const t = owner.go(function* () {
+    try {
+      yield* select({ a: ch.receive(), b: action(() => owner.cancel()), c: sleep(5) })
+    } catch (error) {
+      log.push((error as { code: string }).code)
+      throw error
+    }
+  })
+  await idle()
+  expect(log).toEqual(['TASKLET_EXIT'])
+  expect([t.state, ch.balance, time.clock.pending]).toEqual(['killed', 0, 0])
+})
+
+test('an exit that a thenable brings about when it is subscribed to is not lost', async () => {
+  const owner = new Scope()
+  const t = owner.go(function* () {
+    yield* until({ then: () => owner.cancel() } as unknown as Promise<void>)
+  })
+  await idle()
+  expect(t.state).toBe('killed')
+})
+
+test('an error that was raised but never thrown, since its tasklet needed no more operation, is reported', async () => {
+  const ch = channel<number>()
+  const warnings = await reported(async () => {
+    const t = go(function* () {
+      yield* ch.receive()
+    })
+    await idle()
+    ch.trySend(1)
+    t.raise(new Error('never thrown'))
+    await t
+  })
+  expect(warnings.join()).toContain('never thrown')
+})

@@ -1,0 +1,234 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { always, channel, go, schedule, select, until } from '../../src/core/index.js'
+import { loop } from '../../src/core/loop.js'
+import { idle, turn } from './support.js'
+
+test('tasklets run in the order they became ready', async () => {
+  const log: string[] = []
+  for (const name of ['a', 'b', 'c']) {
+    go(function* () {
+      for (let i = 0; i < 3; i++) {
+        log.push(`${name}${i}`)
+        yield* schedule()
+      }
+    })
+  }
+  await idle()
+  expect(log).toEqual(['a0', 'b0', 'c0', 'a1', 'b1', 'c1', 'a2', 'b2', 'c2'])
+})
+
+test('a wake-up only enqueues: nothing runs inside the one that woke it', async () => {
+  const ch = channel<number>()
+  const log: string[] = []
+  go(function* () {
+    yield* ch.receive()
+    log.push('woken')
+  })
+  await idle()
+  ch.trySend(1)
+  log.push('after the send')
+  await idle()
+  expect(log).toEqual(['after the send', 'woken'])
+})
+
+test('a tasklet that ends or fails lets the others run on', async () => {
+  const log: string[] = []
+  const failing = go(() => {
+    throw new Error('failure')
+  })
+  failing.then(null, () => log.push('failed'))
+  go(() => log.push('ran'))
+  await idle()
+  expect(log.sort()).toEqual(['failed', 'ran'])
+})
+
+describe('the budget', () => {
+  // What starves the event loop would hang the test with it: it gives up after far more spins than a turn may take.
+  let spins = 0
+  let stop = false
+  const spinning = () => !stop && ++spins < 300_000
+  beforeEach(() => {
+    spins = 0
+    stop = false
+  })
+  afterEach(async () => {
+    stop = true
+    await idle()
+    expect(loop.readyCount).toBe(0)
+    expect(spins).toBeLessThan(300_000)
+  })
+
+  const busy: Record<string, () => void> = {
+    'tasklets that only schedule': () => {
+      for (let i = 0; i < 3; i++) {
+        go(function* () {
+          while (spinning()) yield* schedule()
+        })
+      }
+    },
+    'schedule under map and select': () => {
+      go(function* () {
+        while (spinning()) yield* schedule().map(() => 1)
+      })
+      go(function* () {
+        while (spinning()) yield* select({ s: schedule() })
+      })
+    },
+    'two tasklets on a channel': () => {
+      const ch = channel<number>()
+      go(function* () {
+        while (spinning()) yield* ch.send(1)
+        ch.close()
+      })
+      go(function* () {
+        yield* ch.each(() => {})
+      })
+    },
+    'a tasklet and a promise': () => {
+      go(function* () {
+        while (spinning()) yield* until(Promise.resolve())
+      })
+    },
+    'a tasklet and an async function': () => {
+      const [ping, pong] = [channel<number>(), channel<number>()]
+      go(function* () {
+        while (spinning()) {
+          yield* ping.send(1)
+          yield* pong.receive()
+        }
+        ping.close()
+      })
+      void (async () => {
+        for await (const n of ping) await pong.send(n)
+      })()
+    },
+    'tasklets that start tasklets': () => {
+      const again = (): void => {
+        if (spinning()) go(again)
+      }
+      again()
+    },
+    'tasklets that are killed and started again': () => {
+      go(function* () {
+        while (spinning()) {
+          const t = go(function* () {
+            yield* channel().receive()
+          })
+          yield* schedule()
+          yield* t.kill()
+        }
+      })
+    },
+  }
+
+  describe.each(Object.entries(busy))('keeps %s from starving', (_name, start) => {
+    test('setImmediate', async () => {
+      start()
+      for (let i = 0; i < 5; i++) await turn()
+    })
+
+    test('timers', async () => {
+      start()
+      await new Promise(resolve => setTimeout(resolve, 0))
+      await new Promise(resolve => setTimeout(resolve, 1))
+    })
+
+    test('sockets', async () => {
+      const server = createServer(socket => socket.pipe(socket))
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      start()
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+      const echoed = await new Promise<string>(resolve => {
+        socket.write('ping')
+        socket.once('data', data => resolve(String(data)))
+      })
+      expect(echoed).toBe('ping')
+      socket.destroy()
+      await new Promise(resolve => server.close(resolve))
+    })
+  })
+
+  test('lets no more than its switches pass between two turns', async () => {
+    let switches = 0
+    go(function* () {
+      while (spinning()) {
+        switches++
+        yield* schedule()
+      }
+    })
+    await turn()
+    const seen: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const before = switches
+      await turn()
+      seen.push(switches - before)
+    }
+    expect(Math.max(...seen)).toBeLessThanOrEqual(loop.budget)
+    expect(Math.max(...seen)).toBeGreaterThan(loop.budget / 2)
+  })
+
+  test('counts across drains: many short ones rest as one long does', async () => {
+    const before = loop.budget
+    loop.budget = 10
+    try {
+      let switches = 0
+      go(function* () {
+        while (spinning()) {
+          switches++
+          yield* until(Promise.resolve())
+        }
+      })
+      await turn()
+      const first = switches
+      await turn()
+      await turn()
+      expect(first).toBeLessThanOrEqual(20)
+      expect(switches - first).toBeLessThanOrEqual(20)
+      expect(switches).toBeGreaterThan(first)
+    } finally {
+      loop.budget = before
+    }
+  })
+
+  test('what becomes ready while the loop rests runs in its order after the rest', async () => {
+    const before = loop.budget
+    loop.budget = 3
+    const log: string[] = []
+    try {
+      for (const name of ['a', 'b', 'c', 'd']) go(() => log.push(name))
+      await Promise.resolve()
+      await Promise.resolve()
+      go(() => log.push('e'))
+      await idle()
+    } finally {
+      loop.budget = before
+    }
+    expect(log).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+})
+
+test('an operation that is ready at once does not switch', async () => {
+  const log: string[] = []
+  go(function* () {
+    for (let i = 0; i < 3; i++) log.push(yield* always('first'))
+  })
+  go(() => log.push('second'))
+  await idle()
+  expect(log).toEqual(['first', 'first', 'first', 'second'])
+})
+
+test('moving a tasklet to the front keeps the rest in order', async () => {
+  const log: string[] = []
+  const [, , c] = ['a', 'b', 'c', 'd'].map(name => go(() => log.push(name)))
+  loop.moveToFront(c!)
+  await idle()
+  expect(log).toEqual(['c', 'a', 'b', 'd'])
+})
+
+test('what is taken out of the queue does not run', async () => {
+  const log: string[] = []
+  const [, b] = ['a', 'b', 'c'].map(name => go(() => log.push(name)))
+  b!.kill()
+  await idle()
+  expect(log).toEqual(['a', 'c'])
+})

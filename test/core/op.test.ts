@@ -1,0 +1,431 @@
+import { getEventListeners } from 'node:events'
+import {
+  always,
+  type Co,
+  channel,
+  go,
+  never,
+  type Op,
+  perform,
+  type SynclessError,
+  schedule,
+  select,
+  sleep,
+  timeout,
+} from '../../src/core/index.js'
+import { idle, outcome, rejection, useVirtualClock, watch } from './support.js'
+
+const time = useVirtualClock()
+const misuse = (text: string) => expect.objectContaining({ code: 'MISUSE', message: expect.stringContaining(text) })
+
+test('an operation does nothing until it is performed', async () => {
+  const ch = channel<number>(1)
+  ch.trySend(1)
+  ch.receive()
+  ch.receive().map(n => n)
+  select({ a: ch.receive() })
+  timeout(5, ch.receive())
+  await idle()
+  expect(ch.statistics()).toMatchObject({ buffered: 1, waitingReceivers: 0 })
+  expect(time.clock.pending).toBe(0)
+})
+
+describe('map', () => {
+  test('runs after the commit, in whoever performed the operation', async () => {
+    const ch = channel<number>()
+    const log: string[] = []
+    const t = go(function* receiver() {
+      return yield* ch.receive().map(n => {
+        log.push('map')
+        return n + 1
+      })
+    })
+    await idle()
+    ch.trySend(1)
+    log.push('committed')
+    expect(await t).toBe(2)
+    expect(log).toEqual(['committed', 'map'])
+  })
+
+  test('runs once, however often the outcome is read', async () => {
+    let runs = 0
+    const op = always(1).map(() => ++runs)
+    const oneShot = channel<number>(1)
+    oneShot.trySend(1)
+    const shared = oneShot.receive().map(() => ++runs)
+    expect([await shared, await shared]).toEqual([1, 1])
+    expect([await op, await op]).toEqual([2, 3])
+  })
+
+  test('what it throws is the outcome, and the value was taken', async () => {
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    const failure = new Error('failure')
+    const mapped = () =>
+      ch.receive().map(() => {
+        throw failure
+      })
+    expect(await rejection(mapped())).toBe(failure)
+    expect(ch.statistics().buffered).toBe(0)
+    ch.trySend(2)
+    const t = go(function* () {
+      yield* mapped()
+    })
+    expect(await rejection(t)).toBe(failure)
+  })
+
+  test('does not run for an error', async () => {
+    const ch = channel<number>()
+    ch.close()
+    let ran = false
+    expect(
+      await rejection(
+        ch.receive().map(n => {
+          ran = true
+          return n
+        }),
+      ),
+    ).toMatchObject({ code: 'CHANNEL_CLOSED' })
+    expect(ran).toBe(false)
+  })
+
+  test('of a latched operation is latched', async () => {
+    const t = go(() => 1)
+    const mapped = t.map(n => n + 1).map(n => n * 10)
+    expect([await mapped, await mapped]).toEqual([20, 20])
+    await go(function* () {
+      expect(yield* mapped).toBe(20)
+      expect(yield* mapped).toBe(20)
+    })
+  })
+
+  test('keeps the description', () => {
+    const ch = channel<number>(0, { name: 'orders' })
+    expect(
+      ch
+        .receive()
+        .map(n => n)
+        .describe(),
+    ).toBe('receive on "orders"')
+  })
+})
+
+test('always is ready at once, never never', async () => {
+  const log: unknown[] = []
+  await go(function* () {
+    log.push(yield* always('v'), yield* select({ never, a: always(1) }))
+  })
+  expect(log).toEqual(['v', { key: 'a', value: 1 }])
+  expect(await outcome(never)).toBe('pending')
+})
+
+describe('await', () => {
+  test('performs once and shares the outcome', async () => {
+    const ch = channel<number>(2)
+    ch.trySend(1)
+    ch.trySend(2)
+    const op = ch.receive()
+    expect(await Promise.all([op, op, op.then(n => n * 10)])).toEqual([1, 1, 10])
+    expect(await op).toBe(1)
+    expect(ch.statistics().buffered).toBe(1)
+  })
+
+  test('of one that a tasklet performs is OP_REUSED, and the tasklet waits on', async () => {
+    const ch = channel<number>()
+    const op = ch.receive()
+    const t = go(function* () {
+      return yield* op
+    })
+    await idle()
+    expect(await rejection(op)).toMatchObject({ code: 'OP_REUSED' })
+    ch.trySend(1)
+    expect(await t).toBe(1)
+  })
+})
+
+describe('OP_REUSED', () => {
+  test('yield* on an operation that waits elsewhere, or has happened', async () => {
+    const ch = channel<number>(0, { name: 'orders' })
+    const op = ch.receive()
+    const first = go(function* () {
+      return yield* op
+    })
+    const use = () =>
+      rejection(
+        go(function* () {
+          yield* op
+        }),
+      )
+    await idle()
+    expect(await use()).toMatchObject({ code: 'OP_REUSED', message: expect.stringContaining('receive on "orders"') })
+    ch.trySend(1)
+    expect(await first).toBe(1)
+    expect(await use()).toMatchObject({ code: 'OP_REUSED' })
+    expect(ch.balance).toBe(0)
+  })
+
+  test('the inner operation of a map or a timeout that is in use', async () => {
+    const ch = channel<number>()
+    const op = ch.receive()
+    const t = watch(op)
+    await idle()
+    for (const wrapped of [op.map(n => n), timeout(5, op), op.map(n => n).map(n => n)]) {
+      expect(await rejection(wrapped)).toMatchObject({ code: 'OP_REUSED' })
+      expect(
+        await rejection(
+          go(function* () {
+            yield* wrapped
+          }),
+        ),
+      ).toMatchObject({ code: 'OP_REUSED' })
+    }
+    expect([ch.balance, time.clock.pending]).toEqual([-1, 0])
+    ch.trySend(1)
+    await idle()
+    expect(t.outcome).toBe(1)
+  })
+
+  test('a latched operation is never reused', async () => {
+    const t = go(() => 'v')
+    await go(function* () {
+      for (let i = 0; i < 3; i++) expect(yield* t).toBe('v')
+    })
+  })
+})
+
+describe('misuse', () => {
+  const inTasklet = (body: () => Co<unknown>) => rejection(go(body))
+
+  test('a plain yield of a value', async () => {
+    expect(
+      await inTasklet(function* () {
+        yield 1 as never
+      }),
+    ).toEqual(misuse('yield*'))
+  })
+
+  test('a yield of an operation, without the star, which is not performed', async () => {
+    const ch = channel<number>(1, { name: 'orders' })
+    ch.trySend(1)
+    expect(
+      await inTasklet(function* () {
+        yield ch.receive() as never
+      }),
+    ).toEqual(misuse('receive on "orders"'))
+    expect(ch.statistics().buffered).toBe(1)
+  })
+
+  test('a yield of a latched operation, without the star', async () => {
+    const other = go(() => 1)
+    expect(
+      await inTasklet(function* () {
+        yield other as never
+      }),
+    ).toEqual(misuse('star'))
+  })
+
+  test('can be caught, and the tasklet goes on', async () => {
+    const t = go(function* () {
+      const caught: string[] = []
+      for (let i = 0; i < 3; i++) {
+        try {
+          yield i as never
+        } catch (error) {
+          caught.push((error as SynclessError).code)
+          yield* schedule()
+        }
+      }
+      return caught
+    })
+    expect(await t).toEqual(['MISUSE', 'MISUSE', 'MISUSE'])
+  })
+
+  test.each<[string, (op: Op<unknown>) => unknown]>([
+    ['a spread', op => [...(op as Iterable<unknown>)]],
+    ['Array.from', op => Array.from(op as Iterable<unknown>)],
+    [
+      'a for-of',
+      op => {
+        for (const _ of op as Iterable<unknown>);
+      },
+    ],
+    [
+      'destructuring',
+      op => {
+        const [a, b] = op as Iterable<unknown>
+        return [a, b]
+      },
+    ],
+  ])('%s of an operation that waits, which is unlinked', async (_name, use) => {
+    const ch = channel<number>()
+    expect(
+      await inTasklet(function* () {
+        use(ch.receive())
+      }),
+    ).toEqual(misuse('yield*'))
+    expect(ch.balance).toBe(0)
+  })
+
+  test('an operation started by hand and left waiting is unlinked at the next one', async () => {
+    const ch = channel<number>(0, { name: 'orders' })
+    const log: unknown[] = []
+    const t = go(function* () {
+      ch.receive()[Symbol.iterator]().next()
+      try {
+        yield* sleep(1)
+      } catch (error) {
+        log.push(error, ch.balance)
+      }
+      yield* sleep(1)
+      return 'went on'
+    })
+    const joined = watch(t)
+    await time.clock.advance(1)
+    expect(log).toEqual([misuse('receive on "orders"'), 0])
+    expect(joined.outcome).toBe('went on')
+  })
+
+  test('an operation started by hand and left waiting is unlinked at the end', async () => {
+    const ch = channel<number>()
+    await go(function* () {
+      ch.receive()[Symbol.iterator]().next()
+    })
+    expect(ch.balance).toBe(0)
+    await rejection(
+      go(function* () {
+        ch.receive()[Symbol.iterator]().next()
+        throw new Error()
+      }),
+    )
+    expect(ch.balance).toBe(0)
+  })
+
+  test('performing where no tasklet runs', () => {
+    const ch = channel<number>(1, { name: 'orders' })
+    ch.trySend(1)
+    expect(() => [...(ch.receive() as Iterable<unknown>)]).toThrow(misuse('receive on "orders"'))
+    function* helper() {
+      yield* ch.receive()
+    }
+    expect(() => helper().next()).toThrow(misuse('no tasklet'))
+    expect(ch.statistics().buffered).toBe(1)
+  })
+
+  test('a coroutine that is driven by hand inside a tasklet', async () => {
+    const ch = channel<number>()
+    function* helper() {
+      yield* ch.receive()
+    }
+    expect(
+      await inTasklet(function* () {
+        const co = helper()
+        co.next()
+        co.next()
+      }),
+    ).toEqual(misuse('yield*'))
+    expect(ch.balance).toBe(0)
+  })
+
+  test('a self-driven loop does not re-enter the generator: go in a tasklet only enqueues', async () => {
+    const log: string[] = []
+    await go(function* () {
+      log.push('outer')
+      const inner = go(function* () {
+        log.push('inner')
+      })
+      log.push('outer again')
+      yield* inner
+    })
+    expect(log).toEqual(['outer', 'outer again', 'inner'])
+  })
+})
+
+test('every operation has an iterator with next, throw and return', () => {
+  const ch = channel<number>()
+  const ops = [
+    ch.receive(),
+    ch.send(1),
+    ch.next(),
+    sleep(1),
+    schedule(),
+    never,
+    select({}),
+    timeout(1, never),
+    ch.ended,
+  ]
+  for (const op of ops) {
+    const iterator = op[Symbol.iterator]()
+    expect([typeof iterator.next, typeof iterator.throw, typeof iterator.return]).toEqual(Array(3).fill('function'))
+  }
+})
+
+test('a generator that is returned from, not thrown into, unlinks its operation', async () => {
+  const ch = channel<number>()
+  let finished = false
+  function* helper(): Co<void> {
+    try {
+      yield* ch.receive()
+    } finally {
+      finished = true
+    }
+  }
+  await go(function* () {
+    const co = helper()
+    co.next()
+    expect(ch.balance).toBe(-1)
+    co.return()
+    expect(ch.balance).toBe(0)
+    yield* schedule()
+  })
+  expect(finished).toBe(true)
+})
+
+describe('perform', () => {
+  test('gives a real promise of the outcome', async () => {
+    expect(perform(always(1))).toBeInstanceOf(Promise)
+    expect(await perform(always(1))).toBe(1)
+    const ch = channel<number>()
+    ch.close()
+    expect(await rejection(perform(ch.receive(), { signal: new AbortController().signal }))).toMatchObject({
+      code: 'CHANNEL_CLOSED',
+    })
+  })
+
+  test('with a signal that is aborted already performs nothing', async () => {
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    expect(await rejection(perform(ch.receive(), { signal: AbortSignal.abort('early') }))).toBe('early')
+    expect(ch.statistics().buffered).toBe(1)
+  })
+
+  test('lets go of the signal when the operation has committed', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const listeners = () => getEventListeners(signal, 'abort').length
+    const ch = channel<number>()
+    const pending = perform(ch.receive(), { signal })
+    await idle()
+    expect(listeners()).toBe(1)
+    ch.trySend(1)
+    expect(await pending).toBe(1)
+    expect(listeners()).toBe(0)
+    await rejection(perform(failing(), { signal }))
+    expect(listeners()).toBe(0)
+  })
+
+  test('of an operation that was performed before is OP_REUSED', async () => {
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    const op = ch.receive()
+    expect(await go(() => op)).toBe(1)
+    for (const options of [{}, { signal: new AbortController().signal }]) {
+      expect(await rejection(perform(op, options))).toMatchObject({ code: 'OP_REUSED' })
+    }
+  })
+})
+
+function failing(): Op<number> {
+  const ch = channel<number>()
+  ch.close()
+  return ch.receive()
+}

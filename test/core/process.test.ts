@@ -1,0 +1,180 @@
+/** What only a whole process can show: uncaught exceptions, signals, warnings, what keeps it alive and what does not. */
+import { type Scripts, scripts } from './process.js'
+
+jest.setTimeout(30_000)
+
+let script: Scripts
+beforeAll(() => {
+  script = scripts()
+})
+afterAll(() => script.remove())
+
+test('an error outside a scope that nobody joins ends the process, with the error itself', async () => {
+  const { code, stderr, stdout } = await script.run(`
+    process.on('exit', () => console.log('exit'))
+    go(function* () { throw new Error('nobody joined me') })
+    setInterval(() => {}, 1000)
+  `)
+  expect(code).toBe(1)
+  expect(stderr).toContain('nobody joined me')
+  expect(stdout).toBe('exit')
+})
+
+test('an uncaughtException handler gets the very object', async () => {
+  const { code, stdout } = await script.run(`
+    const failure = new Error('mine')
+    process.on('uncaughtException', error => console.log(error === failure))
+    go(() => { throw failure })
+  `)
+  expect([code, stdout]).toEqual([0, 'true'])
+})
+
+test('an error that is joined by the end of the next setImmediate does not', async () => {
+  const { code, stdout } = await script.run(`
+    const t = go(() => { throw new Error('joined') })
+    setImmediate(() => t.then(null, error => console.log(error.message)))
+  `)
+  expect([code, stdout]).toEqual([0, 'joined'])
+})
+
+test('an error of a scope that nobody catches rejects the promise of its await', async () => {
+  const { code, stderr } = await script.run(`
+    await scope(function* () { go(() => { throw new Error('in the scope') }); yield* never })
+  `)
+  expect(code).toBe(1)
+  expect(stderr).toContain('in the scope')
+})
+
+test('a failure in a held scope without a handler ends the process', async () => {
+  const { code, stderr } = await script.run(`
+    new Scope().go(() => { throw new Error('unhandled in a scope') })
+    setInterval(() => {}, 1000)
+  `)
+  expect(code).toBe(1)
+  expect(stderr).toContain('unhandled in a scope')
+})
+
+test('signals reach a process whose tasklets spin', async () => {
+  const { code, stdout } = await script.run(`
+    go(function* () { for (;;) yield* schedule() })
+    const ping = channel(), pong = channel()
+    go(function* () { for (;;) { yield* ping.send(1); yield* pong.receive() } })
+    ;(async () => { for await (const n of ping) await pong.send(n) })()
+    process.on('SIGUSR2', () => { console.log('signal'); process.exit(0) })
+    process.kill(process.pid, 'SIGUSR2')
+  `)
+  expect([code, stdout]).toEqual([0, 'signal'])
+})
+
+test('a tasklet that catches its exit for ever hangs nothing: timers go on, and it is reported', async () => {
+  const { code, stdout, stderr } = await script.run(`
+    import { loop } from './core/loop.js'
+    const { setBackgroundTimer } = loop.clock
+    loop.clock = { ...loop.clock, setBackgroundTimer: fn => setBackgroundTimer(fn, 1) }
+    const t = go(function* stubborn() { for (;;) { try { yield* never } catch {} } })
+    let ticks = 0
+    const interval = setInterval(() => ticks++, 1)
+    setImmediate(async () => {
+      t.kill()
+      const error = await t.then(null, error => error)
+      clearInterval(interval)
+      console.log(error.code, ticks > 0)
+    })
+  `)
+  expect([code, stdout]).toEqual([0, 'UNKILLABLE true'])
+  expect(stderr).toContain('stubborn')
+})
+
+test('an error end that nobody received is reported at the exit', async () => {
+  const { code, stderr } = await script.run(`
+    const orders = channel(0, { name: 'orders' })
+    globalThis.keep = orders
+    orders.close(new Error('never seen'))
+  `)
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/"orders"[\s\S]*never seen/)
+})
+
+test('an error end whose channel is collected is reported before that', async () => {
+  const { stderr, stdout } = await script.run(`
+    process.on('warning', warning => { console.log(warning.message); clearInterval(interval) })
+    ;(() => channel(0, { name: 'orders' }).close(new Error('never seen')))()
+    const interval = setInterval(() => gc(), 1)
+  `)
+  expect(stdout).toMatch(/"orders".*never seen/)
+  expect(stderr.match(/never seen/g)?.length).toBeGreaterThan(0)
+})
+
+test('an error end that was received is not reported', async () => {
+  const { stderr } = await script.run(`
+    const orders = channel()
+    orders.close(new Error('seen'))
+    await orders.receive().then(null, () => {})
+  `)
+  expect(stderr).not.toContain('nobody received')
+})
+
+test('tasklets that wait for a channel do not keep the process alive, those that sleep do', async () => {
+  const { code, stdout } = await script.run(`
+    go(function* () { yield* channel().receive() })
+    go(function* () { yield* sleep(20); console.log('slept') })
+  `)
+  expect(stdout).toBe('slept')
+  expect(code).not.toBe(null)
+})
+
+test('a lost sleep does not keep the process alive', async () => {
+  const started = performance.now()
+  const { code, stdout } = await script.run(`
+    const ch = channel(1)
+    ch.trySend('v')
+    console.log((await select({ v: ch.receive(), late: sleep(60_000) })).key)
+    const waiting = channel()
+    setImmediate(() => waiting.trySend(1))
+    await timeout(60_000, waiting.receive())
+    const t = go(function* () { yield* sleep(60_000) })
+    setImmediate(() => t.kill())
+  `)
+  expect([code, stdout]).toEqual([0, 'v'])
+  expect(performance.now() - started).toBeLessThan(9000)
+})
+
+test('a grace period does not keep the process alive', async () => {
+  const { code } = await script.run(`
+    const t = go(function* () { try { yield* never } finally { yield* channel().receive() } })
+    setImmediate(() => t.kill())
+  `)
+  expect(code).not.toBe(null)
+})
+
+test('a second copy of the package is named', async () => {
+  const { stderr } = await script.run(`
+    import { cpSync } from 'node:fs'
+    const here = new URL('.', import.meta.url)
+    cpSync(new URL('core', here), new URL('copy', here), { recursive: true })
+    await import(new URL('copy/index.js', here).href)
+  `)
+  expect(stderr).toMatch(/DUPLICATE_PACKAGE[\s\S]*core\/copy\.js[\s\S]*copy\/copy\.js/)
+})
+
+test('waits that were killed and lost are let go: the heap does not grow', async () => {
+  const { stdout } = await script.run(`
+    const fast = channel(1), slow = channel()
+    const used = () => { gc(); return process.memoryUsage().heapUsed }
+    const round = function* () {
+      for (let n = 0; n < 4000; n++) {
+        fast.trySend(n)
+        yield* select({ slow: slow.receive(), fast: fast.receive(), late: sleep(60_000) })
+        const t = go(function* () { yield* slow.receive() })
+        yield* schedule()
+        yield* t.kill()
+      }
+    }
+    await go(round)
+    const before = used()
+    await go(round)
+    await go(round)
+    console.log(slow.balance, used() - before < 500_000)
+  `)
+  expect(stdout).toBe('0 true')
+})

@@ -1,0 +1,503 @@
+/** A scope that spans a block of code. */
+import {
+  type Co,
+  channel,
+  go,
+  never,
+  perform,
+  type Scope,
+  schedule,
+  scope,
+  select,
+  sleep,
+  type Tasklet,
+  timeout,
+} from '../../src/core/index.js'
+import { loop } from '../../src/core/loop.js'
+import { idle, outcome, rejection, reported, uncaught, useVirtualClock, watch } from './support.js'
+
+const time = useVirtualClock()
+const failure = new Error('failure')
+
+test('gives the result of its body when every tasklet started in it is gone', async () => {
+  const log: string[] = []
+  const result = watch(
+    scope(function* () {
+      go(function* () {
+        yield* sleep(5)
+        go(function* () {
+          yield* sleep(5)
+          log.push('grandchild')
+        })
+        log.push('child')
+      })
+      yield* schedule()
+      log.push('body')
+      return 'result'
+    }),
+  )
+  await time.clock.advance(9)
+  expect([log, result.outcome]).toEqual([['body', 'child'], 'pending'])
+  await time.clock.advance(1)
+  expect([log, result.outcome]).toEqual([['body', 'child', 'grandchild'], 'result'])
+})
+
+test('does nothing until it is performed, and runs once however often it is', async () => {
+  let ran = 0
+  const op = scope(function* () {
+    ran++
+    yield* schedule()
+    return ran
+  })
+  await idle()
+  expect(ran).toBe(0)
+  expect(await op).toBe(1)
+  expect(await op).toBe(1)
+})
+
+test.each([
+  ['the body', (fails: () => Co<void>) => scope(fails)],
+  [
+    'a child',
+    (fails: () => Co<void>) =>
+      scope(function* () {
+        go(fails)
+        yield* never
+      }),
+  ],
+  [
+    'a child, when the body is over',
+    (fails: () => Co<void>) =>
+      scope(function* () {
+        go(fails)
+      }),
+  ],
+  [
+    'a grandchild in a nested scope',
+    (fails: () => Co<void>) =>
+      scope(function* () {
+        yield* scope(function* () {
+          go(fails)
+        })
+      }),
+  ],
+  [
+    'a child that somebody joins',
+    (fails: () => Co<void>) =>
+      scope(function* () {
+        const t = go(fails)
+        try {
+          yield* t
+        } catch {}
+      }),
+  ],
+])('the failure of %s is thrown itself, when the rest is gone', async (_name, make) => {
+  const log: string[] = []
+  const result = watch(
+    scope(function* () {
+      go(function* () {
+        try {
+          yield* never
+        } finally {
+          yield* sleep(5)
+          log.push('cleaned up')
+        }
+      })
+      yield* make(function* () {
+        yield* sleep(1)
+        throw failure
+      })
+    }),
+  )
+  await time.clock.advance(1)
+  expect(result.outcome).toBe('pending')
+  await time.clock.advance(5)
+  expect(result.outcome).toBe(failure)
+  expect(log).toEqual(['cleaned up'])
+})
+
+test('later failures are in scope.errors and reported, and the first one is thrown', async () => {
+  let inner: Scope | null = null
+  const warnings = await reported(async () => {
+    const result = watch(
+      scope(function* (s) {
+        inner = s
+        for (const name of ['a', 'b', 'c']) {
+          go(function* () {
+            try {
+              yield* never
+            } finally {
+              // biome-ignore lint/correctness/noUnsafeFinally: that is what is tested
+              throw new Error(name)
+            }
+          })
+        }
+        yield* schedule()
+        throw failure
+      }),
+    )
+    await idle()
+    expect(result.outcome).toBe(failure)
+  })
+  expect(inner!.errors.map(error => (error as Error).message)).toEqual(['a', 'b', 'c'])
+  expect(warnings.filter(text => text.includes('another tasklet'))).toHaveLength(3)
+})
+
+test('a failure can be caught around it', async () => {
+  const t = go(function* () {
+    try {
+      yield* scope(function* () {
+        throw failure
+      })
+    } catch (error) {
+      yield* schedule()
+      return error
+    }
+  })
+  expect(await t).toBe(failure)
+})
+
+test('a kill of the one that waits ends the scope first, body and children', async () => {
+  const log: string[] = []
+  const t = go(function* () {
+    try {
+      yield* scope(function* () {
+        go(function* () {
+          try {
+            yield* never
+          } finally {
+            yield* sleep(3)
+            log.push('child')
+          }
+        })
+        try {
+          yield* never
+        } finally {
+          yield* sleep(1)
+          log.push('body')
+        }
+      })
+      log.push('LEAK')
+    } finally {
+      log.push('waiter')
+    }
+  })
+  await idle()
+  const gone = watch(t.kill())
+  await time.clock.advance(2)
+  expect([log, gone.outcome]).toEqual([['body'], 'pending'])
+  await time.clock.advance(1)
+  expect([log, gone.outcome]).toEqual([['body', 'child', 'waiter'], undefined])
+  expect(t.state).toBe('killed')
+})
+
+test('an error raised in the one that waits ends the scope first, and can be caught', async () => {
+  const log: unknown[] = []
+  const t = go(function* () {
+    try {
+      yield* scope(function* () {
+        try {
+          yield* never
+        } finally {
+          yield* sleep(1)
+          log.push('body')
+        }
+      })
+    } catch (error) {
+      log.push(error)
+    }
+    yield* sleep(1)
+    return 'went on'
+  })
+  const joined = watch(t)
+  await idle()
+  t.raise(failure)
+  await time.clock.advance(2)
+  expect(log).toEqual(['body', failure])
+  expect(joined.outcome).toBe('went on')
+})
+
+test('a cleanup that fails while the scope is killed from outside is reported, and the exit goes on', async () => {
+  const t = go(function* () {
+    yield* scope(function* () {
+      try {
+        yield* never
+      } finally {
+        // biome-ignore lint/correctness/noUnsafeFinally: that is what is tested
+        throw failure
+      }
+    })
+  })
+  await idle()
+  const warnings = await reported(async () => t.kill())
+  expect(t.state).toBe('killed')
+  expect(warnings.join()).toContain('failure')
+})
+
+test('a scope that fails between the kill of its waiter and the turn of that one is not silent', async () => {
+  const gate = channel<number>()
+  const warnings = await reported(async () => {
+    const t = go(function* () {
+      yield* scope(function* () {
+        yield* gate.receive()
+        throw failure
+      })
+    })
+    await idle()
+    gate.trySend(1)
+    t.kill()
+    await idle()
+    expect(t.state).toBe('killed')
+  })
+  expect(warnings.join()).toContain('failure')
+})
+
+test('a scope that fails just when its waiter is killed is never uncaught, even where the loop rests in between', async () => {
+  const { budget } = loop
+  try {
+    for (loop.budget = 1; loop.budget < 8; loop.budget++) {
+      const gate = channel<number>()
+      const warnings = await reported(async () => {
+        const errors = await uncaught(async () => {
+          const t = go(function* () {
+            yield* scope(function* () {
+              yield* gate.receive()
+              throw failure
+            })
+          })
+          await idle()
+          gate.trySend(1)
+          t.kill()
+          await idle()
+          expect(t.state).toBe('killed')
+        })
+        expect(errors).toEqual([])
+      })
+      expect(warnings.filter(text => text.includes('failure'))).toHaveLength(1)
+    }
+  } finally {
+    loop.budget = budget
+  }
+})
+
+describe('cancel inside', () => {
+  test('ends body and children, and the scope gives undefined', async () => {
+    const log: string[] = []
+    const result = watch(
+      scope(function* (s) {
+        go(function* () {
+          try {
+            yield* never
+          } finally {
+            log.push('child')
+          }
+        })
+        yield* sleep(1)
+        s.cancel()
+        yield* schedule()
+        log.push('LEAK')
+        return 'result'
+      }),
+    )
+    await time.clock.advance(1)
+    expect(log).toEqual(['child'])
+    expect(result.outcome).toBe(undefined)
+  })
+
+  test('a body that is over by then has its result kept', async () => {
+    const result = watch(
+      scope(function* (s) {
+        go(function* () {
+          yield* sleep(1)
+          s.cancel()
+          yield* never
+        })
+        return 'result'
+      }),
+    )
+    await time.clock.advance(1)
+    expect(result.outcome).toBe('result')
+  })
+
+  test('does not touch the scope around it', async () => {
+    const result = await scope(function* () {
+      const sibling = go(function* () {
+        yield* schedule()
+        yield* schedule()
+        return 'sibling'
+      })
+      const inner = yield* scope(function* (s) {
+        s.cancel()
+        yield* schedule()
+      })
+      return [inner, yield* sibling]
+    })
+    expect(result).toEqual([undefined, 'sibling'])
+  })
+
+  test('of the scope around it is not swallowed by the inner one', async () => {
+    const log: string[] = []
+    const result = watch(
+      scope(function* (outer) {
+        yield* scope(function* () {
+          outer.cancel()
+          try {
+            yield* never
+          } finally {
+            log.push('inner')
+          }
+        })
+        log.push('LEAK')
+      }),
+    )
+    await idle()
+    expect(log).toEqual(['inner'])
+    expect(result.outcome).toBe(undefined)
+  })
+})
+
+test('from await, an abort ends it and waits for nobody', async () => {
+  const log: string[] = []
+  const controller = new AbortController()
+  const result = watch(
+    perform(
+      scope(function* () {
+        try {
+          yield* never
+        } finally {
+          log.push('cleaned up')
+        }
+      }),
+      { signal: controller.signal },
+    ),
+  )
+  await idle()
+  controller.abort('enough')
+  await idle()
+  expect(result.outcome).toBe('enough')
+  expect(log).toEqual(['cleaned up'])
+})
+
+describe('as a branch of a select that is lost', () => {
+  const lost = (end: () => Co<unknown>) =>
+    select({
+      work: scope(function* () {
+        yield* sleep(10)
+        return yield* end()
+      }),
+      tick: sleep(5),
+    })
+
+  test('it runs on, owned by the scope around it', async () => {
+    const log: string[] = []
+    const result = watch(
+      scope(function* () {
+        yield* lost(function* () {
+          log.push('ran on')
+        })
+        return 'over'
+      }),
+    )
+    await time.clock.advance(5)
+    expect(result.outcome).toBe('pending')
+    await time.clock.advance(5)
+    expect(log).toEqual(['ran on'])
+    expect(result.outcome).toBe('over')
+  })
+
+  test('its failure fails the scope around it', async () => {
+    const result = watch(
+      scope(function* () {
+        yield* lost(function* () {
+          throw failure
+        })
+        yield* never
+      }),
+    )
+    await time.clock.advance(10)
+    await idle()
+    expect(result.outcome).toBe(failure)
+  })
+
+  test('its failure is uncaught where there is no scope around it', async () => {
+    const errors = await uncaught(async () => {
+      const chosen = watch(
+        lost(function* () {
+          throw failure
+        }),
+      )
+      await time.clock.advance(10)
+      expect(chosen.outcome).toMatchObject({ key: 'tick' })
+    })
+    expect(errors).toEqual([failure])
+  })
+
+  test('its failure goes to one who waits again', async () => {
+    const op = scope(function* () {
+      yield* sleep(10)
+      throw failure
+    })
+    const errors = await uncaught(async () => {
+      const chosen = watch(select({ op, tick: sleep(5) }))
+      await time.clock.advance(5)
+      expect(chosen.outcome).toMatchObject({ key: 'tick' })
+      const again = watch(op)
+      await time.clock.advance(5)
+      expect(again.outcome).toBe(failure)
+      expect(await rejection(op)).toBe(failure)
+    })
+    expect(errors).toEqual([])
+  })
+})
+
+test('a tasklet that outlives its handle is waited for all the same', async () => {
+  let child: Tasklet<unknown> | null = null
+  await scope(function* () {
+    yield* scope(function* () {
+      child = go(function* () {
+        yield* schedule()
+        yield* schedule()
+      })
+    })
+    expect(child!.state).toBe('done')
+  })
+})
+
+test('timeout and scope nest in either order, and only the one that ended swallows its exit', async () => {
+  const result = watch(
+    scope(function* () {
+      const inner = yield* timeout(
+        5,
+        function* () {
+          yield* scope(function* () {
+            yield* timeout(100, never)
+          })
+          return 'LEAK'
+        },
+        { else: 'late' },
+      )
+      yield* sleep(1)
+      return inner
+    }),
+  )
+  await time.clock.advance(6)
+  expect(result.outcome).toBe('late')
+  expect(time.clock.pending).toBe(0)
+})
+
+test('takes a generator function and nothing else', () => {
+  expect(() => scope(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+})
+
+test('a deep nest of scopes ends from a single kill', async () => {
+  let depth = 0
+  function* nest(n: number): Co<void> {
+    depth = Math.max(depth, n)
+    if (n < 50) yield* scope(() => nest(n + 1))
+    else yield* never
+  }
+  const t = go(() => nest(0))
+  await idle()
+  const gone = await outcome(t.kill())
+  expect([depth, gone, t.state]).toEqual([50, undefined, 'killed'])
+})
