@@ -27,11 +27,11 @@ export function* aggregateOrders({ accepted }: Orders, aggregates: Broadcast<Agg
 }
 
 function aggregateOf(orders: readonly Order[], second: number): Aggregate {
-  const quantities: Record<string, number> = {}
+  const quantities = new Map<string, number>()
   let revenue = 0
   for (const { product, quantity, price } of orders) {
-    quantities[product] = (quantities[product] ?? 0) + quantity
+    quantities.set(product, (quantities.get(product) ?? 0) + quantity)
     revenue += quantity * price
   }
-  return { second, orders: orders.length, revenue, quantities }
+  return { second, orders: orders.length, revenue, quantities: Object.fromEntries(quantities) }
 }

@@ -9,7 +9,7 @@ export function createExpressApp({ incoming }: Orders, trace: Trace, pageFolder:
   const app = express()
   app.use(express.static(pageFolder))
   app.post('/orders', express.json(), async (req, res) => {
-    trace.pass('client', 'express', JSON.stringify(req.body))
+    trace.pass('client', 'express', JSON.stringify(req.body) ?? 'no JSON')
     const verdict = channel<Verdict>(1)
     try {
       // Waits until the validator is free to take it: a burst of orders is held back here, and no queue grows.

@@ -8,7 +8,13 @@ import type { Trace } from './trace.js'
 
 export function createFastifyApp(host: Host, { accepted }: Orders, trace: Trace): FastifyInstance {
   const app = fastify({ serverFactory: host.serverFactory('/api') })
-  app.get('/api/feed', (_request, reply) => {
+  // A feed never ends by itself: it is ended here when the host closes.
+  app.addHook('preClose', done => {
+    accepted.close()
+    done()
+  })
+  // No HEAD: nobody would read what it subscribes to.
+  app.get('/api/feed', { exposeHeadRoute: false }, (_request, reply) => {
     // A reader that stalls loses the oldest orders rather than holding up the shop.
     const orders = accepted.subscribe({ capacity: 256, overflow: 'drop-oldest', name: 'feed' })
     // The headers go out with the first order, unless we say that they shall not wait for it.

@@ -20,7 +20,7 @@ export interface LargeFile {
   remove(): void
 }
 
-/** Writes 64 MiB into the system's folder for temporary files; they are gone when the process is. */
+/** Writes 64 MiB into the system's folder for temporary files; removed when the process exits, if not before. */
 export async function createLargeFile(): Promise<LargeFile> {
   const folder = await mkdtemp(path.join(tmpdir(), 'syncless-showcase-'))
   const file = path.join(folder, 'large.bin')
@@ -54,12 +54,16 @@ async function writeBlocks(file: string, hash: Hash): Promise<void> {
 
 /** The tasklet handler of `GET /file`. A client that leaves ends both tasklets and closes the file. */
 export function serveFile(file: LargeFile, registry: Registry, trace: Trace, counted: (bytes: number) => void) {
-  return function* sendFile(_req: IncomingMessage, res: ServerResponse): Co<void> {
+  return function* sendFile(req: IncomingMessage, res: ServerResponse): Co<void> {
     res.writeHead(200, {
       'Content-Type': 'application/octet-stream',
       'Content-Length': file.size,
       'X-Sha256': file.sha256,
     })
+    if (req.method === 'HEAD') {
+      res.end()
+      return
+    }
     const chunks = stream.toChannel(createReadStream(file.path), { capacity: 4 })
     const counting = channel<Buffer>()
     registry.add(
