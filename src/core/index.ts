@@ -17,6 +17,7 @@ export {
 } from './channel.js'
 export type { IterationOptions } from './channel-iterator.js'
 export { always, never } from './constant.js'
+export { type Deferred, deferred } from './deferred.js'
 export {
   Cancelled,
   ChannelCancelled,
@@ -31,14 +32,18 @@ export {
   TaskletKilled,
   TimeoutError,
 } from './errors.js'
+export { type Event, event } from './event.js'
 export { current, detach, go, schedule } from './go.js'
 export type { Latched } from './latched.js'
+export { main } from './main.js'
 export type { Co, Op, Resume, Suspend } from './op.js'
 export type { Overflow } from './overflow.js'
 export { perform } from './perform.js'
+export { type AllResults, all, race, type Winner, type Work, type WorkResult } from './race.js'
 export { enterScope, Scope, type ScopeOptions, type ScopeProvider } from './scope.js'
 export { type ScopeResult, scope } from './scope-fn.js'
 export { type Branches, type Choice, type Selected, type SelectOptions, select } from './select.js'
+export { type Permit, type Semaphore, semaphore } from './semaphore.js'
 export { sleep } from './sleep.js'
 export type { Tasklet, TaskletFunction, TaskletState } from './tasklet.js'
 export { timeout } from './timeout.js'

@@ -92,7 +92,7 @@ export class Scope implements ScopeProvider {
   readonly #children = new Set<Child>()
   readonly #end: Latch<void>
   #closed = false
-  #failed = false
+  #failure: { readonly error: unknown } | null = null
   #exit: Cancelled | null = null
   #controller: AbortController | null = null
 
@@ -203,12 +203,14 @@ export class Scope implements ScopeProvider {
 
   /** @internal A tasklet of the scope failed, or a scope in it that nobody waits for. */
   fail(error: unknown): void {
-    if (this.#failed) {
+    if (this.#failure !== null) {
+      // The first error comes again from whoever had joined the tasklet that it failed.
+      if (error === this.#failure.error) return
       this.errors.push(error)
       report(error, `another tasklet of ${this.name} failed`)
       return
     }
-    this.#failed = true
+    this.#failure = { error }
     this.requestExit(new Cancelled(this, 'failure', error))
     try {
       this.#onFailure(error)

@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { isGenerator, isPromiseLike } from './coroutine.js'
 import { SynclessError, TaskletExit, TaskletKilled } from './errors.js'
+import type { Frame } from './frame.js'
 import { Interrupts } from './interrupts.js'
 import { Latch, Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
@@ -18,6 +19,8 @@ export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' |
 export type TaskletFunction<A extends unknown[], T> = (...args: A) => Co<T> | PromiseLike<T> | T
 
 type AnyFunction = (...args: unknown[]) => unknown
+
+type AnyIterator = Iterator<Suspend, unknown, Resume>
 
 let lastId = 0
 
@@ -48,7 +51,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
   #fn: AnyFunction | null
   #args: unknown[] | null
   #name: string | null = null
-  #generator: Iterator<Suspend, T, Resume> | null = null
+  #generator: AnyIterator | null = null
+  #frame: Frame<unknown> | null = null
   #ended = false
   #killed = false
   #joined = false
@@ -253,38 +257,87 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   #step(): void {
-    try {
-      const generator = this.#generator ?? this.#begin()
-      if (generator === null) return
-      let result: IteratorResult<Suspend, T>
-      if (this.#interrupted && this.interrupts !== null) {
-        this.#interrupted = false
-        result = throwInto(generator, this.interrupts.takePending())
-      } else {
-        result = generator.next(undefined as unknown as Resume)
-      }
-      while (result !== PENDING) {
-        if (result.done) {
-          this.#leaveNode()
-          this.#finish(DONE, result.value, undefined)
+    // Each round drives one frame until it waits, ends, or calls another one.
+    for (;;) {
+      const frame = this.#frame
+      let generator: AnyIterator | null = null
+      try {
+        generator = this.#generator ?? this.#begin()
+        if (generator === null) return
+        const result = this.#drive(generator)
+        if (result === PENDING) {
+          if (this.#generator === generator) return
+          this.waiting = null
+          continue
+        }
+        this.#leaveNode()
+        if (frame === null) {
+          this.#finish(DONE, result.value as T, undefined)
           return
         }
-        result = throwInto(generator, this.#plainYield(result.value))
+        this.#returnFrom(frame).complete(result.value)
+      } catch (error) {
+        this.#leaveNode()
+        if (frame === null) {
+          this.#endedBy(error)
+          return
+        }
+        this.#returnFrom(frame).fail(error)
       }
-    } catch (error) {
-      this.#leaveNode()
-      this.#endedBy(error)
     }
   }
 
+  #drive(generator: AnyIterator): IteratorReturnResult<unknown> | typeof PENDING {
+    let result: IteratorResult<unknown>
+    if (this.#interrupted && this.interrupts !== null) {
+      this.#interrupted = false
+      result = throwInto(generator, this.interrupts.takePending())
+    } else {
+      result = generator.next(undefined as unknown as Resume)
+    }
+    while (result !== PENDING) {
+      if (result.done) return result
+      result = throwInto(generator, this.#plainYield(result.value))
+    }
+    return PENDING
+  }
+
+  /** @internal Goes on with the generator of `frame`, until that ends. */
+  enterFrame(frame: Frame<unknown>): void {
+    if (this.#generator === null) return
+    frame.state = WAITING
+    frame.waiter = this
+    frame.caller = { tasklet: this, generator: this.#generator, frame: this.#frame }
+    this.#generator = frame.generator
+    this.#frame = frame
+    // Until it is driven: an operation that is performed before that has been left out of a yield*.
+    this.waiting = frame
+  }
+
+  /** @internal Goes on with the caller of `frame`. */
+  leaveFrame(frame: Frame<unknown>): void {
+    if (frame.caller === null || this.#frame !== frame) return
+    this.#generator = frame.caller.generator
+    this.#frame = frame.caller.frame
+  }
+
+  /** Goes back to the caller of `frame`, which takes the outcome from it. */
+  #returnFrom(frame: Frame<unknown>): Frame<unknown> {
+    this.leaveFrame(frame)
+    this.waiting = frame
+    return frame
+  }
+
   /** Calls the function. A generator is driven from here on; a promise is waited for; a value is the result. */
-  #begin(): Iterator<Suspend, T, Resume> | null {
+  #begin(): AnyIterator | null {
     const fn = this.#fn
     const args = this.#args
     this.#forgetFunction()
     if (fn === null || args === null) return null
     const result = fn(...args)
-    if (isGenerator<T>(result)) {
+    if (result instanceof Op) {
+      this.#generator = performing(result)
+    } else if (isGenerator<T>(result)) {
       this.#generator = result
     } else if (isPromiseLike<T>(result)) {
       this.#generator = awaited(result)
@@ -379,9 +432,14 @@ class JoinNode<T> extends LatchNode<T> {
   }
 }
 
-function throwInto<T>(generator: Iterator<Suspend, T, Resume>, error: unknown): IteratorResult<Suspend, T> {
+function throwInto(generator: AnyIterator, error: unknown): IteratorResult<unknown> {
   if (generator.throw === undefined) throw error
   return generator.throw(error)
+}
+
+/** The tasklet of a function that returned an operation. */
+function* performing<T>(op: Op<T>): Co<T> {
+  return yield* op
 }
 
 /**

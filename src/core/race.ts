@@ -1,0 +1,112 @@
+import { run } from './coroutine.js'
+import { deferred } from './deferred.js'
+import { SynclessError } from './errors.js'
+import { type Co, Op } from './op.js'
+import { ScopeRun } from './scope-run.js'
+
+/** What {@link race} and {@link all} run: an operation, or a function as `go` takes it. */
+export type Work<T = unknown> = Op<T> | (() => Co<T> | PromiseLike<T> | T)
+
+/** The result of a {@link Work}. */
+export type WorkResult<W> =
+  W extends Op<infer T>
+    ? T
+    : W extends () => infer R
+      ? R extends Generator<infer _Yields, infer T, infer _Takes>
+        ? T
+        : Awaited<R>
+      : never
+
+/** Who won a race, by its key, with its result. */
+export type Winner<R extends Record<string, Work>> = {
+  [K in keyof R & string]: { key: K; value: WorkResult<R[K]> }
+}[keyof R & string]
+
+/** What {@link all} gives: a result for each, under the same key or index. */
+export type AllResults<R> = { -readonly [K in keyof R]: WorkResult<R[K]> }
+
+/**
+ * Starts a tasklet for each competitor; the first to end decides, by its result or its error. The others are killed, and
+ * their cleanup is awaited. Unlike `select`, which chooses among operations that have not happened, this runs them all.
+ * Throws `INVALID_ARGUMENT` where there is nobody to race.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { race, sleep } from 'syncless'
+ *
+ * const log: string[] = []
+ * const winner = await race({
+ *   fast: function* () {
+ *     yield* sleep(1)
+ *     return 'first'
+ *   },
+ *   slow: function* () {
+ *     try {
+ *       yield* sleep(60_000)
+ *     } finally {
+ *       log.push('slow was ended')
+ *     }
+ *   },
+ * })
+ * assert.deepEqual(winner, { key: 'fast', value: 'first' })
+ * assert.deepEqual(log, ['slow was ended'])
+ * ```
+ */
+export function race<R extends Record<string, Work>>(competitors: R): Op<Winner<R>> {
+  const entries = Object.entries(competitors)
+  if (entries.length === 0) throw new SynclessError('INVALID_ARGUMENT', 'race() needs at least one competitor')
+  for (const [key, work] of entries) assertWork(work, `race: "${key}"`)
+  return new ScopeRun(function* race(scope): Co<Winner<R>> {
+    const finish = deferred<{ key: string; value: unknown }>()
+    for (const [key, work] of entries) {
+      const competitor = scope.go(function* () {
+        finish.resolve({ key, value: yield* run(work instanceof Op ? work : work()) })
+      })
+      competitor.name = key
+    }
+    const winner = yield* finish
+    scope.cancel('the race is over')
+    return winner as Winner<R>
+  })
+}
+
+/**
+ * Starts a tasklet for each and waits for all of them; gives their results in the shape of what it got, a record or a
+ * tuple. The first failure kills the others and is thrown, when they are gone.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { all, sleep } from 'syncless'
+ *
+ * const { user, orders } = await all({
+ *   user: async () => 'ada',
+ *   *orders() {
+ *     yield* sleep(1)
+ *     return [1, 2]
+ *   },
+ * })
+ * assert.deepEqual([user, orders], ['ada', [1, 2]])
+ * ```
+ */
+export function all<const R extends Record<string, Work> | readonly Work[]>(works: R): Op<AllResults<R>> {
+  const entries = Object.entries(works)
+  for (const [key, work] of entries) assertWork(work, `all: "${key}"`)
+  return new ScopeRun(function* all(scope): Co<AllResults<R>> {
+    const tasklets = entries.map(([key, work]) => {
+      const tasklet = scope.go(work instanceof Op ? () => work : work)
+      tasklet.name = key
+      return tasklet
+    })
+    const results: [string, unknown][] = []
+    for (const [index, tasklet] of tasklets.entries()) results.push([entries[index]?.[0] ?? '', yield* tasklet])
+    const shaped: unknown = Array.isArray(works) ? results.map(([, value]) => value) : Object.fromEntries(results)
+    return shaped as AllResults<R>
+  })
+}
+
+function assertWork(work: unknown, what: string): void {
+  if (work instanceof Op || typeof work === 'function') return
+  throw new SynclessError('INVALID_ARGUMENT', `${what} is neither an operation nor a function`)
+}

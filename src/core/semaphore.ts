@@ -1,0 +1,150 @@
+import { SynclessError } from './errors.js'
+import { List } from './list.js'
+import { Node, type Op } from './op.js'
+
+/** The right to go on, until it is given back. Leaving a `using` block gives it back. */
+export class Permit implements Disposable {
+  readonly count: number
+  #semaphore: Semaphore | null
+
+  /** @internal */
+  constructor(semaphore: Semaphore, count: number) {
+    this.#semaphore = semaphore
+    this.count = count
+  }
+
+  /** Gives it back; later calls do nothing. */
+  release(): void {
+    const semaphore = this.#semaphore
+    this.#semaphore = null
+    semaphore?.giveBack(this.count)
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
+  }
+}
+
+/** A bound on how many may be somewhere at once. Made by {@link semaphore}. */
+export class Semaphore {
+  readonly permits: number
+  readonly name: string
+  readonly #waiting = new List<Node<unknown>>()
+  #free: number
+
+  /** @internal Use {@link semaphore}. */
+  constructor(permits: number, name: string) {
+    this.permits = permits
+    this.name = name
+    this.#free = permits
+  }
+
+  /** How many permits nobody holds. */
+  get free(): number {
+    return this.#free
+  }
+
+  /**
+   * Waits for `count` permits, in the order of asking: one who wants many is not overtaken by those who want few.
+   * Throws `INVALID_ARGUMENT` for a count that can never be had.
+   */
+  acquire(count = 1): Op<Permit> {
+    assertCount(count, this.permits, 'acquire()')
+    return new AcquireNode(this, this.#waiting, count)
+  }
+
+  /** @internal Takes permits if they are free and nobody waits before. */
+  take(count: number, first: boolean): boolean {
+    if (this.#free < count || (!first && this.#waiting.length > 0)) return false
+    this.#free -= count
+    return true
+  }
+
+  /** @internal */
+  giveBack(count: number): void {
+    this.#free += count
+    this.wakeFirst()
+  }
+
+  /** @internal Serves those who wait, as far as the permits go. */
+  wakeFirst(): void {
+    for (let node = this.#waiting.head as AcquireNode | null; node !== null; node = this.#waiting.head as AcquireNode) {
+      if (!this.take(node.count, true)) return
+      this.#waiting.remove(node)
+      node.complete(new Permit(this, node.count))
+    }
+  }
+}
+
+class AcquireNode extends Node<Permit> {
+  readonly count: number
+  readonly #semaphore: Semaphore
+  readonly #waiting: List<Node<unknown>>
+
+  constructor(semaphore: Semaphore, waiting: List<Node<unknown>>, count: number) {
+    super()
+    this.count = count
+    this.#semaphore = semaphore
+    this.#waiting = waiting
+  }
+
+  describe(): string {
+    return `acquire ${this.count} of ${this.#semaphore.name}`
+  }
+
+  poll(): boolean {
+    if (!this.#semaphore.take(this.count, false)) return false
+    this.complete(new Permit(this.#semaphore, this.count))
+    return true
+  }
+
+  protected link(): void {
+    this.#waiting.pushBack(this)
+  }
+
+  protected unlink(): void {
+    this.#waiting.remove(this)
+    // The next one may want less than this one did.
+    this.#semaphore.wakeFirst()
+  }
+}
+
+function assertCount(count: number, most: number, what: string): void {
+  if (!Number.isSafeInteger(count) || count < 1 || count > most) {
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `${what} takes a whole number from 1 to ${most}, and got ${String(count)}`,
+    )
+  }
+}
+
+/**
+ * Makes a semaphore with `permits` permits; with one, it is a lock. Fair: first come, first served. Throws
+ * `INVALID_ARGUMENT` unless `permits` is a positive whole number. Semantics: Trio `CapacityLimiter`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { all, semaphore, sleep } from 'syncless'
+ *
+ * const limit = semaphore(2)
+ * let inside = 0
+ * let most = 0
+ * function* worker() {
+ *   const permit = yield* limit.acquire()
+ *   try {
+ *     most = Math.max(most, ++inside)
+ *     yield* sleep(1)
+ *   } finally {
+ *     inside--
+ *     permit.release()
+ *   }
+ * }
+ * await all([worker, worker, worker, worker])
+ * assert.equal(most, 2)
+ * ```
+ */
+export function semaphore(permits: number, name = 'a semaphore'): Semaphore {
+  assertCount(permits, Number.MAX_SAFE_INTEGER, 'semaphore()')
+  return new Semaphore(permits, name)
+}

@@ -1,0 +1,122 @@
+import { all, channel, go, never, race, SynclessError, scope, sleep } from '../../src/core/index.js'
+import { virtualClock } from '../../src/testing/index.js'
+
+const clock = virtualClock()
+afterAll(() => clock.restore())
+
+function* delayed<T>(ms: number, value: T) {
+  yield* sleep(ms)
+  return value
+}
+
+describe('race', () => {
+  test('the first to end decides, and the losers are killed and waited for', async () => {
+    const log: string[] = []
+    const winner = go(() =>
+      race({
+        slow: function* () {
+          try {
+            yield* never
+          } finally {
+            yield* sleep(5)
+            log.push('slow cleaned up')
+          }
+        },
+        fast: () => delayed(1, 'won'),
+      }),
+    )
+    await clock.advance(1)
+    expect(winner.state).toBe('waiting')
+    await clock.advance(5)
+    expect(await winner).toEqual({ key: 'fast', value: 'won' })
+    expect(log).toEqual(['slow cleaned up'])
+    expect(clock.pending).toBe(0)
+  })
+
+  test('a failure that comes first is thrown itself, and the others are gone by then', async () => {
+    const error = new Error('lost')
+    const ch = channel<number>()
+    const racing = go(() =>
+      race({
+        bad: function* () {
+          yield* sleep(1)
+          throw error
+        },
+        waiting: ch.receive(),
+      }),
+    )
+    const outcome = racing.then(null, caught => caught)
+    await clock.advance(1)
+    expect(await outcome).toBe(error)
+    expect(ch.balance).toBe(0)
+  })
+
+  test('two that end in one turn: the one that was listed first, and nothing of the other is lost', async () => {
+    const winner = go(() => race({ a: () => 1, b: () => 2 }))
+    expect(await winner).toEqual({ key: 'a', value: 1 })
+  })
+
+  test('killing the one that waits kills every competitor', async () => {
+    const log: string[] = []
+    const runner = (name: string) =>
+      function* () {
+        try {
+          yield* never
+        } finally {
+          log.push(name)
+        }
+      }
+    const t = go(() => race({ a: runner('a'), b: runner('b') }))
+    await clock.advance(0)
+    await t.kill()
+    expect(log).toEqual(['a', 'b'])
+  })
+
+  test('takes operations, async and plain functions, and refuses what is neither, and an empty race', async () => {
+    expect(await race({ only: async () => 'async' })).toEqual({ key: 'only', value: 'async' })
+    const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+    expect(() => race({ a: 1 as never })).toThrow(invalid)
+    expect(() => race({})).toThrow(invalid)
+    expect(() => all({ a: null as never })).toThrow(SynclessError)
+  })
+})
+
+describe('all', () => {
+  test('gives results in the shape of what it got, whatever the order they come in', async () => {
+    const record = go(() => all({ late: () => delayed(2, 'late'), early: () => delayed(1, 'early') }))
+    const tuple = go(() => all([() => delayed(2, 1), async () => 'two', sleep(1).map(() => 3)]))
+    await clock.advance(2)
+    expect(await record).toEqual({ late: 'late', early: 'early' })
+    expect(await tuple).toEqual([1, 'two', 3])
+    expect(await all([])).toEqual([])
+  })
+
+  test('the first failure kills the others, waits for their cleanup, and is thrown itself', async () => {
+    const error = new Error('one failed')
+    const log: string[] = []
+    const t = go(() =>
+      scope(function* () {
+        yield* all([
+          function* () {
+            try {
+              yield* never
+            } finally {
+              yield* sleep(3)
+              log.push('cleaned up')
+            }
+          },
+          function* () {
+            yield* sleep(1)
+            throw error
+          },
+        ])
+      }),
+    )
+    const outcome = t.then(null, caught => caught)
+    await clock.advance(1)
+    expect(log).toEqual([])
+    await clock.advance(3)
+    expect(log).toEqual(['cleaned up'])
+    expect(await outcome).toBe(error)
+  })
+})
