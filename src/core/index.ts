@@ -44,6 +44,7 @@ export { enterScope, Scope, type ScopeOptions, type ScopeProvider } from './scop
 export { type ScopeResult, scope } from './scope-fn.js'
 export { type Branches, type Choice, type Selected, type SelectOptions, select } from './select.js'
 export { type Permit, type Semaphore, semaphore } from './semaphore.js'
+export { shield } from './shield.js'
 export { sleep } from './sleep.js'
 export type { Tasklet, TaskletFunction, TaskletState } from './tasklet.js'
 export { timeout } from './timeout.js'

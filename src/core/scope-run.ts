@@ -56,7 +56,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
       },
     })
     const parent = currentScope()
-    parent?.hold(scope)
+    parent?.hold(this)
     this.#parent = parent
     this.#scope = scope
     const body = makeTasklet(this.#body, [scope], scope, loop.current?.owner ?? null)
@@ -77,14 +77,18 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     this.#stop = startTimer(deadline.ms, () => scope.requestExit(new Cancelled(scope, 'timeout')))
   }
 
+  /** Called when the body and every tasklet are gone. */
+  protected ended(): void {}
+
   #conclude(scope: Scope, body: Node<T>): void {
     this.#stop?.()
+    this.ended()
     const timedOut = scope.caught && this.#deadline !== null && scope.source === 'timeout'
     if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
     else if (timedOut && this.#deadline !== null) this.#settleLate(this.#deadline)
     else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
-    if (this.outcome === FAILED && !this.#received) this.#passOnUnlessReceived(this.failure, this.#parent, scope)
-    else this.#parent?.release(scope)
+    if (this.outcome === FAILED && !this.#received) this.#passOnUnlessReceived(this.failure, this.#parent)
+    else this.#parent?.release(this)
   }
 
   #settleLate(deadline: Deadline<F>): void {
@@ -92,11 +96,16 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     else this.settle(FAILED, undefined, new TimeoutError(deadline.ms, `"${this.#name}"`))
   }
 
+  /** Asks the scope to end. */
+  requestExit(exit: TaskletExit): void {
+    this.#scope?.requestExit(exit)
+  }
+
   /** Ends the scope because the one who waits for it was interrupted with `cause`. False where it is over already. */
   interrupt(cause: unknown): boolean {
     if (this.#scope === null) return false
     if (this.outcome === IDLE) {
-      this.#scope.requestExit(cause instanceof TaskletExit ? cause : new TaskletExit('cancel', cause))
+      this.requestExit(cause instanceof TaskletExit ? cause : new TaskletExit('cancel', cause))
     }
     if (this.outcome === FAILED) this.reportFailure()
     return this.outcome === IDLE
@@ -116,13 +125,13 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
   }
 
   /** A failure that nobody waits for fails the scope around, or else the process. */
-  #passOnUnlessReceived(error: unknown, parent: Scope | null, scope: Scope): void {
+  #passOnUnlessReceived(error: unknown, parent: Scope | null): void {
     afterReady(() => {
       if (!this.#received) {
         if (parent === null) throw error
         parent.fail(error)
       }
-      parent?.release(scope)
+      parent?.release(this)
     })
   }
 

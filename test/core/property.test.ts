@@ -29,7 +29,7 @@ import { Node } from '../../src/core/op.js'
 import { seed, virtualClock } from '../../src/testing/index.js'
 import { idle, reported } from './support.js'
 
-const RUNS = Number(process.env.SYNCLESS_RUNS ?? 300)
+const RUNS = Number(process.env.SYNCLESS_RUNS ?? 2000)
 
 type Basic =
   | { readonly do: 'send' | 'receive' | 'next'; readonly ch: number }
