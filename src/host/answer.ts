@@ -1,11 +1,14 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 
 /**
- * Answers in the host's own name, with nothing of what a handler may have prepared. The text is the status's name
- * alone: what went wrong is for the operator, not for the client.
+ * Answers in the host's own name, with nothing of what a handler may have prepared, but for `Connection`, which is a
+ * matter of the server. The text is the status's name alone: what went wrong is for the operator, not for the client.
  */
 export function answer(res: ServerResponse, status: number, headers: Record<string, string> = {}): void {
-  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  const { sendDate } = res
+  for (const name of res.getHeaderNames()) if (name !== 'connection') res.removeHeader(name)
+  // To remove a date that a handler has set is to ask Node for none.
+  res.sendDate = sendDate
   const reason = STATUS_CODES[status] ?? ''
   const body = `${reason}\n`
   res.statusCode = status

@@ -1,5 +1,5 @@
 /**
- * The exchanges of one socket. A pipelined response that waits for its turn has no socket of its own yet and never
+ * One connection and its exchanges. A pipelined response that waits for its turn has no socket of its own yet and never
  * emits 'close', so that one listener on the socket settles whatever is unfinished when it closes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -15,16 +15,16 @@ export class Connection {
   /** The mount server to which the socket was handed when it changed its protocol. */
   upgradedBy: object | null = null
   readonly #open: Set<Connection>
+  #ending = false
 
-  /** The record of `socket`, made with its first request and kept in `open` until the socket closes. */
+  /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
   static of(socket: Duplex, open: Set<Connection>): Connection {
     return connections.get(socket) ?? new Connection(socket, open)
   }
 
-  /** Whether a response has begun on `socket`. */
+  /** Whether a response has begun on `socket`, and its client may still be receiving it. */
   static answering(socket: Duplex): boolean {
-    const res = connections.get(socket)?.exchanges[0]?.res
-    return res?.headersSent === true && !res.writableFinished
+    return connections.get(socket)?.exchanges[0]?.res.headersSent === true
   }
 
   private constructor(socket: Duplex, open: Set<Connection>) {
@@ -39,6 +39,7 @@ export class Connection {
   begin(exchange: Exchange): void {
     this.exchanges.push(exchange)
     exchange.res.on('close', responseClosed)
+    if (this.#ending) exchange.res.setHeader('Connection', 'close')
     // Parsed from what a client had sent before it was gone.
     if (this.socket.closed) queueMicrotask(() => this.#closed())
   }
@@ -47,12 +48,30 @@ export class Connection {
     const at = this.exchanges.indexOf(exchange)
     if (at >= 0) this.exchanges.splice(at, 1)
     exchange.settle()
+    if (this.#ending && this.exchanges.length === 0) endSocket(this.socket)
+  }
+
+  /**
+   * Ends the connection as soon as every request on it has its whole answer, which is now if there is none. The last
+   * response says so to the client, if its head has not been sent; one before it would cut off those that follow.
+   */
+  endWhenAnswered(): void {
+    if (this.#ending || this.upgradedBy !== null) return
+    this.#ending = true
+    const last = this.exchanges.at(-1)
+    if (last === undefined) endSocket(this.socket)
+    else if (!last.res.headersSent) last.res.setHeader('Connection', 'close')
   }
 
   #closed(): void {
     this.#open.delete(this)
     for (const exchange of this.exchanges.splice(0)) exchange.settle()
   }
+}
+
+/** Ends a socket when what was written to it, and `lastWords`, has been sent; its client need not end it too. */
+export function endSocket(socket: Duplex, lastWords?: string): void {
+  socket.end(lastWords, () => socket.destroy())
 }
 
 /** The unfinished exchange of a request. */

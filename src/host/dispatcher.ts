@@ -6,7 +6,7 @@ import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
 import { Connection } from './connection.js'
 import type { EngineSink } from './engine.js'
-import { Exchange } from './exchange.js'
+import { Exchange, type ExchangeOwner } from './exchange.js'
 import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
@@ -17,7 +17,6 @@ type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
 
 /** What the dispatcher needs of its host. */
 export interface DispatchHost {
-  readonly draining: boolean
   readonly connections: Set<Connection>
   readonly mounts: MountTable
   accept(socket: Duplex): void
@@ -29,6 +28,10 @@ export class Dispatcher implements EngineSink {
 
   constructor(host: DispatchHost) {
     this.#host = host
+  }
+
+  connection(socket: Duplex): void {
+    Connection.of(socket, this.#host.connections)
   }
 
   request(req: IncomingMessage, res: ServerResponse): void {
@@ -48,7 +51,10 @@ export class Dispatcher implements EngineSink {
     const mount = this.#openMount(req, res)
     if (mount === undefined) return
     if (mount.server.listenerCount('checkExpectation') > 0) this.#serve(mount, 'checkExpectation', req, res)
-    else res.writeHead(417).end()
+    else {
+      this.#begin(req, res)
+      res.writeHead(417).end()
+    }
   }
 
   wantsUpgrade(req: IncomingMessage): boolean {
@@ -76,12 +82,19 @@ export class Dispatcher implements EngineSink {
   #openMount(req: IncomingMessage, res: ServerResponse): Mount | undefined {
     const mount = this.#host.mounts.find(req.url ?? '/')
     if (mount?.open === true) return mount
-    const headers = this.#host.draining ? { Connection: 'close' } : undefined
-    if (mount === undefined) answer(res, 404, headers)
-    else answer(res, 503, { ...headers, 'Retry-After': '1' })
+    this.#begin(req, res)
+    if (mount === undefined) answer(res, 404)
+    else answer(res, 503, { 'Retry-After': '1' })
     return undefined
   }
+
+  /** What the host itself answers is an exchange, too: nothing else may be written before it has been sent. */
+  #begin(req: IncomingMessage, res: ServerResponse): void {
+    Connection.of(req.socket, this.#host.connections).begin(new Exchange(req, res, nobody))
+  }
 }
+
+const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {} }
 
 function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   try {

@@ -4,33 +4,19 @@
  */
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
+import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import type { Engine } from './engine.js'
 import type { Exchange } from './exchange.js'
 import type { MountTable } from './mount-table.js'
 
-/** What was still there at the deadline of a close. */
-export interface CloseReport {
-  /** Whether nothing was left, and no app failed to close. */
-  readonly clean: boolean
-  /** Requests whose response had not ended, such as `GET /slow`. Their connections were destroyed. */
-  readonly requests: readonly string[]
-  /** Tasklets of requests that were cancelled. */
-  readonly tasklets: number
-  /** Upgraded connections that were destroyed. */
-  readonly upgrades: number
-  /** Mount paths of the apps whose own close had not finished. */
-  readonly mounts: readonly string[]
-  /** What the apps' own closes failed with. */
-  readonly errors: readonly unknown[]
-}
-
 /** What a drain needs of its host. */
 export interface DrainHost {
   readonly engine: Engine
   readonly mounts: MountTable
+  /** All that are open. */
   readonly connections: Set<Connection>
-  /** Scopes of requests that have been answered and whose tasklets are at work. */
+  /** Scopes of requests that are over and whose tasklets are at work. */
   readonly lingering: Set<Scope>
 }
 
@@ -39,9 +25,7 @@ const LAST_CHANCE = 500
 
 export async function drain(host: DrainHost, deadline: number): Promise<CloseReport> {
   const stopped = host.engine.stop()
-  const unfinished = [...host.connections].flatMap(connection => connection.exchanges)
-  for (const { res } of unfinished) if (!res.headersSent) res.setHeader('Connection', 'close')
-
+  for (const connection of host.connections) connection.endWhenAnswered()
   const errors: unknown[] = []
   const open = new Set<string>()
   const closes = [...host.mounts].map(async mount => {
@@ -50,23 +34,24 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
     open.delete(mount.path)
   })
   const closed = Promise.all(closes)
-  const inTime = await within(
-    deadline,
-    Promise.all([closed, stopped, noUpgrades(host.connections), noneLingering(host.lingering)]),
-  )
-  if (inTime) return { clean: errors.length === 0, requests: [], tasklets: 0, upgrades: 0, mounts: [], errors }
+  const inTime = await within(deadline, Promise.all([closed, stopped, noneLeft(host)]))
+  if (inTime) {
+    return { clean: errors.length === 0, requests: [], tasklets: 0, upgrades: 0, connections: 0, mounts: [], errors }
+  }
 
-  const exchanges = [...host.connections].flatMap(connection => connection.exchanges)
-  const upgraded = [...host.connections].filter(connection => connection.upgradedBy !== null)
+  const left = [...host.connections].filter(({ socket }) => !socket.destroyed)
+  const exchanges = left.flatMap(connection => connection.exchanges)
+  const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length
+  const connections = left.filter(({ upgradedBy, exchanges }) => upgradedBy === null && exchanges.length === 0).length
   const tasklets = await cancelAll(host, exchanges, deadline)
   for (const connection of host.connections) connection.socket.destroy()
-  host.engine.destroy()
   await within(LAST_CHANCE, closed)
   return {
-    clean: exchanges.length + tasklets + upgraded.length + open.size + errors.length === 0,
+    clean: exchanges.length + tasklets + upgrades + connections + open.size + errors.length === 0,
     requests: exchanges.map(exchange => exchange.label),
     tasklets,
-    upgrades: upgraded.length,
+    upgrades,
+    connections,
     mounts: [...open],
     errors,
   }
@@ -83,13 +68,12 @@ async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadli
   return tasklets
 }
 
-async function noUpgrades(connections: Set<Connection>): Promise<void> {
-  const upgraded = [...connections].filter(connection => connection.upgradedBy !== null)
-  await Promise.all(upgraded.map(({ socket }) => new Promise(resolve => socket.once('close', resolve))))
-}
-
-async function noneLingering(lingering: Set<Scope>): Promise<void> {
-  while (lingering.size > 0) await Promise.all([...lingering].map(scope => scope.close()))
+/** Resolves when there is no connection and no tasklet of a request. The end of one may be the begin of the other. */
+async function noneLeft({ connections, lingering }: DrainHost): Promise<void> {
+  while (connections.size + lingering.size > 0) {
+    const closes = Array.from(connections, ({ socket }) => new Promise(resolve => socket.once('close', resolve)))
+    await Promise.all([...closes, ...Array.from(lingering, scope => scope.close())])
+  }
 }
 
 /** Whether `work` ended within `ms`. */

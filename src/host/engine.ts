@@ -8,6 +8,8 @@ import type { Duplex } from 'node:stream'
 
 /** What an engine hands to the host. None of these throws. */
 export interface EngineSink {
+  /** A connection, before anything of it was read. One that is given to `accept` comes again. */
+  connection(socket: Duplex): void
   request(req: IncomingMessage, res: ServerResponse): void
   /** A request with `Expect: 100-continue`, before anything was answered. */
   checkContinue(req: IncomingMessage, res: ServerResponse): void
@@ -33,10 +35,6 @@ export interface Engine {
   address(): AddressInfo | string | null
   /** Serves a connection that something else has accepted. */
   accept(connection: Socket): void
-  /** Stops accepting and drops idle connections. Resolves when the last connection has ended. */
+  /** Stops accepting, and touches no connection. Resolves when the last one has ended. */
   stop(): Promise<void>
-  /** Drops the connections that wait for a next request. */
-  dropIdle(): void
-  /** Destroys every connection that still speaks HTTP; those that were upgraded are no longer the engine's. */
-  destroy(): void
 }

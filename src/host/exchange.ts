@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
 import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
+import { originalUrl } from './mount-path.js'
 
 /** What an exchange tells the mount that it belongs to. */
 export interface ExchangeOwner {
@@ -14,7 +15,7 @@ export interface ExchangeOwner {
   failed(exchange: Exchange, error: unknown): void
   /** The response has ended, or will never. Called once. */
   settled(exchange: Exchange): void
-  /** The response has ended and tasklets of the request are still at work. */
+  /** The request is over; tasklets of it may still be at work, or at their cleanup. */
   lingers(scope: Scope): void
 }
 
@@ -39,9 +40,9 @@ export class Exchange implements ScopeProvider {
     this.owner = owner
   }
 
-  /** `GET /path`, for messages. The query may hold secrets and is left out. */
+  /** `GET /path`, as the client sent it, for messages. The query may hold secrets and is left out. */
   get label(): string {
-    const url = this.req.url ?? ''
+    const url = originalUrl(this.req)
     const query = url.indexOf('?')
     return `${this.req.method} ${query < 0 ? url : url.slice(0, query)}`
   }
@@ -53,7 +54,7 @@ export class Exchange implements ScopeProvider {
 
   /** The request's scope, made on first use. */
   get scope(): Scope {
-    if (this.#scope !== null && !(this.#scope.ended && this.outcome === 'ended')) return this.#scope
+    if (this.#scope !== null && !(this.#scope.ended && this.outcome !== null)) return this.#scope
     const scope = new Scope({ name: `request ${this.label}`, onFailure: error => this.fail(error) })
     this.#scope = scope
     exchanges.set(this.req, this)
@@ -90,13 +91,11 @@ export class Exchange implements ScopeProvider {
   settle(): void {
     if (this.outcome !== null) return
     this.outcome = this.res.writableEnded ? 'ended' : 'gone'
-    const scope = this.#scope
     if (this.outcome === 'gone') {
       exchanges.set(this.req, this)
-      scope?.cancel(this.#gone())
-    } else if (scope !== null) {
-      this.owner.lingers(scope)
+      this.#scope?.cancel(this.#gone())
     }
+    if (this.#scope !== null) this.owner.lingers(this.#scope)
     this.owner.settled(this)
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { CloseReport } from './drain.js'
+import type { CloseReport } from './close-report.js'
 import type { CloseOptions, HostListenOptions, MountOptions, RunOptions } from './options.js'
 
 /** A handler as Connect has it; a promise that it returns is watched for rejection. */
@@ -40,7 +40,8 @@ export interface Host extends AsyncDisposable {
 
   /**
    * What `fastify({ serverFactory })` takes. The instance is mounted, started and closed by the host; its `listen()`
-   * need not be called, and if it is, resolves when the host listens: do not await it before `host.listen()`.
+   * need not be called, and if it is, resolves when the host listens: do not await it before `host.listen()`. One that
+   * is made while the host listens is started in the next turn: add its plugins and routes before you await anything.
    * Throws as `server` does, the path at once and the rest when Fastify calls the factory.
    */
   serverFactory(path: string, options?: MountOptions): (handler: RequestListener) => Server
@@ -55,8 +56,8 @@ export interface Host extends AsyncDisposable {
   listen(options: HostListenOptions): Promise<AddressInfo>
 
   /**
-   * Listens, and closes on SIGINT or SIGTERM: then the process exits, with code 0 if the close was clean and 1 if
-   * something was left. A second signal exits at once. Resolves and rejects as {@link Host.listen} does.
+   * Listens, and closes on SIGINT or SIGTERM: when every running host has closed the process exits, with code 0 if the
+   * closes were clean and 1 if something was left. A second signal exits at once. Resolves and rejects as {@link Host.listen} does.
    */
   run(options: RunOptions): Promise<AddressInfo>
 

@@ -1,6 +1,6 @@
 export type { HostPort, MountedApp, MountServer } from '../adapters/port.js'
+export type { CloseReport } from './close-report.js'
 export { createHost } from './create-host.js'
-export type { CloseReport } from './drain.js'
 export type { BindOptions } from './engine.js'
 export type { App, Host, Middleware } from './host.js'
 export type { NodeHttpOptions } from './node-http-engine.js'

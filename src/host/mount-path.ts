@@ -1,15 +1,17 @@
 /** Mount paths: which are valid, which own a request, and what is left of a URL under one. */
 import type { IncomingMessage } from 'node:http'
+import { inspect } from 'node:util'
 import { SynclessError } from '../core/errors.js'
 
 const SLASH = 47
 const QUESTION_MARK = 63
+const HASH = 35
 
 /** Checks a mount path and takes off the slash at its end. Throws `INVALID_ARGUMENT`. */
 export function mountPath(path: unknown): string {
   const problem = pathProblem(path)
   if (typeof path !== 'string' || problem !== undefined) {
-    throw new SynclessError('INVALID_ARGUMENT', `mount path ${JSON.stringify(path)} ${problem}`)
+    throw new SynclessError('INVALID_ARGUMENT', `mount path ${inspect(path)} ${problem}`)
   }
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
@@ -31,7 +33,7 @@ export function owns(path: string, url: string): boolean {
   if (!url.startsWith(path)) return false
   if (url.length === path.length) return true
   const next = url.charCodeAt(path.length)
-  return next === SLASH || next === QUESTION_MARK
+  return next === SLASH || next === QUESTION_MARK || next === HASH
 }
 
 /** The origin form of a request target: `http://name/path` is legal in a request line, and so is `*`. */
@@ -43,14 +45,19 @@ export function originForm(url: string): string {
 function authorityLength(url: string): number {
   const scheme = url.indexOf('://')
   if (scheme < 0) return url === '*' ? 1 : 0
-  const path = url.indexOf('/', scheme + 3)
-  return path < 0 ? url.length : path
+  const length = url.slice(scheme + 3).search(/[/?#]/)
+  return length < 0 ? url.length : scheme + 3 + length
 }
 
 /** What Express adds to a request under a mount path. */
 interface MountedRequest extends IncomingMessage {
   baseUrl?: string
   originalUrl?: string
+}
+
+/** The request target that the client sent, whatever a mount or a router has made of it since. */
+export function originalUrl(req: MountedRequest): string {
+  return req.originalUrl ?? req.url ?? ''
 }
 
 /** Shows the request as `app.use(path, subApp)` does in Express: a shorter `url`, with `baseUrl` and `originalUrl`. */

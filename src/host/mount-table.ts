@@ -6,9 +6,11 @@ import { originForm, owns } from './mount-path.js'
 export class MountTable implements Iterable<Mount> {
   #mounts: Mount[] = []
 
-  /** Throws `MOUNT_TAKEN` if the path has a mount. */
+  /** Adds a mount, in place of one whose app was closed. Throws `MOUNT_TAKEN` if the path has another. */
   add(mount: Mount): void {
-    if (this.at(mount.path) !== undefined) {
+    const present = this.at(mount.path)
+    if (present?.over === true) this.remove(present)
+    else if (present !== undefined) {
       throw new SynclessError('MOUNT_TAKEN', `"${mount.path}" has an app already: mount each app at a path of its own`)
     }
     this.#mounts = [...this.#mounts, mount].sort((a, b) => b.path.length - a.path.length)

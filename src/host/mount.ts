@@ -12,7 +12,6 @@ import { exchangeOf } from './request-scope.js'
 /** What a mount tells its host. */
 export interface MountHost extends MountServerHost {
   report(error: SynclessError): void
-  settled(exchange: Exchange): void
   lingers(scope: Scope): void
 }
 
@@ -39,9 +38,14 @@ export class Mount implements ExchangeOwner {
     return this.#ready && !this.server.quiesced
   }
 
-  /** Whether `app` is what it serves. */
-  serves(app: unknown): boolean {
-    return this.#app !== null && this.#raw === app
+  /** Whether its app was closed and has nothing more to do, so that another may have its path. */
+  get over(): boolean {
+    return this.server.quiesced && this.server.inFlight.count === 0
+  }
+
+  /** Whether `app` is what it serves, stripped as wished. */
+  serves(app: unknown, strip = this.strip): boolean {
+    return this.#app !== null && this.#raw === app && strip === this.strip
   }
 
   /** Opens an app on the mount server. Throws what the port does. */
@@ -60,11 +64,18 @@ export class Mount implements ExchangeOwner {
     )
   }
 
-  /** Resolves when the app can serve; rejects with its own error. */
+  /** Resolves when the app can serve; rejects with its own error, and may then be called again. */
   start(): Promise<void> {
-    this.#starting ??= (this.#app?.ready?.() ?? Promise.resolve()).then(() => {
-      this.#ready = true
-    })
+    if (this.server.quiesced) return Promise.resolve()
+    this.#starting ??= (this.#app?.ready?.() ?? Promise.resolve()).then(
+      () => {
+        this.#ready = true
+      },
+      error => {
+        this.#starting = null
+        throw error
+      },
+    )
     return this.#starting
   }
 
@@ -99,9 +110,8 @@ export class Mount implements ExchangeOwner {
     )
   }
 
-  settled(exchange: Exchange): void {
+  settled(): void {
     this.server.inFlight.leave()
-    this.#host.settled(exchange)
   }
 
   lingers(scope: Scope): void {

@@ -8,9 +8,10 @@ import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { choosePort } from './choose-port.js'
+import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
-import { type CloseReport, type DrainHost, drain } from './drain.js'
+import { type DrainHost, drain } from './drain.js'
 import type { Engine } from './engine.js'
 import type { App, Host } from './host.js'
 import { Mount, type MountHost } from './mount.js'
@@ -20,6 +21,8 @@ import { MountTable } from './mount-table.js'
 import { nodeHttpEngine } from './node-http-engine.js'
 import {
   addressInfo,
+  assertListenOptions,
+  assertOptions,
   bindError,
   type CloseOptions,
   checkedDeadline,
@@ -35,7 +38,6 @@ type HostState = 'idle' | 'starting' | 'listening' | 'closing'
 export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly engine: Engine
   readonly mounts = new MountTable()
-  /** Those with an unfinished response or an upgraded protocol. */
   readonly connections = new Set<Connection>()
   readonly lingering = new Set<Scope>()
   readonly #ports: readonly HostPort[]
@@ -43,8 +45,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   #state: HostState = 'idle'
   #closed: Promise<CloseReport> | null = null
   #abandonStart: ((error: SynclessError) => void) | null = null
+  #ignoreSignals: (() => void) | null = null
 
   constructor(options: HostOptions = {}) {
+    assertOptions('createHost()', options)
     this.#ports = [...hostPorts, ...(options.ports ?? [])]
     this.#onError = options.onError
     this.engine = nodeHttpEngine(new Dispatcher(this), options.http ?? {})
@@ -63,10 +67,11 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   mount(path: string, app: App, options: MountOptions = {}): this {
+    assertOptions('host.mount()', options)
     const checked = mountPath(path)
     const port = choosePort(app, this.#ports)
     // An instance that was made with this mount's server factory is there already.
-    if (this.mounts.at(checked)?.serves(app) === true) return this
+    if (this.mounts.at(checked)?.serves(app, options.strip) === true) return this
     const mount = this.#add(checked, options)
     try {
       mount.use(app, port)
@@ -79,15 +84,23 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   server(path: string, options: MountOptions = {}): Server {
+    assertOptions('host.server()', options)
     return this.#add(mountPath(path), options).server
   }
 
   serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener) => Server {
+    assertOptions('host.serverFactory()', options)
     const checked = mountPath(path)
     return handler => {
       const mount = this.#add(checked, options)
       mount.server.on('request', handler)
-      for (const port of this.#ports) port.watch?.(mount.server, app => mount.use(app, port))
+      for (const port of this.#ports) {
+        port.watch?.(mount.server, app => {
+          mount.use(app, port)
+          // It is being made, and gets its routes next.
+          setImmediate(() => this.#startLate(mount))
+        })
+      }
       return mount.server
     }
   }
@@ -104,16 +117,25 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     if (mount !== undefined) this.#announce(mount)
   }
 
-  /** Starts a mount, unless it has been started, and says on its server that the host listens. */
-  #announce(mount: Mount): void {
-    if (!this.listening) return
-    mount.start().then(
-      () => mount.server.hostListens(),
-      error => this.report(new SynclessError('HANDLER_FAILED', `"${mount.path}" did not start`, { cause: error })),
-    )
+  /** Starts a mount that was made after the host, unless it has been started. One that fails is reported. */
+  async #startLate(mount: Mount): Promise<boolean> {
+    if (!this.listening) return false
+    try {
+      await mount.start()
+    } catch (error) {
+      this.report(new SynclessError('HANDLER_FAILED', `"${mount.path}" did not start`, { cause: error }))
+      return false
+    }
+    return true
+  }
+
+  /** Says on a mount's server that the host listens, once the mount has started. */
+  async #announce(mount: Mount): Promise<void> {
+    if (await this.#startLate(mount)) mount.server.hostListens()
   }
 
   async listen(options: HostListenOptions): Promise<AddressInfo> {
+    assertListenOptions('host.listen()', options)
     if (this.#state !== 'idle') {
       const why = this.draining ? 'it has been closed: make another with createHost()' : 'it listens already'
       throw new SynclessError('HOST_STATE', `host.listen(): ${why}`)
@@ -142,14 +164,16 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   async run(options: RunOptions): Promise<AddressInfo> {
+    assertListenOptions('host.run()', options)
     checkedDeadline(options)
     const { deadline: _, ...where } = options
     const address = await this.listen(where)
-    closeOnSignals(() => this.close(options))
+    this.#ignoreSignals = closeOnSignals(() => this.close(options))
     return address
   }
 
   async close(options: CloseOptions = {}): Promise<CloseReport> {
+    assertOptions('host.close()', options)
     const deadline = checkedDeadline(options)
     this.#closed ??= this.#close(deadline)
     return this.#closed
@@ -158,7 +182,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   #close(deadline: number): Promise<CloseReport> {
     this.#state = 'closing'
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
-    return drain(this, deadline)
+    return drain(this, deadline).finally(() => this.#ignoreSignals?.())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -175,11 +199,6 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
       const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
       if (mine) connection.socket.destroy()
     }
-  }
-
-  settled(): void {
-    // A response that had begun before the drain kept its connection open; nobody needs it now.
-    if (this.draining) setImmediate(() => this.engine.dropIdle())
   }
 
   lingers(scope: Scope): void {

@@ -1,13 +1,22 @@
 /** The engine over `node:http`. */
-import { createServer, type ServerOptions } from 'node:http'
+import { Server, type ServerOptions } from 'node:http'
 import type { BindOptions, Engine, EngineSink } from './engine.js'
 
 /** Options of `http.createServer` that a host passes on. */
 export type NodeHttpOptions = Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse' | 'shouldUpgradeCallback'>
 
+/**
+ * Node's `close()` also closes what it takes for idle, and cuts a response that has been ended and not yet sent. The
+ * host knows what is under way on each connection, and ends them by itself.
+ */
+class HttpServer extends Server {
+  override closeIdleConnections(): void {}
+}
+
 export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engine {
-  // Node before 24.9 does not know the callback, and upgrades whatever offers it.
-  const server = createServer({ ...options, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
+  // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
+  const server = new HttpServer({ ...options, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
+  server.on('connection', socket => sink.connection(socket))
   server.on('request', (req, res) => sink.request(req, res))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
@@ -34,7 +43,5 @@ export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engi
     },
     // The callback gets an error where it was not listening, which is as good as closed.
     stop: () => new Promise(resolve => server.close(() => resolve())),
-    dropIdle: () => server.closeIdleConnections(),
-    destroy: () => server.closeAllConnections(),
   }
 }

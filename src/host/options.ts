@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { BindOptions } from './engine.js'
@@ -44,6 +45,18 @@ export interface CloseOptions {
 export interface RunOptions extends HostListenOptions, CloseOptions {}
 
 const DEADLINE = 10_000
+
+/** Throws `INVALID_ARGUMENT` for options that are no object. */
+export function assertOptions(what: string, options: unknown, hint = ''): void {
+  if (typeof options === 'object' && options !== null) return
+  throw new SynclessError('INVALID_ARGUMENT', `${what} takes an object of options, and got ${inspect(options)}${hint}`)
+}
+
+/** As `assertOptions`, for those that say where to listen. */
+export function assertListenOptions(what: string, options: unknown): void {
+  const port = typeof options === 'number' ? options : 3000
+  assertOptions(what, options, `: pass { port: ${port} }, or { path } for a Unix socket`)
+}
 
 /** Throws `INVALID_ARGUMENT`. */
 export function checkedDeadline({ deadline = DEADLINE }: CloseOptions): number {

@@ -9,7 +9,9 @@ import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
  * The scope of a hosted request. It is cancelled, with a `CLIENT_GONE` error as the reason, when the client leaves
  * before the response has ended; when a tasklet in it fails, the request fails with 500, or is broken off if its
  * response has begun. After a response that ended normally its tasklets may finish. `go()` in a hosted handler joins it
- * by itself; this function is for code that has only the request. In Fastify, pass `request.raw`.
+ * by itself; this function is for code that has only the request, and for listeners that Node calls directly, such as
+ * `req.on('end')`: those run outside the request's context, where `go()` would join nothing. In Fastify, pass
+ * `request.raw`.
  *
  * Throws `HOST_STATE` for a request that no host serves, and for one that had no scope when its response ended.
  *

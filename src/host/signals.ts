@@ -1,19 +1,29 @@
-import type { CloseReport } from './drain.js'
+/** One pair of signal handlers for all hosts that run in the process: it exits when the last of them has closed. */
+import type { CloseReport } from './close-report.js'
 
-const SIGINT = 2
-const SIGTERM = 15
+type Close = () => Promise<CloseReport>
 
-/** Closes on the first SIGINT or SIGTERM and then exits; exits at once on the second, as a killed process would. */
-export function closeOnSignals(close: () => Promise<CloseReport>): void {
-  let closing = false
-  const onSignal = (number: number) => () => {
-    if (closing) process.exit(128 + number)
-    closing = true
-    close().then(
-      report => process.exit(report.clean ? 0 : 1),
-      () => process.exit(1),
-    )
+const running = new Set<Close>()
+let closing = false
+
+/**
+ * Closes on the first SIGINT or SIGTERM, and exits when every host has closed; exits at once on the second signal, as
+ * a killed process would. Returns what undoes it, for a host that has been closed otherwise.
+ */
+export function closeOnSignals(close: Close): () => void {
+  if (running.size === 0) process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  running.add(close)
+  return () => {
+    running.delete(close)
+    if (running.size === 0 && !closing) process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
-  process.on('SIGINT', onSignal(SIGINT))
-  process.on('SIGTERM', onSignal(SIGTERM))
+}
+
+function onSignal(_name: string, number: number): void {
+  if (closing) process.exit(128 + number)
+  closing = true
+  Promise.all(Array.from(running, close => close())).then(
+    reports => process.exit(reports.every(report => report.clean) ? 0 : 1),
+    () => process.exit(1),
+  )
 }

@@ -44,7 +44,7 @@ export function taskletHandler<
         yield* handler(req, res)
       } catch (error) {
         if (isTaskletExit(error)) throw error
-        next(error)
+        next(error ?? new Error(`the tasklet handler threw ${error}`))
       }
     })
   }

@@ -5,10 +5,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
-import { Connection } from './connection.js'
+import { Connection, endSocket } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
 import type { Mount } from './mount.js'
-import { stripMountPath } from './mount-path.js'
+import { originalUrl, stripMountPath } from './mount-path.js'
 
 /** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
 export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
@@ -18,6 +18,11 @@ export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean 
 export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
   // Until a library has taken the socket over, nobody else listens, and a reset would be an uncaught exception.
   socket.on('error', ignore)
+  const connection = Connection.of(socket, host.connections)
+  if (connection.exchanges.length > 0) {
+    answerOnlyEarlier(connection)
+    return
+  }
   const mount = host.mounts.find(req.url ?? '/')
   if (!takesUpgrades(mount)) {
     if (isWebSocket(req)) refuse(socket, '404 Not Found')
@@ -28,7 +33,6 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     refuse(socket, '503 Service Unavailable')
     return
   }
-  const connection = Connection.of(socket, host.connections)
   connection.upgradedBy = mount.server
   if (mount.strip) stripMountPath(req, mount.path)
   try {
@@ -36,7 +40,7 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
   } catch (error) {
     socket.destroy()
     host.report(
-      new SynclessError('HANDLER_FAILED', `the upgrade of "${req.url}", mounted at "${mount.path}", failed`, {
+      new SynclessError('HANDLER_FAILED', `the upgrade of "${originalUrl(req)}", mounted at "${mount.path}", failed`, {
         cause: error,
       }),
     )
@@ -52,22 +56,43 @@ function isWebSocket(req: IncomingMessage): boolean {
 }
 
 function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  endSocket(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
+
+/**
+ * Whatever is written for an upgrade now would come before the answers to the requests ahead of it. So they are
+ * finished, and the connection with them; a client may offer again on another.
+ */
+function answerOnlyEarlier(connection: Connection): void {
+  // Node has let go of the connection, and tells a response no more that it may go on writing.
+  connection.socket.on('drain', () => connection.exchanges[0]?.res.emit('drain'))
+  connection.endWhenAnswered()
+}
+
+/**
+ * More headers than this are refused rather than written again: Node keeps the first thousand or so of a request, and
+ * one that lost its Content-Length would have its body taken for the next request.
+ */
+const MAX_HEADERS = 500
 
 /**
  * A server may ignore an `Upgrade` it does not want, and answer as if it were not there. Clients count on that: Java's
  * offers HTTP/2 in this way with each first request. Node's parser has let go of the connection by now, so the request
- * goes in again, without the offer, in front of what follows it. From 24.9 on, Node asks `wantsUpgrade` before that.
+ * goes in again, without the offer, in front of what follows it. Where Node can, it asks `wantsUpgrade` before that.
  */
 function serveWithoutUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  if (req.rawHeaders.length > 2 * MAX_HEADERS) {
+    refuse(socket, '431 Request Header Fields Too Large')
+    return
+  }
   const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`]
   for (let i = 0; i < req.rawHeaders.length; i += 2) {
     const name = req.rawHeaders[i] ?? ''
     const value = req.rawHeaders[i + 1] ?? ''
     const key = name.toLowerCase()
     if (key === 'upgrade' || key === 'http2-settings') continue
-    lines.push(`${name}: ${key === 'connection' ? withoutOffer(value) : value}`)
+    const kept = key === 'connection' ? withoutOffer(value) : value
+    if (kept !== '' || value === '') lines.push(`${name}: ${kept}`)
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   socket.off('error', ignore)
@@ -76,7 +101,7 @@ function serveWithoutUpgrade(host: DispatchHost, req: IncomingMessage, socket: D
 
 function withoutOffer(connection: string): string {
   const kept = connection.split(',').filter(token => !/^\s*(upgrade|http2-settings)\s*$/i.test(token))
-  return kept.join(',').trim() || 'keep-alive'
+  return kept.join(',').trim()
 }
 
 function ignore(): void {}

@@ -3,11 +3,13 @@ import fastify from 'fastify'
 import type { HostPort } from '../../src/adapters/port.js'
 import { channel, go, never, type SynclessError } from '../../src/core/index.js'
 import { requestScope, taskletHandler } from '../../src/host/index.js'
-import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
-const clean = { clean: true, requests: [], tasklets: 0, upgrades: 0, mounts: [], errors: [] }
+const clean = { clean: true, requests: [], tasklets: 0, upgrades: 0, connections: 0, mounts: [], errors: [] }
+/** More than the system takes off the server's hands. */
+const BIG = 32 << 20
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => unknown
 
@@ -67,16 +69,129 @@ describe('within the deadline', () => {
     expect(client.text).toMatch(/last\r\n0\r\n\r\n$/)
   })
 
-  test('a request that arrives while the host drains is refused with 503', async () => {
-    const { host, port } = await serve((req, res) => res.end(`served ${req.url}`))
-    const client = new RawClient(port).send('GET /1 HTTP/1.1\nHost: x\n\nGET /2 HTTP/1.1\nHost: x\n')
-    await client.until(/served \/1/)
+  test('a request that arrives while the host drains is refused with 503, behind the answer that is under way', async () => {
+    const [begun, arrived] = [defer(), defer()]
+    const { host, port } = await serve((req, res) => {
+      if (req.url === '/upload') return void req.on('data', () => arrived.resolve()).on('end', () => res.end())
+      res.write('first ')
+      begun.resolve()
+      arrived.promise.then(turns).then(() => res.end(`last of ${req.url}`))
+    })
+    const upload = new RawClient(port).send('POST /upload HTTP/1.1\nHost: x\nContent-Length: 1\n\n')
+    const client = new RawClient(port).send('GET /1 HTTP/1.1\nHost: x\n\n')
+    await Promise.all([begun.promise, client.until(/first/)])
     const report = host.close()
-    client.send('\n')
+    client.send('GET /2 HTTP/1.1\nHost: x\n\n')
+    upload.send('x')
     expect(await report).toEqual(clean)
     await client.closed
-    expect(client.text).toMatch(/503 Service Unavailable\r\nConnection: close/)
-    expect(client.text).not.toContain('served /2')
+    expect(client.text).toMatch(/last of \/1\r\n0\r\n\r\nHTTP\/1.1 503 Service Unavailable\r\nConnection: close/)
+    expect(client.text).not.toContain('/2')
+  })
+
+  test('pipelined requests that are under way are all answered; the last one says that the connection ends', async () => {
+    const [both, finish] = [defer(), defer()]
+    let begun = 0
+    const { host, port } = await serve(async (req, res) => {
+      if (++begun === 2) both.resolve()
+      await finish.promise
+      res.end(`answer ${req.url}`)
+    })
+    const client = new RawClient(port).send('GET /1 HTTP/1.1\nHost: x\n\nGET /2 HTTP/1.1\nHost: x\n\n')
+    await both.promise
+    const report = host.close()
+    finish.resolve()
+    expect(await report).toEqual(clean)
+    await client.closed
+    expect(client.text).toMatch(/Connection: keep-alive[\s\S]*answer \/1HTTP[\s\S]*Connection: close[\s\S]*answer \/2$/)
+  })
+
+  test('a response that was ended and not yet sent is sent whole, even when others settle meanwhile', async () => {
+    const ended = defer()
+    const finish = defer()
+    const { host, port } = await serve(async (req, res) => {
+      if (req.url === '/big') {
+        res.end(Buffer.alloc(BIG, 'x'))
+        return ended.resolve()
+      }
+      await finish.promise
+      res.end('small')
+    })
+    const client = new RawClient(port)
+    client.socket.pause()
+    client.send('GET /big HTTP/1.1\nHost: x\n\n')
+    const small = new RawClient(port).send('GET /small HTTP/1.1\nHost: x\n\n')
+    await ended.promise
+    const report = host.close()
+    finish.resolve()
+    await small.closed
+    client.socket.resume()
+    expect(await report).toEqual(clean)
+    await client.closed
+    expect(client.text.length - client.text.indexOf('\r\n\r\n') - 4).toBe(BIG)
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['half a header', 'GET / HT'],
+    ['a request, and half of another', 'GET /1 HTTP/1.1\nHost: x\n\nGET /2 HT'],
+  ])('it does not wait for a connection on which the client has sent %s', async (_what, bytes) => {
+    const { host, url, port } = await serve((_req, res) => res.end('x'))
+    const client = new RawClient(port).send(bytes)
+    await new Promise(resolve => client.socket.once('connect', resolve))
+    // On a connection that came later.
+    await (await fetch(url)).text()
+    expect(await host.close({ deadline: 600_000 })).toEqual(clean)
+    await client.closed
+  })
+
+  test('it waits for tasklets of a request that was answered while it closed', async () => {
+    const [answer, finish] = [channel<void>(), channel<void>()]
+    const begun = defer()
+    let worked = false
+    const { host, port } = await serve((_req, res) => {
+      go(function* () {
+        begun.resolve()
+        yield* answer.receive()
+        res.end('answered')
+        yield* finish.receive()
+        worked = true
+      })
+    })
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    const report = host.close().then(value => ({ ...value, worked }))
+    await answer.send(undefined)
+    await client.closed
+    await turns()
+    await finish.send(undefined)
+    expect(await report).toEqual({ ...clean, worked: true })
+  })
+
+  test('it waits for the cleanup of tasklets whose client has left', async () => {
+    const gate = channel<void>()
+    const [begun, cleaning] = [defer(), defer()]
+    let cleaned = false
+    const { host, port } = await serve(
+      taskletHandler(function* () {
+        try {
+          begun.resolve()
+          yield* never
+        } finally {
+          cleaning.resolve()
+          yield* gate.receive()
+          cleaned = true
+        }
+      }),
+    )
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    client.socket.destroy()
+    await cleaning.promise
+    const report = host.close().then(value => ({ ...value, cleaned }))
+    await turns()
+    await gate.send(undefined)
+    expect(await report).toEqual({ ...clean, cleaned: true })
   })
 
   test.each([
@@ -159,12 +274,38 @@ describe('at the deadline', () => {
       requests: expect.arrayContaining(['GET /tasklet', 'GET /hang']),
       tasklets: 1,
       upgrades: 1,
+      connections: 0,
       mounts: [],
       errors: [],
     })
     await Promise.all(clients.map(client => client.closed))
     expect(reasons).toMatchObject([{ code: 'HOST_STATE' }])
     expect(errors).toEqual([])
+  })
+
+  test('a client that does not take its answer is reported, with its request', async () => {
+    const ended = defer()
+    const { host, port } = await serve((_req, res) => {
+      res.end(Buffer.alloc(BIG))
+      ended.resolve()
+    })
+    const client = new RawClient(port)
+    client.socket.pause()
+    client.send('GET /big?secret HTTP/1.1\nHost: x\n\n')
+    await ended.promise
+    expect(await host.close({ deadline: 20 })).toEqual({ ...clean, clean: false, requests: ['GET /big'] })
+    client.socket.destroy()
+  })
+
+  test('a request under a stripped mount is named as its client sent it', async () => {
+    const begun = defer()
+    const host = newHost()
+    host.mount('/api', () => begun.resolve(), { strip: true })
+    const { port } = await started(host)
+    const client = new RawClient(port).send('GET /api/slow HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    expect(await host.close({ deadline: 20 })).toMatchObject({ requests: ['GET /api/slow'] })
+    await client.closed
   })
 
   test('a Fastify handler that hangs does not keep onClose from running', async () => {
@@ -236,6 +377,11 @@ describe('more than once, and early', () => {
     await host.close()
     await listening
     expect(host.address()).toBe(null)
+  })
+
+  test.each([null, 5, 'now'])('options that are none: %j', async options => {
+    const host = newHost()
+    await expect(Reflect.apply(host.close, host, [options])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 
   test('a deadline that is no time', async () => {

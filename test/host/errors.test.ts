@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { SynclessError } from '../../src/core/index.js'
-import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
 
 afterEach(closeHosts)
 afterEach(() => {
@@ -39,6 +39,13 @@ describe('an address that cannot be had', () => {
       code: expect.stringMatching(/^(ADDRESS_IN_USE|INVALID_ARGUMENT)$/),
       message: expect.stringContaining('/proc/syncless.sock'),
     })
+  })
+
+  test.each([undefined, null, 3000, '3000'])('is not given as options: %j', async options => {
+    const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('pass { port: 3000 }') }
+    const host = newHost()
+    await expect(Reflect.apply(host.listen, host, [options])).rejects.toMatchObject(refused)
+    await expect(Reflect.apply(host.run, host, [options])).rejects.toMatchObject(refused)
   })
 
   test('is no address at all', async () => {
@@ -92,6 +99,33 @@ describe('a handler that fails', () => {
     expect(errors).toHaveLength(1)
   })
 
+  test('its answer keeps what the server says of the connection, and the date', async () => {
+    const { port } = await serve((_req, res) => {
+      res.setHeader('Connection', 'close').setHeader('Date', 'never').setHeader('Set-Cookie', 'a=b')
+      throw new Error('oops')
+    })
+    const answer = await exchange(port, 'GET / HTTP/1.1\nHost: x\n\n')
+    expect(answer).toMatch(/^Connection: close$/m)
+    expect(answer).toMatch(/^Date: -$/m)
+    expect(answer).not.toContain('Set-Cookie')
+  })
+
+  test('while the host closes: its answer says that the connection ends', async () => {
+    const [begun, fail] = [defer(), defer()]
+    const { host, port } = await serve(async () => {
+      begun.resolve()
+      await fail.promise
+      throw new Error('oops')
+    })
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    const report = host.close()
+    fail.resolve()
+    expect((await report).clean).toBe(true)
+    await client.closed
+    expect(client.text).toMatch(/^HTTP\/1.1 500 [\s\S]*Connection: close/)
+  })
+
   test('as a listener of a mount server', async () => {
     const errors: SynclessError[] = []
     const host = newHost({ onError: error => void errors.push(error) })
@@ -129,7 +163,7 @@ describe('a handler that fails', () => {
 describe('bytes that are no request', () => {
   const bad = {
     garbage: 'NOT HTTP\n\n',
-    'a bad header': 'GET / HTTP/1.1\nHost: x\nBad Header: 1\n\n',
+    'a bad header': 'GET / HTTP/1.1\nHost: x\nX: a\x00b\n\n',
     smuggling: 'POST / HTTP/1.1\nHost: x\nContent-Length: 3\nTransfer-Encoding: chunked\n\n0\n\n',
     'headers that are too large': `GET / HTTP/1.1\nHost: x\nX: ${'x'.repeat(20_000)}\n\n`,
   }
@@ -157,6 +191,19 @@ describe('bytes that are no request', () => {
     await client.closed
     expect(client.text).not.toContain('400')
     expect(errors).toMatchObject([{ code: 'MALFORMED_REQUEST' }])
+  })
+
+  test.each([
+    ['behind a request', 'GET /app HTTP/1.1\nHost: x\n\nNOT HTTP\n\n', '200'],
+    ['behind a request to no mount', 'GET /none HTTP/1.1\nHost: x\n\nNOT HTTP\n\n', '404'],
+    ['in a body', 'POST /app HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\nzz\n', '200'],
+    ['in a coding', 'POST /app HTTP/1.1\nHost: x\nTransfer-Encoding: gzip\n\nabcd', '200'],
+  ])('%s that was answered at once: no second answer', async (_where, bytes, status) => {
+    const host = newHost({ onError: () => {} })
+    host.mount('/app', (_req: IncomingMessage, res: ServerResponse) => res.end('fine'))
+    const { port } = await started(host)
+    const text = await exchange(port, bytes)
+    expect(text.match(/HTTP\/1.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`])
   })
 
   test('a reset is not one', async () => {

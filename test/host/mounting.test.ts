@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HostPort } from '../../src/adapters/port.js'
+import { createHost } from '../../src/host/index.js'
 import { closeHosts, defer, exchange, get, newHost, started } from './support.js'
 
 afterEach(closeHosts)
@@ -33,6 +34,15 @@ describe('which mount owns a request', () => {
     expect(await body(`${url}/ap`)).toBe('root /ap')
   })
 
+  test('a fragment, which clients should not send, ends a path as a query does', async () => {
+    const host = newHost()
+    host.mount('/', says('root')).mount('/api', says('api'))
+    const { port } = await started(host)
+    expect(await exchange(port, get('/api#x'))).toContain('api /api#x')
+    expect(await exchange(port, get('http://x?/api/y'))).toContain('root http://x?/api/y')
+    expect(await exchange(port, get('http://x/api#/y'))).toContain('api http://x/api#/y')
+  })
+
   test('absolute targets and * are routed by their path', async () => {
     const host = newHost()
     host.mount('/', says('root')).mount('/api', says('api'))
@@ -58,6 +68,29 @@ describe('which mount owns a request', () => {
     host.mount('/late', says('late'))
     await new Promise(resolve => setImmediate(resolve))
     expect(await body(`${url}/late`)).toBe('late /late')
+  })
+})
+
+describe('a path whose app was closed', () => {
+  test('answers 503 until another app is mounted there', async () => {
+    const host = newHost()
+    const server = host.server('/a')
+    host.mount('/', says('root'))
+    const { url } = await started(host)
+    const held = defer<ServerResponse>()
+    server.on('request', (_req, res) => held.resolve(res))
+    const last = body(`${url}/a`)
+    const res = await held.promise
+    const closed = new Promise(resolve => server.close(resolve))
+    expect(() => host.mount('/a', says('second'))).toThrow(expect.objectContaining({ code: 'MOUNT_TAKEN' }))
+    expect((await fetch(`${url}/a/x`)).status).toBe(503)
+    res.end('last')
+    expect(await last).toBe('last')
+    await closed
+    expect((await fetch(`${url}/a/x`)).status).toBe(503)
+    host.mount('/a', says('second'))
+    await new Promise(resolve => setImmediate(resolve))
+    expect(await body(`${url}/a/x`)).toBe('second /a/x')
   })
 })
 
@@ -103,6 +136,40 @@ describe('functions', () => {
   })
 })
 
+test('a method whose name begins with "class" is a function like any other', async () => {
+  const host = newHost()
+  const handlers = {
+    classify(_req: IncomingMessage, res: ServerResponse) {
+      res.end('classified')
+    },
+  }
+  host.mount('/', handlers.classify)
+  const { url } = await started(host)
+  expect(await body(url)).toBe('classified')
+})
+
+describe('an app that does not start', () => {
+  test('is asked again by the next listen()', async () => {
+    const [app, failures] = [{}, ['no database']]
+    const flaky: HostPort = {
+      name: 'flaky',
+      accepts: candidate => candidate === app,
+      open: () => ({
+        handle: (_req, res) => void res.end('up'),
+        async ready() {
+          const failure = failures.pop()
+          if (failure !== undefined) throw new Error(failure)
+        },
+      }),
+    }
+    const host = newHost({ ports: [flaky] })
+    host.mount('/', app)
+    await expect(host.listen({ port: 0 })).rejects.toThrow('no database')
+    const { url } = await started(host)
+    expect(await body(url)).toBe('up')
+  })
+})
+
 describe('what cannot be mounted', () => {
   test.each([
     ['api', 'start with'],
@@ -113,10 +180,14 @@ describe('what cannot be mounted', () => {
     ['/a//b', 'empty segment'],
     ['/a/../b', 'segment'],
     ['/ä', 'percent'],
-  ])('the path %j', (path, why) => {
-    expect(() => newHost().mount(path, says('x'))).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
-    expect(() => newHost().server(path)).toThrow(why)
-    expect(() => newHost().serverFactory(path)).toThrow(why)
+    [undefined, 'not a string'],
+    [1n, 'mount path 1n is not a string'],
+  ])('the path %p', (path, why) => {
+    const host = newHost()
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+    expect(() => Reflect.apply(host.mount, host, [path, says('x')])).toThrow(refused)
+    expect(() => Reflect.apply(host.server, host, [path])).toThrow(why)
+    expect(() => Reflect.apply(host.serverFactory, host, [path])).toThrow(why)
   })
 
   test('a second app at a path', () => {
@@ -126,6 +197,23 @@ describe('what cannot be mounted', () => {
     expect(() => host.mount('/a/', says('2'))).toThrow(taken)
     expect(() => host.server('/a')).toThrow(taken)
     expect(() => host.serverFactory('/a')(() => {})).toThrow(taken)
+  })
+
+  test('the same app again, with another wish', () => {
+    const host = newHost()
+    const app = says('1')
+    expect(host.mount('/a', app).mount('/a', app, {})).toBe(host)
+    const taken = expect.objectContaining({ code: 'MOUNT_TAKEN' })
+    expect(() => host.mount('/a', app, { strip: true })).toThrow(taken)
+  })
+
+  test.each([null, 'strip'])('options that are none: %j', options => {
+    const host = newHost()
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+    expect(() => Reflect.apply(createHost, undefined, [options])).toThrow(refused)
+    expect(() => Reflect.apply(host.mount, host, ['/a', says('1'), options])).toThrow(refused)
+    expect(() => Reflect.apply(host.server, host, ['/a', options])).toThrow(refused)
+    expect(() => Reflect.apply(host.serverFactory, host, ['/a', options])).toThrow(refused)
   })
 
   test.each([

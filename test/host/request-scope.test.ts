@@ -216,6 +216,42 @@ describe('go() in a handler', () => {
     expect(errors).toMatchObject([{ code: 'HANDLER_FAILED' }])
   })
 
+  test('awaited in an Express handler: its failure is the 500, whatever Express does next', async () => {
+    const consoleError = jest.spyOn(console, 'error').mockImplementation(() => {})
+    const host = newHost({ onError: () => {} })
+    const app = express()
+    const fail = () =>
+      go(function* () {
+        throw new Error('broken')
+      })
+    app.get('/throws', async () => void (await fail()))
+    app.get('/catches', async (_req, res) => {
+      try {
+        await fail()
+      } catch {
+        res.status(422).send('caught')
+      }
+    })
+    app.get('/fine', (_req, res) => void res.send('fine'))
+    host.mount('/', app)
+    const { url } = await started(host)
+    for (const path of ['/throws', '/catches']) expect((await fetch(url + path)).status).toBe(500)
+    expect(await (await fetch(`${url}/fine`)).text()).toBe('fine')
+    consoleError.mockRestore()
+  })
+
+  test('in a listener of req, requestScope(req).go() is the request’s own', async () => {
+    const { url, errors } = await serve(req => {
+      req.resume().on('end', () => {
+        requestScope(req).go(function* () {
+          throw new Error('broken')
+        })
+      })
+    })
+    expect((await fetch(url, { method: 'POST', body: 'some' })).status).toBe(500)
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED' }])
+  })
+
   test('works in an Express handler', async () => {
     const jobs = channel<string>()
     const host = newHost()

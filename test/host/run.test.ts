@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { transformSync } from '@swc/core'
+import { createHost } from '../../src/host/index.js'
 import { exchange, get, RawClient } from './support.js'
 
 // Signals and exit codes need a process of their own, which runs the sources as Node loads them.
@@ -97,6 +98,35 @@ test('a second signal exits at once', async () => {
   child.kill('SIGINT')
   expect(await exit).toBe(130)
   await client.closed
+})
+
+test('several hosts: exits when the last has closed', async () => {
+  const { child, exit, said, port } = await program(`
+    const idle = createHost()
+    await idle.run({ port: 0, host: '127.0.0.1' })
+    host.mount('/', (req, res) => {
+      say('begun')
+      process.once('SIGTERM', () => setTimeout(() => res.end('the answer'), 20))
+    })
+    ${run.replace('50', '600_000')}`)
+  const answer = exchange(port, get('/'))
+  await said(/begun/)
+  child.kill('SIGTERM')
+  expect(await answer).toContain('the answer')
+  expect(await exit).toBe(0)
+})
+
+test('a host that was closed leaves no signal handler, and one that runs keeps its own', async () => {
+  const count = () => ['SIGINT', 'SIGTERM'].map(signal => process.listenerCount(signal))
+  const before = count()
+  const hosts = [createHost(), createHost()]
+  for (const host of hosts) await host.run({ port: 0, host: '127.0.0.1' })
+  const running = count()
+  expect(running).toEqual(before.map(n => n + 1))
+  await hosts[0]?.close()
+  expect(count()).toEqual(running)
+  await hosts[1]?.close()
+  expect(count()).toEqual(before)
 })
 
 test('listen() installs no signal handler', async () => {

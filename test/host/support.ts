@@ -27,8 +27,8 @@ export class RawClient {
   readonly closed: Promise<void>
   #wake = () => {}
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1')
+  constructor(port: number, options: { allowHalfOpen?: boolean } = {}) {
+    this.socket = connect({ ...options, port, host: '127.0.0.1' })
     this.socket.setEncoding('latin1')
     this.closed = new Promise(resolve => {
       this.socket.on('close', () => {
@@ -69,6 +69,11 @@ export async function exchange(port: number, request: string): Promise<string> {
 
 export const get = (path: string, headers = ''): string =>
   `GET ${path} HTTP/1.1\nHost: x\nConnection: close\n${headers}\n`
+
+/** Some turns of the event loop: whatever has arrived is read, and answered where nothing is to be waited for. */
+export async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+}
 
 /** A promise with its settlers outside. */
 export function defer<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {

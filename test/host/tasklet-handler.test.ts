@@ -74,6 +74,14 @@ test('what it throws is a 500, at once or later', async () => {
   ])
 })
 
+test.each([undefined, null])('%s, thrown, is an error too', async thrown => {
+  const { url, errors } = await serve(function* () {
+    throw thrown
+  })
+  expect((await fetch(url)).status).toBe(500)
+  expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { message: `the tasklet handler threw ${thrown}` } }])
+})
+
 test('what it throws in the middle of a response breaks it off', async () => {
   const { url } = await serve(function* (_req, res) {
     res.write('half')

@@ -4,7 +4,7 @@ import express from 'express'
 import { Server } from 'socket.io'
 import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client'
 import type { SynclessError } from '../../src/core/index.js'
-import { closeHosts, defer, exchange, newHost, RawClient, started } from './support.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 const clients: ClientSocket[] = []
 
@@ -136,6 +136,18 @@ describe('who owns an upgrade', () => {
     expect(await exchange(port, upgrade('/wsx'))).toContain('404')
   })
 
+  test('nobody: the connection is not kept for a client that does not end it', async () => {
+    const host = newHost()
+    const { port } = await started(host)
+    const client = new RawClient(port, { allowHalfOpen: true }).send(upgrade('/chat'))
+    await new Promise(resolve => client.socket.once('end', resolve))
+    expect(client.text).toMatch(/^HTTP\/1.1 404/)
+    // Only a socket that is gone refuses to take more.
+    for (let i = 0; i < 100 && !client.socket.destroyed; i++) await Promise.all([turns(), client.send('here?')])
+    expect(client.socket.destroyed).toBe(true)
+    expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
+  })
+
   test('two on one mount: refused where the second one starts', () => {
     const host = newHost()
     const server = host.server('/rt')
@@ -190,10 +202,71 @@ describe('an upgrade to a protocol that nobody takes', () => {
     const { port } = await started(host)
     const offer = 'Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk\n'
     const client = new RawClient(port).send(`POST /a?b HTTP/1.1\nHost: x\n${offer}Content-Length: 4\n\nbody`)
-    // Where Node can be asked first, the app sees the header, as it would alone; before 24.9 it has to be taken out.
+    // Where Node can be asked first, the app sees the header, as it would alone; before it could be asked it has to be taken out.
     await client.until(/POST \/a\?b body (no offer|h2c)/)
     client.send('GET /next HTTP/1.1\nHost: x\nConnection: close\n\n')
     await client.until(/GET \/next {2}no offer/)
     await client.closed
+  })
+  test('leaves HTTP/1.0 as it is: its client waits for the end of the connection', async () => {
+    const host = newHost()
+    host.mount('/', asPlain)
+    const { port } = await started(host)
+    const offer = 'GET /old HTTP/1.0\nConnection: Upgrade\nUpgrade: h2c\n\n'
+    expect(await exchange(port, offer)).toMatch(/GET \/old {2}(no offer|h2c)$/)
+  })
+
+  test.each([400, 1024, 1100])('cannot hide where a request with %i more headers ends', async count => {
+    const host = newHost()
+    const seen: unknown[] = []
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      seen.push(req.url)
+      req.resume().on('end', () => res.end())
+    })
+    const { port } = await started(host)
+    const inner = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
+    const offer = `Connection: Upgrade\nUpgrade: h2c\n${'a:\n'.repeat(count)}Content-Length: ${inner.length}\n\n`
+    const client = new RawClient(port).send(`POST /front HTTP/1.1\nHost: x\n${offer}${inner}`)
+    await client.until(/HTTP\/1.1 \d+/)
+    client.send(get('/next'))
+    await client.closed
+    // Where Node can be asked first, it has parsed the request as a whole, and nothing is to be feared.
+    if (client.text.includes(' 431 ')) expect(seen).toEqual([])
+    else expect(seen).toEqual(['/front', '/next'])
+    if (count < 500) expect(seen).toHaveLength(2)
+  })
+})
+
+describe('an upgrade behind a request that has not been answered', () => {
+  test.each([
+    ['that a mount takes', '/ws', 'websocket'],
+    ['that nobody takes', '/nobody', 'websocket'],
+    ['to a protocol that nobody takes', '/plain', 'h2c'],
+  ])('%s: nothing comes before the answer', async (_which, path, protocol) => {
+    const host = newHost()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end('second'))
+    host.mount('/slow', (_req: IncomingMessage, res: ServerResponse) => void turns().then(() => res.end('first')))
+    host.server('/ws').on('upgrade', echo('second'))
+    const { port } = await started(host)
+    const offer = `GET ${path} HTTP/1.1\nHost: x\nConnection: close, Upgrade\nUpgrade: ${protocol}\n\n`
+    const text = await exchange(port, `GET /slow HTTP/1.1\nHost: x\n\n${offer}`)
+    expect(text).toMatch(/^HTTP\/1.1 200 OK[\s\S]*\r\n\r\nfirst(HTTP|$)/)
+    // Node's own order, where it can be asked whether to upgrade.
+    if (text.includes('second')) expect(protocol).toBe('h2c')
+  })
+
+  test('a long answer is finished', async () => {
+    const host = newHost()
+    const chunk = Buffer.alloc(1 << 20, 'x')
+    host.mount('/long', async (_req: IncomingMessage, res: ServerResponse) => {
+      await turns()
+      for (let i = 0; i < 16; i++) if (!res.write(chunk)) await new Promise(resolve => res.once('drain', resolve))
+      res.end('last')
+    })
+    const { port } = await started(host)
+    const client = new RawClient(port).send(`GET /long HTTP/1.1\nHost: x\n\n${upgrade('/ws')}`)
+    await client.closed
+    expect(client.text).toMatch(/last\r\n0\r\n\r\n$/)
+    expect((await host.close()).clean).toBe(true)
   })
 })

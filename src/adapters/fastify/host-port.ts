@@ -35,6 +35,7 @@ export const fastifyHostPort: HostPort = {
 const CHANNEL = 'fastify.initialization'
 
 function openOwn(app: FastifyInstance, server: MountServer): MountedApp {
+  quiesceOnClose(app, server)
   return {
     async ready() {
       await app.ready()
@@ -52,6 +53,8 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
   if (own.listening) throw alreadyReady(server)
   // An instance takes no plugin once it is ready, and has no other public way to say that it is.
   beforeStart(server, () => app.register(async function synclessHost() {}))
+  quiesceOnClose(app, server)
+  let prepared = false
   process.emitWarning(
     `the Fastify instance at "${server.path}" has a server of its own, so its onListen hooks will not run: ` +
       `make it with fastify({ serverFactory: host.serverFactory('${server.path}') })`,
@@ -63,16 +66,26 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
     },
     async ready() {
       // Registered when nothing else will be: hooks that end long responses at a close have to run before this one.
-      beforeStart(server, () =>
-        app.register(async last => {
-          last.addHook('preClose', () => server.quiesce())
-        }),
-      )
+      if (!prepared) {
+        beforeStart(server, () =>
+          app.register(async last => {
+            last.addHook('preClose', () => server.quiesce())
+          }),
+        )
+      }
+      prepared = true
       await app.ready()
       for (const event of ['upgrade', 'checkContinue', 'checkExpectation']) forward(event, own, server)
     },
     close: () => app.close(),
   }
+}
+
+/** An instance that is closed before it has listened closes no server. */
+function quiesceOnClose(app: FastifyInstance, server: MountServer): void {
+  app.addHook('onClose', async () => {
+    await server.quiesce()
+  })
 }
 
 function forward(event: string, own: FastifyInstance['server'], server: MountServer): void {

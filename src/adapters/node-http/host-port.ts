@@ -12,7 +12,7 @@ function isMiddleware(app: unknown): app is Middleware {
     !('settings' in app) &&
     !('fetch' in app) &&
     !Object.prototype.toString.call(app).endsWith('GeneratorFunction]') &&
-    !Function.prototype.toString.call(app).startsWith('class')
+    !/^class[\s{]/.test(Function.prototype.toString.call(app))
   )
 }
 

@@ -49,9 +49,36 @@ describe('an instance made with the server factory', () => {
     expect(warn).not.toHaveBeenCalled()
     const late = fastify({ serverFactory: host.serverFactory('/late') })
     late.get('/late', async () => 'late')
-    expect((await fetch(`${url}/late`)).status).toBe(503)
     expect(await late.listen({ port: 3000 })).toBe(url)
     expect(await body(`${url}/late`)).toBe('late')
+  })
+
+  test('made while the host listens, it is started in the next turn', async () => {
+    const host = newHost()
+    const { url } = await started(host)
+    const onListen = defer()
+    const app = fastify({ serverFactory: host.serverFactory('/late') })
+    app.addHook('onListen', async () => onListen.resolve())
+    app.get('/late', async () => 'late')
+    expect((await fetch(`${url}/late/other`)).status).toBe(404)
+    expect(await body(`${url}/late`)).toBe('late')
+    await onListen.promise
+    expect(app.listeningOrigin).toBe(url)
+  })
+
+  test('closed before the host listens, it answers 503, and its path is free for another', async () => {
+    const host = newHost()
+    const app = fastify({ serverFactory: host.serverFactory('/api') })
+    app.register(async () => {
+      throw new Error('no database')
+    })
+    await expect(host.listen({ port: 0 })).rejects.toThrow('no database')
+    await app.close().catch(() => {})
+    const { url } = await started(host)
+    expect((await fetch(`${url}/api`)).status).toBe(503)
+    fastify({ serverFactory: host.serverFactory('/api') }).get('/api', async () => 'second')
+    await new Promise(resolve => setImmediate(resolve))
+    expect(await body(`${url}/api`)).toBe('second')
   })
 
   test('its close() waits for its own requests, then runs onClose, and leaves the others up', async () => {
@@ -201,6 +228,21 @@ describe('a prebuilt instance', () => {
     host.mount('/api', late)
     await late.ready()
     await expect(host.listen({ port: 0 })).rejects.toEqual(refused)
+  })
+
+  test('that does not start fails every listen() with its own error, until it is closed', async () => {
+    const host = newHost()
+    const app = fastify()
+    app.register(async () => {
+      throw new Error('no database')
+    })
+    host.mount('/', app)
+    await expect(host.listen({ port: 0 })).rejects.toThrow('no database')
+    await expect(host.listen({ port: 0 })).rejects.toThrow('no database')
+    await app.close().catch(() => {})
+    host.mount('/', (_req: unknown, res: { end(text: string): void }) => res.end('second'))
+    const { url } = await started(host)
+    expect(await body(url)).toBe('second')
   })
 
   test('may have a WebSocket server on its own server', async () => {

@@ -1,0 +1,17 @@
+/** What was still there at the deadline of a close. */
+export interface CloseReport {
+  /** Whether nothing was left, and no app failed to close. */
+  readonly clean: boolean
+  /** Requests whose response had not ended or not been sent, such as `GET /slow`. Their connections were destroyed. */
+  readonly requests: readonly string[]
+  /** Tasklets of requests that were cancelled, or that had been and were at their cleanup. */
+  readonly tasklets: number
+  /** Upgraded connections that were destroyed. */
+  readonly upgrades: number
+  /** Other connections that were destroyed: those whose client had not taken what the host sent at their end. */
+  readonly connections: number
+  /** Mount paths of the apps whose own close had not finished. */
+  readonly mounts: readonly string[]
+  /** What the apps' own closes failed with. */
+  readonly errors: readonly unknown[]
+}
