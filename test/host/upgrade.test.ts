@@ -202,7 +202,7 @@ describe('an upgrade to a protocol that nobody takes', () => {
     const { port } = await started(host)
     const offer = 'Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABk\n'
     const client = new RawClient(port).send(`POST /a?b HTTP/1.1\nHost: x\n${offer}Content-Length: 4\n\nbody`)
-    // Where Node can be asked first, the app sees the header, as it would alone; before it could be asked it has to be taken out.
+    // Where Node can be asked first, the app sees the header, as it would alone; elsewhere it has to be taken out.
     await client.until(/POST \/a\?b body (no offer|h2c)/)
     client.send('GET /next HTTP/1.1\nHost: x\nConnection: close\n\n')
     await client.until(/GET \/next {2}no offer/)
