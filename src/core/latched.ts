@@ -100,7 +100,7 @@ class MappedLatch<S, T> extends Op<T> {
   }
 }
 
-/** @internal A latched operation that its owner settles. */
+/** A latched operation that its owner settles. */
 export class Latch<T> extends Latched<T> {
   readonly #description: string
 
