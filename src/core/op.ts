@@ -11,6 +11,7 @@
 import { SynclessError } from './errors.js'
 import type { ListNode } from './list.js'
 import { loop } from './loop.js'
+import { PromiseWaiter } from './promise-waiter.js'
 import type { Tasklet } from './tasklet.js'
 
 declare const suspendBrand: unique symbol
@@ -260,28 +261,6 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (tasklet === null || tasklet.waiting !== this) return
     tasklet.waiting = null
     if (this.waiter === tasklet && this.state === WAITING) this.withdraw()
-  }
-}
-
-class PromiseWaiter<T> implements Waiter {
-  readonly promise: Promise<T>
-  #settled: () => void = () => {}
-
-  constructor(node: Node<T>) {
-    const committed = new Promise<void>(resolve => {
-      this.#settled = resolve
-    })
-    // Taken in a microtask of its own: `map` functions never run inside whoever committed the operation.
-    this.promise = committed.then(() => node.take())
-    try {
-      node.performFor(this)
-    } catch (error) {
-      this.promise = Promise.reject(error)
-    }
-  }
-
-  wake(): void {
-    this.#settled()
   }
 }
 

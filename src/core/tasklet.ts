@@ -1,6 +1,6 @@
 /** A tasklet: a generator that the loop runs until it waits, together with what has been asked of it. */
 import { AsyncResource } from 'node:async_hooks'
-import { isGenerator, isPromiseLike } from './coroutine.js'
+import { bodyOf } from './body.js'
 import { SynclessError, TaskletExit, TaskletKilled } from './errors.js'
 import type { Frame } from './frame.js'
 import { Interrupts } from './interrupts.js'
@@ -9,7 +9,6 @@ import { loop } from './loop.js'
 import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING } from './op.js'
 import { report } from './report.js'
 import type { Scope } from './scope.js'
-import { until } from './until.js'
 import { holdCallbacks } from './withdrawal.js'
 
 /** Where a tasklet is in its life. */
@@ -335,15 +334,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
     this.#forgetFunction()
     if (fn === null || args === null) return null
     const result = fn(...args)
-    if (result instanceof Op) {
-      this.#generator = performing(result)
-    } else if (isGenerator<T>(result)) {
-      this.#generator = result
-    } else if (isPromiseLike<T>(result)) {
-      this.#generator = awaited(result)
-    } else {
-      this.#finish(DONE, result as T, undefined)
-    }
+    this.#generator = bodyOf(result)
+    if (this.#generator === null) this.#finish(DONE, result as T, undefined)
     return this.#generator
   }
 
@@ -435,32 +427,4 @@ class JoinNode<T> extends LatchNode<T> {
 function throwInto(generator: AnyIterator, error: unknown): IteratorResult<unknown> {
   if (generator.throw === undefined) throw error
   return generator.throw(error)
-}
-
-/** The tasklet of a function that returned an operation. */
-function* performing<T>(op: Op<T>): Co<T> {
-  return yield* op
-}
-
-/**
- * The tasklet of an async function. Such a function cannot be interrupted: a kill aborts the tasklet's `signal`, and the
- * tasklet is gone when the promise has settled.
- */
-function* awaited<T>(promise: PromiseLike<T>): Co<T> {
-  const settled = until(promise)
-  try {
-    return yield* settled
-  } catch (error) {
-    if (error instanceof TaskletExit) yield* goneAfter(settled, error)
-    throw error
-  }
-}
-
-function* goneAfter(settled: Op<unknown>, exit: TaskletExit): Co<void> {
-  try {
-    yield* settled
-  } catch (error) {
-    const aborted = error === exit || (error instanceof Error && error.name === 'AbortError')
-    if (!aborted) throw error
-  }
 }
