@@ -37,7 +37,7 @@ test('import and require give the same loop', () => {
   expect(run('both.cjs', program)).toBe('true over\n')
 })
 
-test.each(['syncless', 'syncless/host', 'syncless/stream', 'syncless/testing'])('%s loads no framework', subpath => {
+test.each(['syncless', 'syncless/host', 'syncless/stackless', 'syncless/stream', 'syncless/testing'])('%s loads no framework', subpath => {
   expect(run('alone.mjs', `import * as all from '${subpath}'; console.log(Object.keys(all).length > 0)`)).toBe('true\n')
 })
 

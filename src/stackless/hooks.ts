@@ -1,0 +1,155 @@
+/** The hooks of the scheduler. As in the original they are the process's, not one main's. */
+import { report } from '../core/report.js'
+import type { channel } from './channel.js'
+import type { tasklet } from './tasklet.js'
+
+/** Called before each switch; `previous` is null when main starts. */
+export type ScheduleCallback = (previous: tasklet | null, next: tasklet) => void
+
+/** Called before each transfer; `sender.tempval` is what is being sent. */
+export type ChannelCallback = (channel: channel, tasklet: tasklet, isSending: boolean, willBlock: boolean) => void
+
+/** Takes the uncaught error of a tasklet, in the context of that tasklet; what it throws goes to main. */
+export type ErrorHandler = (error: unknown) => void
+
+let onSchedule: ScheduleCallback | null = null
+let onChannel: ChannelCallback | null = null
+let onError: ErrorHandler | null = null
+let inChannelCallback = false
+
+/**
+ * Sets what is called before each switch of tasklets, or null; returns the one before. What it throws is reported and
+ * changes nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { main, run, setScheduleCallback, tasklet } from 'syncless/stackless'
+ *
+ * let switches = 0
+ * await main(function* () {
+ *   new tasklet(() => {}).setup()
+ *   setScheduleCallback(() => switches++)
+ *   yield* run()
+ *   setScheduleCallback(null)
+ * })
+ * assert.equal(switches, 2)
+ * ```
+ */
+export function setScheduleCallback(callback: ScheduleCallback | null): ScheduleCallback | null {
+  const before = onSchedule
+  onSchedule = callback
+  return before
+}
+
+export function getScheduleCallback(): ScheduleCallback | null {
+  return onSchedule
+}
+
+/**
+ * Sets what is called before each send or receive, also one that will block or fail, or null; returns the one before.
+ * What it throws is reported and changes nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, main, run, setChannelCallback, tasklet } from 'syncless/stackless'
+ *
+ * const log: string[] = []
+ * setChannelCallback((_channel, tasklet, isSending, willBlock) => {
+ *   log.push(`${isSending ? `send ${tasklet.tempval}` : 'receive'}${willBlock ? ', blocks' : ''}`)
+ * })
+ * await main(function* () {
+ *   const ch = new channel<number>()
+ *   new tasklet(() => ch.receive()).setup()
+ *   yield* ch.send(1)
+ *   yield* run()
+ * })
+ * setChannelCallback(null)
+ * assert.deepEqual(log, ['send 1, blocks', 'receive'])
+ * ```
+ */
+export function setChannelCallback(callback: ChannelCallback | null): ChannelCallback | null {
+  const before = onChannel
+  onChannel = callback
+  return before
+}
+
+export function getChannelCallback(): ChannelCallback | null {
+  return onChannel
+}
+
+/**
+ * Sets what takes the uncaught errors of tasklets other than main, or null; returns the one before. Without one, or
+ * where it throws itself, the error is thrown in main, or in the innermost caller of `run()`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { getcurrent, main, run, setErrorHandler, tasklet } from 'syncless/stackless'
+ *
+ * const handled: unknown[] = []
+ * setErrorHandler(error => handled.push(error, getcurrent().isMain))
+ * const failure = new Error('in a tasklet')
+ * await main(function* () {
+ *   new tasklet(() => {
+ *     throw failure
+ *   }).setup()
+ *   yield* run()
+ * })
+ * setErrorHandler(null)
+ * assert.deepEqual(handled, [failure, false])
+ * ```
+ */
+export function setErrorHandler(handler: ErrorHandler | null): ErrorHandler | null {
+  const before = onError
+  onError = handler
+  return before
+}
+
+/** @internal */
+export function notifySchedule(previous: tasklet | null, next: tasklet): void {
+  if (onSchedule === null) return
+  try {
+    onSchedule(previous, next)
+  } catch (error) {
+    report(error, 'the schedule callback threw')
+  }
+}
+
+/** @internal Whether a channel callback runs now, from which no channel may be used. */
+export function insideChannelCallback(): boolean {
+  return inChannelCallback
+}
+
+/** @internal */
+export function notifyChannel(channel: channel, tasklet: tasklet, isSending: boolean, willBlock: boolean): void {
+  if (onChannel === null) return
+  inChannelCallback = true
+  try {
+    onChannel(channel, tasklet, isSending, willBlock)
+  } catch (error) {
+    report(error, 'the channel callback threw')
+  } finally {
+    inChannelCallback = false
+  }
+}
+
+/** @internal Gives an uncaught error to the handler; returns what is left for main. */
+export function handleError(error: unknown): { readonly error: unknown } | null {
+  if (onError === null) return { error }
+  try {
+    onError(error)
+    return null
+  } catch (failure) {
+    return { error: failure }
+  }
+}
+
+export {
+  getChannelCallback as get_channel_callback,
+  getScheduleCallback as get_schedule_callback,
+  setChannelCallback as set_channel_callback,
+  setErrorHandler as set_error_handler,
+  setScheduleCallback as set_schedule_callback,
+}

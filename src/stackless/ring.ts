@@ -1,0 +1,50 @@
+import type { tasklet } from './tasklet.js'
+
+/** The runnables: a circular list headed by the tasklet that runs. Its links are the tasklets' own. */
+export class Ring {
+  /** The head: the tasklet that runs, or the next one to do so. */
+  current: tasklet | null = null
+  length = 0
+
+  /** Links a tasklet at the end, which is just before the head. */
+  insert(t: tasklet): void {
+    const head = this.current
+    t.inRing = true
+    this.length++
+    if (head === null) {
+      t.before = t
+      t.after = t
+      this.current = t
+      return
+    }
+    const last = head.before ?? head
+    t.before = last
+    t.after = head
+    last.after = t
+    head.before = t
+  }
+
+  /** Links a tasklet just behind the head: it is the next to run. */
+  insertNext(t: tasklet): void {
+    const head = this.current
+    this.current = head?.after ?? null
+    this.insert(t)
+    if (head !== null) this.current = head
+  }
+
+  /** Where the head itself is removed, its successor becomes the head. */
+  remove(t: tasklet): void {
+    const { before, after } = t
+    this.length--
+    t.inRing = false
+    t.before = null
+    t.after = null
+    if (before === null || after === null || after === t) {
+      this.current = null
+      return
+    }
+    before.after = after
+    after.before = before
+    if (this.current === t) this.current = after
+  }
+}
