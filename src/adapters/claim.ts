@@ -11,6 +11,17 @@ export function claim(source: object, what: string): void {
   claimed.add(source)
 }
 
+/** Claims `source` for what `make` makes, and lets go of it again where that throws. */
+export function claiming<R>(source: object, what: string, make: () => R): R {
+  claim(source, what)
+  try {
+    return make()
+  } catch (error) {
+    claimed.delete(source)
+    throw error
+  }
+}
+
 /** The error of a second consumer. */
 export function alreadyConsumed(what: string): SynclessError {
   return new SynclessError(

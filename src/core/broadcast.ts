@@ -4,6 +4,7 @@ import { ChannelClosed, SynclessError } from './errors.js'
 import { List } from './list.js'
 import { Node, type Op } from './op.js'
 import { assertOverflow, type Overflow, offer } from './overflow.js'
+import { afterWithdrawal } from './withdrawal.js'
 
 /** How one subscriber of a {@link Broadcast} receives. */
 export interface SubscribeOptions {
@@ -77,6 +78,11 @@ export class Broadcast<T> {
       else subscription.put(value, publisher)
     }
     return true
+  }
+
+  /** @internal A publish that waited was withdrawn. */
+  publisherLeft(): void {
+    this.#resume()
   }
 
   /** @internal */
@@ -203,6 +209,8 @@ class PublishNode<T> extends Node<void> {
 
   protected unlink(): void {
     this.#publishers.remove(this)
+    // What stood behind it may go on now, and a close that waited for it.
+    afterWithdrawal(() => this.#broadcast.publisherLeft())
   }
 }
 

@@ -3,8 +3,6 @@
  *
  * @module syncless
  */
-import './copy.js'
-
 export { action, call, type Executor } from './action.js'
 export { type Broadcast, broadcast, type SubscribeOptions } from './broadcast.js'
 export {

@@ -5,6 +5,7 @@
  * our last `setImmediate`, across drains: once it is spent nothing runs until that immediate fires, so that neither a
  * busy set of tasklets nor a ping-pong between tasklets and promises starves timers, I/O or signals.
  */
+import './copy.js'
 import { type Clock, systemClock } from './clock.js'
 import { Random } from './random.js'
 import type { Tasklet } from './tasklet.js'

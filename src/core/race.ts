@@ -1,6 +1,6 @@
 import { run } from './coroutine.js'
-import { deferred } from './deferred.js'
-import { SynclessError } from './errors.js'
+import { SynclessError, TaskletKilled } from './errors.js'
+import { Latch } from './latched.js'
 import { type Co, Op } from './op.js'
 import { ScopeRun } from './scope-run.js'
 
@@ -28,7 +28,8 @@ export type AllResults<R> = { -readonly [K in keyof R]: WorkResult<R[K]> }
 /**
  * Starts a tasklet for each competitor; the first to end decides, by its result or its error. The others are killed, and
  * their cleanup is awaited. Unlike `select`, which chooses among operations that have not happened, this runs them all.
- * Throws `INVALID_ARGUMENT` where there is nobody to race.
+ * One that is killed by somebody else has not ended; when all were, `TASKLET_KILLED` is thrown. Throws `INVALID_ARGUMENT`
+ * where there is nobody to race.
  *
  * @example
  * ```ts
@@ -58,12 +59,18 @@ export function race<R extends Record<string, Work>>(competitors: R): Op<Winner<
   if (entries.length === 0) throw new SynclessError('INVALID_ARGUMENT', 'race() needs at least one competitor')
   for (const [key, work] of entries) assertWork(work, `race: "${key}"`)
   return new ScopeRun(function* race(scope): Co<Winner<R>> {
-    const finish = deferred<{ key: string; value: unknown }>()
+    const finish = new Latch<{ key: string; value: unknown }>('end of a race')
+    let left = entries.length
     for (const [key, work] of entries) {
       const competitor = scope.go(function* () {
         finish.resolve({ key, value: yield* run(work instanceof Op ? work : work()) })
       })
       competitor.name = key
+      const gone = () => {
+        if (competitor.state === 'killed' && --left === 0)
+          finish.reject(new TaskletKilled(key, 'nobody is left to win'))
+      }
+      competitor.gone.node().performFor({ wake: gone })
     }
     const winner = yield* finish
     scope.cancel('the race is over')

@@ -1,6 +1,7 @@
 import { SynclessError } from './errors.js'
 import { List } from './list.js'
 import { Node, type Op } from './op.js'
+import { afterWithdrawal } from './withdrawal.js'
 
 /** The right to go on, until it is given back. Leaving a `using` block gives it back. */
 export class Permit implements Disposable {
@@ -104,8 +105,8 @@ class AcquireNode extends Node<Permit> {
 
   protected unlink(): void {
     this.#waiting.remove(this)
-    // The next one may want less than this one did.
-    this.#semaphore.wakeFirst()
+    // The next one may want less than this one did; it may be a branch of the same select, not withdrawn yet.
+    afterWithdrawal(() => this.#semaphore.wakeFirst())
   }
 }
 

@@ -256,3 +256,16 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
   for await (const value of source) values.push(value)
   return values
 }
+
+test('a close that waited for a publish happens when that publish is withdrawn', async () => {
+  const news = broadcast<number>()
+  const blocking = news.subscribe()
+  const dropping = news.subscribe({ capacity: 1, overflow: 'latest' })
+  const publisher = go(() => news.publish(1))
+  await idle()
+  news.close()
+  await publisher.kill()
+  await idle()
+  expect(blocking.tryReceive()).toEqual({ ok: false, done: true })
+  expect(dropping.tryReceive()).toEqual({ ok: false, done: true })
+})

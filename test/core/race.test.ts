@@ -1,4 +1,4 @@
-import { all, channel, go, never, race, SynclessError, scope, sleep } from '../../src/core/index.js'
+import { all, channel, current, go, never, race, SynclessError, scope, sleep } from '../../src/core/index.js'
 import { virtualClock } from '../../src/testing/index.js'
 
 const clock = virtualClock()
@@ -70,6 +70,14 @@ describe('race', () => {
     await clock.advance(0)
     await t.kill()
     expect(log).toEqual(['a', 'b'])
+  })
+
+  test('is lost by all when everyone was killed, and by nobody while one is left', async () => {
+    const suicidal = function* () {
+      yield* current().kill()
+    }
+    await expect(race({ a: suicidal, b: suicidal }).then()).rejects.toMatchObject({ code: 'TASKLET_KILLED' })
+    expect(await race({ a: suicidal, b: () => 1 })).toEqual({ key: 'b', value: 1 })
   })
 
   test('takes operations, async and plain functions, and refuses what is neither, and an empty race', async () => {

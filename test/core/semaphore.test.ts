@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { go, type Permit, schedule, select, semaphore, sleep } from '../../src/core/index.js'
+import { channel, go, type Permit, schedule, select, semaphore, sleep } from '../../src/core/index.js'
 import { runUntilIdle, virtualClock } from '../../src/testing/index.js'
 
 const clock = virtualClock()
@@ -89,4 +89,22 @@ test.each([0, -1, 1.5, Number.NaN])('%p permits are refused, at the making and a
   expect(() => semaphore(bad)).toThrow(invalid)
   expect(() => semaphore(2).acquire(bad)).toThrow(invalid)
   expect(() => semaphore(2).acquire(3)).toThrow(invalid)
+})
+
+test.each([
+  ['c', 'a', 'b'],
+  ['a', 'b', 'c'],
+])('a select on two acquires of one semaphore that loses both takes nothing: %s %s %s', async (...order) => {
+  const limit = semaphore(2)
+  const [first, second] = [await limit.acquire(), await limit.acquire()]
+  const ch = channel<string>()
+  const branches = { a: limit.acquire(2), b: limit.acquire(1), c: ch.receive() }
+  const chosen = select(Object.fromEntries(order.map(key => [key, branches[key as keyof typeof branches]]))).then()
+  await runUntilIdle()
+  first.release()
+  expect(ch.trySend('item')).toBe('sent')
+  expect(await chosen).toEqual({ key: 'c', value: 'item' })
+  expect(limit.free).toBe(1)
+  second.release()
+  expect(limit.free).toBe(2)
 })

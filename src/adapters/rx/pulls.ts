@@ -1,7 +1,7 @@
 import type { Subscriber } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
 import type { SynclessError } from '../../core/errors.js'
-import { alreadyConsumed, claim } from '../claim.js'
+import { alreadyConsumed, claiming } from '../claim.js'
 import { bondToScope } from '../scope-bond.js'
 
 /** Moves values from a receiver to one subscriber: receives only while fewer than `slots` values are in work. */
@@ -21,12 +21,13 @@ export class Pulls<T> {
     this.#receiver = receiver
     this.#slots = slots
     this.#what = `the channel "${receiver.name}"`
-    claim(receiver, this.#what)
-    this.#release = bondToScope(`the observable of ${this.#what}`, error => {
+    const end = (error: SynclessError) => {
       this.#over = error
       receiver.cancel(error)
       this.#fail(error)
-    })
+    }
+    const bond = () => bondToScope(`the observable of ${this.#what}`, end)
+    this.#release = claiming(receiver, this.#what, bond)
   }
 
   /** Serves the first subscriber; every other gets an error. */

@@ -3,7 +3,7 @@ import type { Receiver } from '../../core/channel.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { claim } from '../claim.js'
+import { claiming } from '../claim.js'
 import { whenSettled } from '../settled.js'
 import { asError, asReason, destroyQuietly } from './destroy.js'
 import type { Encoder } from './encoders.js'
@@ -55,9 +55,9 @@ export function drainTo<T>(
   writable: Writable,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  claim(receiver, `the channel "${receiver.name}"`)
   const { encode, end = true } = options
-  const sink = new Sink(writable, error => receiver.cancel(error))
+  const watch = () => new Sink(writable, error => receiver.cancel(error))
+  const sink = claiming(receiver, `the channel "${receiver.name}"`, watch)
   let done = false
   let failure: unknown
   const tasklet = go(function* drain(): Co<'ended' | 'left'> {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { claim } from '../claim.js'
+import { claiming } from '../claim.js'
 import { bondToScope } from '../scope-bond.js'
 import { asError } from './destroy.js'
 import type { Encoder } from './encoders.js'
@@ -46,8 +46,7 @@ export interface FromChannelOptions<T> {
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions<T> = {}): Readable {
-  claim(receiver, `the channel "${receiver.name}"`)
-  return new ChannelReadable(receiver, options)
+  return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelReadable(receiver, options))
 }
 
 class ChannelReadable<T> extends Readable {

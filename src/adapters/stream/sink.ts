@@ -23,7 +23,7 @@ export class Sink {
 
   /** Whether nothing can be written any more. */
   get over(): boolean {
-    return this.#over.settled || this.writable.destroyed
+    return this.#over.settled || this.writable.writableEnded || this.writable.destroyed
   }
 
   /** Waits until a write would not go beyond the writable's `highWaterMark`, or the writable is over. */

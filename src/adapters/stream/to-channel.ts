@@ -1,7 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { claim } from '../claim.js'
+import { claiming } from '../claim.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
@@ -53,8 +53,8 @@ export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOpti
     else readable.on('readable', onReadable)
     listening = true
   })
-  claim(readable, `the stream "${name}"`)
-  const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
+  const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))
+  const release = claiming(readable, `the stream "${name}"`, bond)
   const forget = finished(readable, { writable: false }, error => {
     if (error) values.close(error)
     else values.close()

@@ -1,4 +1,4 @@
-import { Duplex, PassThrough } from 'node:stream'
+import { Duplex, PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import * as stream from '../../../src/adapters/stream/index.js'
@@ -273,4 +273,24 @@ describe('a kill', () => {
       { numRuns: 80 },
     )
   })
+})
+
+test('a writable that somebody else ends keeps what it had accepted', async () => {
+  const written: string[] = []
+  const slow = new Writable({
+    write(chunk, _encoding, callback) {
+      setImmediate(() => {
+        written.push(String(chunk))
+        callback()
+      })
+    },
+  })
+  const ch = channel<string>()
+  const drain = stream.drainTo(ch, slow)
+  await ch.send('a')
+  slow.end('last')
+  const late = ch.send('b').then(null, (error: unknown) => error)
+  expect(await drain).toBe('left')
+  expect(written).toEqual(['a', 'last'])
+  await late
 })

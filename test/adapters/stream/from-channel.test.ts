@@ -291,3 +291,9 @@ describe('the scope it is made in', () => {
     expect(request.bonds).toBe(0)
   })
 })
+
+test('a bridge that refused its options leaves the channel to the next one', () => {
+  const ch = channel<string>()
+  expect(() => stream.fromChannel(ch, { highWaterMark: -1 })).toThrow()
+  stream.fromChannel(ch).destroy()
+})
