@@ -2,6 +2,13 @@ import { SynclessError } from '../core/errors.js'
 
 const claimed = new WeakSet<object>()
 
+/** Throws `INVALID_ARGUMENT` unless `value` can be received from. */
+export function assertReceiver(value: unknown, bridge: string): void {
+  const { receive, next }: { receive?: unknown; next?: unknown } = Object(value)
+  if (typeof receive === 'function' && typeof next === 'function') return
+  throw new SynclessError('INVALID_ARGUMENT', `${bridge} takes a channel, or another receiver, to read from`)
+}
+
 /**
  * Marks something that can have one reader only as taken. Every bridge that reads claims what it reads from, so that
  * two of them never share out its values by accident. Throws `ALREADY_CONSUMED` where another bridge has it.

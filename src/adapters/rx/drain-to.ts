@@ -5,7 +5,7 @@ import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import { report } from '../../core/report.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { claim } from '../claim.js'
+import { assertReceiver, claim } from '../claim.js'
 import { whenSettled } from '../settled.js'
 
 /** How a channel is drained into an observer. */
@@ -50,6 +50,7 @@ export function drainTo<T>(
   observer: Observer<T>,
   options: DrainToOptions = {},
 ): Tasklet<'ended' | 'left'> {
+  assertReceiver(receiver, 'rx.drainTo()')
   claim(receiver, `the channel "${receiver.name}"`)
   const end = options.end !== false
   let left = false

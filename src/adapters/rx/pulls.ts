@@ -1,7 +1,7 @@
 import type { Subscriber } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
 import type { SynclessError } from '../../core/errors.js'
-import { alreadyConsumed, claiming } from '../claim.js'
+import { alreadyConsumed, assertReceiver, claiming } from '../claim.js'
 import { bondToScope } from '../scope-bond.js'
 
 /** Moves values from a receiver to one subscriber: receives only while fewer than `slots` values are in work. */
@@ -18,6 +18,7 @@ export class Pulls<T> {
   #reason: unknown = undefined
 
   constructor(receiver: Receiver<T>, slots: number) {
+    assertReceiver(receiver, 'rx.fromChannel()')
     this.#receiver = receiver
     this.#slots = slots
     this.#what = `the channel "${receiver.name}"`

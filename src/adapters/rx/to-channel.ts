@@ -50,13 +50,14 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): Receiver<T> {
-  const { capacity, overflow, subscribe = 'now', name = 'observable' } = options
+  const observable = checkedObservable(source)
+  const { capacity, overflow, subscribe = 'now', name = 'observable' } = checkedOptions(options)
   assertCapacity(capacity)
   assertOverflow(overflow, capacity)
   assertSubscribe(subscribe)
   let connected = false
   const connect = () => {
-    if (!connected) feed.open(source)
+    if (!connected) feed.open(observable)
     connected = true
   }
   const values = subscribe === 'now' ? channel<T>(capacity, { name }) : new PulledChannel<T>(capacity, name, connect)
@@ -85,15 +86,13 @@ class Feed<T> {
 
   open(source: Observable<T>): void {
     const values = this.#values
-    this.#subscription = from(source)
-      .pipe(takeUntil(this.#stop))
-      .subscribe({
-        next: value => {
-          offer(values, value, this.#overflow)
-        },
-        error: (error: unknown) => values.close(error === undefined ? failedWithUndefined() : error),
-        complete: () => values.close(),
-      })
+    this.#subscription = source.pipe(takeUntil(this.#stop)).subscribe({
+      next: value => {
+        offer(values, value, this.#overflow)
+      },
+      error: (error: unknown) => values.close(error === undefined ? failedWithUndefined() : error),
+      complete: () => values.close(),
+    })
   }
 
   cut(): void {
@@ -104,6 +103,20 @@ class Feed<T> {
       report(error, `unsubscribing from "${this.#values.name}" failed`)
     }
   }
+}
+
+/** RxJS refuses what is no observable, or nothing like one, with a TypeError when it is asked for it. */
+function checkedObservable<T>(source: Observable<T>): Observable<T> {
+  try {
+    return from(source)
+  } catch (error) {
+    throw new SynclessError('INVALID_ARGUMENT', 'rx.toChannel() takes an observable', { cause: error })
+  }
+}
+
+function checkedOptions(options: ToChannelOptions): ToChannelOptions {
+  if (typeof options === 'object' && options !== null) return options
+  throw new SynclessError('INVALID_ARGUMENT', 'rx.toChannel() takes options: { capacity, overflow }')
 }
 
 function failedWithUndefined(): SynclessError {

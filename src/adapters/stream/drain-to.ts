@@ -3,7 +3,7 @@ import type { Receiver } from '../../core/channel.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { claiming } from '../claim.js'
+import { assertReceiver, claiming } from '../claim.js'
 import { whenSettled } from '../settled.js'
 import { asError, asReason, destroyQuietly } from './destroy.js'
 import type { Encoder } from './encoders.js'
@@ -55,6 +55,7 @@ export function drainTo<T>(
   writable: Writable,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertReceiver(receiver, 'stream.drainTo()')
   const { encode, end = true } = options
   const watch = () => new Sink(writable, error => receiver.cancel(error))
   const sink = claiming(receiver, `the channel "${receiver.name}"`, watch)

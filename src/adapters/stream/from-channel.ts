@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { claiming } from '../claim.js'
+import { assertReceiver, claiming } from '../claim.js'
 import { bondToScope } from '../scope-bond.js'
 import { asError } from './destroy.js'
 import type { Encoder } from './encoders.js'
@@ -46,6 +46,7 @@ export interface FromChannelOptions<T> {
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions<T> = {}): Readable {
+  assertReceiver(receiver, 'stream.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelReadable(receiver, options))
 }
 
