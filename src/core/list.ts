@@ -18,14 +18,6 @@ export class List<N extends ListNode<N>> {
     this.length++
   }
 
-  pushFront(node: N): void {
-    node.after = this.head
-    if (this.head === null) this.tail = node
-    else this.head.before = node
-    this.head = node
-    this.length++
-  }
-
   shift(): N | null {
     const node = this.head
     if (node !== null) this.remove(node)

@@ -20,12 +20,12 @@ function names(list: List<Item>): string {
   return forward
 }
 
-test('a list takes at both ends, and gives up any node', () => {
+test('a list takes at its end, and gives up any node', () => {
   const list = new List<Item>()
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(item) as [Item, Item, Item, Item]
+  list.pushBack(a)
   list.pushBack(b)
   list.pushBack(c)
-  list.pushFront(a)
   list.pushBack(d)
   expect(names(list)).toBe('abcd')
   list.remove(b)
