@@ -38,6 +38,11 @@ export class Interrupts {
     return this.#pending.length > 0
   }
 
+  /** What is thrown there. */
+  get next(): unknown {
+    return this.#pending[0]
+  }
+
   push(error: unknown): void {
     this.#pending.push(error)
   }

@@ -200,7 +200,12 @@ export class Tasklet<T = unknown> extends Latched<T> {
     if (node === null || this.queued || loop.current === this) return
     this.#interrupted = true
     loop.enqueue(this)
-    if (node.waiter === this && node.state === WAITING) holdCallbacks(() => node.withdraw())
+    if (node.waiter !== this || node.state !== WAITING) return
+    holdCallbacks(() => {
+      node.withdraw()
+      // A scope is asked to end now, not when this tasklet resumes: cleanup that begins meanwhile must not be hit by it.
+      node.lingers(this.interrupts?.next)
+    })
   }
 
   /** @internal Gives up on a tasklet that keeps catching its exit. */
