@@ -28,6 +28,10 @@ class ActionNode<T> extends Node<T> {
     return false
   }
 
+  override external(): boolean {
+    return true
+  }
+
   protected link(): void {
     const run = ++this.#run
     const live = () => run === this.#run && this.state !== IDLE

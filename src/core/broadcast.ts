@@ -203,6 +203,10 @@ class PublishNode<T> extends Node<void> {
     return true
   }
 
+  override strands(): boolean {
+    return true
+  }
+
   protected link(): void {
     this.#publishers.pushBack(this)
   }

@@ -52,6 +52,10 @@ export class SendNode<T> extends ChannelNode<T, void> {
     return this.channel.acceptFrom(this)
   }
 
+  override strands(): boolean {
+    return true
+  }
+
   protected link(): void {
     this.channel.senders.pushBack(this)
   }

@@ -6,6 +6,7 @@ import { Buffer } from './buffer.js'
 import { ChannelIterator, type IterationOptions } from './channel-iterator.js'
 import { type Item, NextNode, Raised, ReceiveNode, type ReceiverNode, SendNode } from './channel-ops.js'
 import { run } from './coroutine.js'
+import { dropped, ended } from './diagnostics.js'
 import { ChannelCancelled, ChannelClosed, SynclessError } from './errors.js'
 import { Latch, type Latched } from './latched.js'
 import { List } from './list.js'
@@ -283,7 +284,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   dropOldest(keep: number): void {
     while (this.#buffer !== null && this.#buffer.length > keep) {
       const item = this.#buffer.shift()
-      this.#dropped++
+      this.countDropped()
       if (item instanceof Raised) report(item.error, `an error sent on ${this.label} was dropped`)
     }
   }
@@ -312,6 +313,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   /** @internal Counts an item that a policy dropped before it got here. */
   countDropped(): void {
     this.#dropped++
+    if (dropped.hasSubscribers) dropped.publish({ channel: this })
   }
 
   #put(item: Item<T>): boolean {
@@ -327,6 +329,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
 
   #settle(end: ChannelEnd): void {
     this.#end = end
+    if (ended.hasSubscribers) ended.publish({ channel: this, end })
     for (let node = this.receivers.shift(); node !== null; node = this.receivers.shift()) {
       this.#giveEnd(node as ReceiverNode<T, unknown>)
     }

@@ -26,6 +26,8 @@ export const errorCodes = {
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
   SWITCH_TRAP: 'Tasklets would have switched while switch_trap forbids it. Only in syncless/stackless.',
+  TASKLET_COLLECTED:
+    'A blocked tasklet was garbage-collected: nothing was left that could wake it. Its finally blocks did not run.',
   TASKLET_EXIT: 'The tasklet was asked to end. It is thrown only inside the tasklet it is meant for.',
   TASKLET_KILLED: 'A tasklet was joined that had been killed.',
   TASKLET_STATE: 'A tasklet of syncless/stackless was asked for something that its present state forbids.',

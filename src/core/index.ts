@@ -16,6 +16,7 @@ export {
 export type { IterationOptions } from './channel-iterator.js'
 export { always, never } from './constant.js'
 export { type Deferred, deferred } from './deferred.js'
+export { type Dump, dump, dumpOnSignal, type ScopeDump } from './dump.js'
 export {
   Cancelled,
   ChannelCancelled,
@@ -32,6 +33,7 @@ export {
 } from './errors.js'
 export { type Event, event } from './event.js'
 export { current, detach, go, schedule } from './go.js'
+export { addInstrument, type Instrument } from './instruments.js'
 export type { Latched } from './latched.js'
 export { main } from './main.js'
 export type { Co, Op, Resume, Suspend } from './op.js'
@@ -45,5 +47,6 @@ export { type Permit, type Semaphore, semaphore } from './semaphore.js'
 export { shield } from './shield.js'
 export { sleep } from './sleep.js'
 export type { Tasklet, TaskletFunction, TaskletState } from './tasklet.js'
+export type { TaskletDump } from './tasklet-dump.js'
 export { timeout } from './timeout.js'
 export { until } from './until.js'

@@ -1,6 +1,7 @@
 /** Operations with one outcome that any number of waiters may read, now or later: a tasklet, a scope, `until`. */
 import { List } from './list.js'
 import { DONE, FAILED, IDLE, Node, Op } from './op.js'
+import type { Tasklet } from './tasklet.js'
 
 /** An operation that settles once. Each wait has a node of its own, and a late one gets the same outcome. */
 export abstract class Latched<T> extends Op<T> {
@@ -15,6 +16,16 @@ export abstract class Latched<T> extends Op<T> {
 
   /** @internal Begins the work, when someone first waits; does nothing where it has begun already. */
   begin(): void {}
+
+  /** @internal Whether something outside the core may settle it. */
+  external(): boolean {
+    return false
+  }
+
+  /** @internal The tasklets of which one has to go on before it settles, where they are known. */
+  blockers(): Iterable<Tasklet<unknown>> {
+    return []
+  }
 
   /** @internal Settles `node` if the outcome is there, and says whether it did. */
   deliver(node: Node<T>): boolean {
@@ -65,6 +76,14 @@ export class LatchNode<T> extends Node<T> {
   poll(): boolean {
     this.latch.begin()
     return this.latch.deliver(this)
+  }
+
+  override external(): boolean {
+    return this.latch.external()
+  }
+
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return this.latch.blockers()
   }
 
   protected link(): void {

@@ -7,6 +7,7 @@
  */
 import './copy.js'
 import { type Clock, systemClock } from './clock.js'
+import type { Instruments } from './instruments.js'
 import { Random } from './random.js'
 import type { Tasklet } from './tasklet.js'
 
@@ -17,6 +18,10 @@ export class Loop {
   current: Tasklet<unknown> | null = null
   clock: Clock = systemClock
   random = new Random(1)
+  /** Those who observe the loop; null while there are none. */
+  instruments: Instruments | null = null
+  /** The clock's time at the last drain, in whole ms: what a tasklet that blocks is stamped with. */
+  stamp = 0
   /** How many switches may pass before the event loop gets its turn. */
   budget = 1000
 
@@ -33,6 +38,11 @@ export class Loop {
     return this.#length
   }
 
+  /** The tasklets that are ready, in their order. */
+  *ready(): Generator<Tasklet<unknown>, void, unknown> {
+    for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.after) yield tasklet
+  }
+
   /** Appends a tasklet that is not in the queue. */
   enqueue(tasklet: Tasklet<unknown>): void {
     const tail = this.#tail
@@ -42,6 +52,7 @@ export class Loop {
     else tail.after = tasklet
     this.#tail = tasklet
     this.#length++
+    if (this.instruments !== null) this.instruments.call('onReady', tasklet)
     if (!this.#armed && !this.#draining) this.#arm()
   }
 
@@ -79,6 +90,7 @@ export class Loop {
   readonly #drain = (): void => {
     this.#armed = false
     this.#draining = true
+    this.stamp = Math.floor(this.clock.now())
     try {
       for (let tasklet = this.#head; tasklet !== null; tasklet = this.#head) {
         if (this.#switches >= this.budget) {

@@ -39,6 +39,8 @@ export const PENDING: IteratorYieldResult<Suspend> = Object.freeze({
 /** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
 export interface Waiter {
   wake(node: Node<unknown>): void
+  /** Whether a promise or a tasklet that is awaited itself waits here; `seen` ends the search in a cycle. */
+  isAwaited?(seen: Set<object>): boolean
 }
 
 /**
@@ -155,6 +157,26 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return false
   }
 
+  /** Whether something outside the core may wake it: a timer, a socket, a promise. */
+  external(): boolean {
+    return false
+  }
+
+  /** Whether one who waits so for ever has lost something: a send or an acquire, unlike an idle receiver. */
+  strands(): boolean {
+    return false
+  }
+
+  /** The tasklets of which one has to go on before this can happen, where they are known. */
+  blockers(): Iterable<Tasklet<unknown>> {
+    return []
+  }
+
+  /** Whether somebody waits for the outcome who will miss it; see {@link Waiter}. */
+  isAwaited(seen: Set<object>): boolean {
+    return this.waiter?.isAwaited?.(seen) ?? false
+  }
+
   /** The outcome, handed to whoever performed the operation. */
   take(): T {
     if (this.state === FAILED) throw this.value
@@ -225,6 +247,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (this.state !== WAITING) return this.#resumed(tasklet)
     // What was just started (an executor, a thenable) may have asked this very tasklet to end.
     if (tasklet.interrupts?.pending) return this.throw(tasklet.interrupts.takePending())
+    if (loop.instruments !== null) loop.instruments.call('onBlock', tasklet, this)
     return PENDING
   }
 
@@ -297,6 +320,18 @@ export abstract class WrappingNode<S, T> extends Node<T> implements Waiter {
 
   override passes(tasklet: Tasklet<unknown>): boolean {
     return this.source.passes(tasklet)
+  }
+
+  override external(): boolean {
+    return this.source.external()
+  }
+
+  override strands(): boolean {
+    return this.source.strands()
+  }
+
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return this.source.blockers()
   }
 
   poll(): boolean {

@@ -37,6 +37,10 @@ class AbortableWaiter<T> implements Waiter {
     })
   }
 
+  isAwaited(): boolean {
+    return true
+  }
+
   wake(): void {
     this.#signal.removeEventListener('abort', this.#abort)
     this.#settled()

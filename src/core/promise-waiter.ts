@@ -21,4 +21,8 @@ export class PromiseWaiter<T> implements Waiter {
   wake(): void {
     this.#settled()
   }
+
+  isAwaited(): boolean {
+    return true
+  }
 }

@@ -9,7 +9,7 @@ import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { currentScope, makeTasklet, Scope } from './scope.js'
 import { startTimer } from './sleep.js'
-import { afterReady } from './tasklet.js'
+import { afterReady, type Tasklet } from './tasklet.js'
 
 /** The body of a scope: a generator function, which is given the scope. */
 export type ScopeBody<T> = (scope: Scope) => Co<T>
@@ -47,6 +47,22 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     return this.#body.name || 'scope'
   }
 
+  override external(): boolean {
+    return this.#stop !== null && this.#deadline?.ms !== Number.POSITIVE_INFINITY
+  }
+
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return this.#scope?.tasklets() ?? []
+  }
+
+  /** Whether somebody who is awaited waits for the scope. */
+  isAwaited(seen: Set<object>): boolean {
+    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) {
+      if (node.isAwaited(seen)) return true
+    }
+    return false
+  }
+
   override begin(): void {
     if (this.#scope !== null) return
     const scope = new Scope({
@@ -59,6 +75,8 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     parent?.hold(this)
     this.#parent = parent
     this.#scope = scope
+    scope.parent = parent
+    scope.run = this
     const body = makeTasklet(this.#body, [scope], scope, loop.current?.owner ?? null)
     body.name = this.#name
     const joined = body.node()

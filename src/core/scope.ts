@@ -17,6 +17,8 @@ export interface ScopeProvider {
 /** What a scope ends with: a tasklet, or a scope opened where no tasklet runs. */
 interface Child {
   requestExit(exit: TaskletExit): void
+  /** The tasklets of which one has to go on before it ends. */
+  blockers(): Iterable<Tasklet<unknown>>
 }
 
 const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
@@ -88,6 +90,10 @@ export class Scope implements ScopeProvider {
   readonly errors: unknown[] = []
   /** @internal Whether a tasklet really ended by this scope's own exit. */
   caught = false
+  /** @internal The scope around it. */
+  parent: Scope | null = null
+  /** @internal What waits for it on behalf of a tasklet or a promise, where it spans a block of code. */
+  run: { isAwaited(seen: Set<object>): boolean } | null = null
   readonly #onFailure: (error: unknown) => void
   readonly #children = new Set<Child>()
   readonly #end: Latch<void>
@@ -124,6 +130,20 @@ export class Scope implements ScopeProvider {
   /** @internal Settles when it was closed and its last tasklet is gone. */
   get gone(): Latch<void> {
     return this.#end
+  }
+
+  /** @internal */
+  isAwaited(seen: Set<object>): boolean {
+    if (this.run !== null) return this.run.isAwaited(seen)
+    for (let node = this.#end.waiters?.head ?? null; node !== null; node = node.after) {
+      if (node.isAwaited(seen)) return true
+    }
+    return false
+  }
+
+  /** @internal The tasklets of which one has to go on before the scope ends. */
+  *tasklets(): Generator<Tasklet<unknown>, void, unknown> {
+    for (const child of this.#children) yield* child.blockers()
   }
 
   /** @internal Why it was cancelled. */

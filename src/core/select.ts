@@ -98,6 +98,18 @@ class SelectNode<C> extends Node<C> implements Waiter {
     return this.#winner?.node.passes(tasklet) ?? false
   }
 
+  override external(): boolean {
+    return this.#branches.some(({ node }) => node.external())
+  }
+
+  override strands(): boolean {
+    return this.#branches.length > 0 && this.#branches.every(({ node }) => node.strands())
+  }
+
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return this.#branches.flatMap(({ node }) => [...node.blockers()])
+  }
+
   override atoms(into: Set<Node<unknown>>): void {
     for (const { node } of this.#branches) node.atoms(into)
   }

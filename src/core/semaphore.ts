@@ -1,11 +1,15 @@
 import { SynclessError } from './errors.js'
 import { List } from './list.js'
+import { loop } from './loop.js'
 import { Node, type Op } from './op.js'
+import type { Tasklet } from './tasklet.js'
 import { afterWithdrawal } from './withdrawal.js'
 
 /** The right to go on, until it is given back. Leaving a `using` block gives it back. */
 export class Permit implements Disposable {
   readonly count: number
+  /** @internal The tasklet that acquired it, if it was one. */
+  holder: Tasklet<unknown> | null = null
   #semaphore: Semaphore | null
 
   /** @internal */
@@ -18,7 +22,7 @@ export class Permit implements Disposable {
   release(): void {
     const semaphore = this.#semaphore
     this.#semaphore = null
-    semaphore?.giveBack(this.count)
+    semaphore?.giveBack(this)
   }
 
   [Symbol.dispose](): void {
@@ -31,6 +35,7 @@ export class Semaphore {
   readonly permits: number
   readonly name: string
   readonly #waiting = new List<Node<unknown>>()
+  readonly #held = new Set<Permit>()
   #free: number
 
   /** @internal Use {@link semaphore}. */
@@ -54,25 +59,34 @@ export class Semaphore {
     return new AcquireNode(this, this.#waiting, count)
   }
 
-  /** @internal Takes permits if they are free and nobody waits before. */
-  take(count: number, first: boolean): boolean {
-    if (this.#free < count || (!first && this.#waiting.length > 0)) return false
+  /** @internal A permit, if as many are free and nobody waits before. */
+  take(count: number, first: boolean): Permit | null {
+    if (this.#free < count || (!first && this.#waiting.length > 0)) return null
     this.#free -= count
-    return true
+    const permit = new Permit(this, count)
+    this.#held.add(permit)
+    return permit
   }
 
   /** @internal */
-  giveBack(count: number): void {
-    this.#free += count
+  giveBack(permit: Permit): void {
+    this.#held.delete(permit)
+    this.#free += permit.count
     this.wakeFirst()
+  }
+
+  /** @internal The tasklets that hold permits. */
+  *holders(): Generator<Tasklet<unknown>, void, unknown> {
+    for (const { holder } of this.#held) if (holder !== null) yield holder
   }
 
   /** @internal Serves those who wait, as far as the permits go. */
   wakeFirst(): void {
     for (let node = this.#waiting.head as AcquireNode | null; node !== null; node = this.#waiting.head as AcquireNode) {
-      if (!this.take(node.count, true)) return
+      const permit = this.take(node.count, true)
+      if (permit === null) return
       this.#waiting.remove(node)
-      node.complete(new Permit(this, node.count))
+      node.complete(permit)
     }
   }
 }
@@ -94,9 +108,24 @@ class AcquireNode extends Node<Permit> {
   }
 
   poll(): boolean {
-    if (!this.#semaphore.take(this.count, false)) return false
-    this.complete(new Permit(this.#semaphore, this.count))
+    const permit = this.#semaphore.take(this.count, false)
+    if (permit === null) return false
+    this.complete(permit)
     return true
+  }
+
+  override take(): Permit {
+    const permit = super.take()
+    permit.holder = loop.current?.owner ?? null
+    return permit
+  }
+
+  override strands(): boolean {
+    return true
+  }
+
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return this.#semaphore.holders()
   }
 
   protected link(): void {

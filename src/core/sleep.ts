@@ -43,6 +43,10 @@ class SleepNode extends Node<void> {
     return false
   }
 
+  override external(): boolean {
+    return this.#ms !== Number.POSITIVE_INFINITY
+  }
+
   protected link(): void {
     this.#stop = startTimer(this.#ms, () => this.complete(undefined))
   }

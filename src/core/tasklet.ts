@@ -1,12 +1,14 @@
 /** A tasklet: a generator that the loop runs until it waits, together with what has been asked of it. */
 import { AsyncResource } from 'node:async_hooks'
 import { bodyOf } from './body.js'
+import { exited, killed, spawned } from './diagnostics.js'
 import { SynclessError, TaskletExit, TaskletKilled } from './errors.js'
 import type { Frame } from './frame.js'
 import { Interrupts } from './interrupts.js'
 import { Latch, Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
 import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING } from './op.js'
+import { type Aged, isDaemon, registry, setDaemon } from './registry.js'
 import { report } from './report.js'
 import type { Scope } from './scope.js'
 import { holdCallbacks } from './withdrawal.js'
@@ -46,6 +48,14 @@ export class Tasklet<T = unknown> extends Latched<T> {
   before: Tasklet<unknown> | null = null
   /** @internal */
   after: Tasklet<unknown> | null = null
+  /** @internal Its neighbours in the registry. */
+  olderLive: Tasklet<unknown> | null = null
+  /** @internal */
+  youngerLive: Tasklet<unknown> | null = null
+  /** @internal What the registry holds in its place, once it has waited for long. */
+  aged: Aged | null = null
+  /** @internal When it last stopped running, by the loop's stamp. */
+  since = 0
 
   #fn: AnyFunction | null
   #args: unknown[] | null
@@ -91,6 +101,18 @@ export class Tasklet<T = unknown> extends Latched<T> {
       if (exit) this.#controller.abort(exit)
     }
     return this.#controller.signal
+  }
+
+  /**
+   * Whether the end of the process may find this tasklet waiting: a daemon is no deadlock, and no leak if it is
+   * garbage-collected. False at first. Semantics: Python's daemon threads.
+   */
+  get daemon(): boolean {
+    return isDaemon(this)
+  }
+
+  set daemon(daemon: boolean) {
+    setDaemon(this, daemon)
   }
 
   describe(): string {
@@ -166,6 +188,9 @@ export class Tasklet<T = unknown> extends Latched<T> {
 
   /** @internal Puts a new tasklet at the end of the run queue. */
   start(): this {
+    registry.add(this)
+    if (loop.instruments !== null) loop.instruments.call('onSpawn', this)
+    if (spawned.hasSubscribers) spawned.publish({ tasklet: this })
     loop.enqueue(this)
     return this
   }
@@ -173,6 +198,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
   /** Takes its exit where it runs; `exit` is that of its owner, where this is the body of a scope. */
   #exitInPlace(exit: TaskletExit): never {
     this.interrupts ??= new Interrupts(this)
+    if (this.interrupts.exit === null) this.#announceKill(exit)
     this.interrupts.exit ??= exit
     this.interrupts.withdraw(this.interrupts.exit)
     this.#controller?.abort(this.interrupts.exit)
@@ -184,6 +210,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     if (this.#ended || (this.interrupts !== null && this.interrupts.exit !== null)) return
     this.interrupts ??= new Interrupts(this)
     this.interrupts.exit = exit
+    this.#announceKill(exit)
     this.#controller?.abort(exit)
     if (this.#fn !== null) {
       if (this.queued) loop.dequeue(this)
@@ -192,6 +219,11 @@ export class Tasklet<T = unknown> extends Latched<T> {
     }
     this.interrupts.push(exit)
     this.interruptWait()
+  }
+
+  #announceKill(exit: TaskletExit): void {
+    if (loop.instruments !== null) loop.instruments.call('onKill', this)
+    if (killed.hasSubscribers) killed.publish({ tasklet: this, exit })
   }
 
   /** @internal */
@@ -224,6 +256,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
 
   /** @internal Runs the tasklet, in its own async context, until it waits or ends. */
   resume(): void {
+    if (this.aged !== null) registry.renew(this)
+    if (loop.instruments !== null) loop.instruments.call('onSwitch', this)
     loop.current = this
     try {
       this.#context.runInAsyncScope(this.#step, this)
@@ -237,10 +271,32 @@ export class Tasklet<T = unknown> extends Latched<T> {
     if (loop.current !== this && !this.queued) loop.enqueue(this)
   }
 
+  /** @internal */
+  override blockers(): Iterable<Tasklet<unknown>> {
+    return [this]
+  }
+
+  /** @internal Whether somebody waits for its end, or will miss what its own wait loses. */
+  isAwaited(seen: Set<object>): boolean {
+    if (seen.has(this)) return false
+    seen.add(this)
+    if (this.waiting?.strands()) return true
+    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) {
+      if (node.isAwaited(seen)) return true
+    }
+    return this.scope?.isAwaited(seen) ?? false
+  }
+
+  /** @internal What has happened to it, beyond its state. */
+  get exit(): TaskletExit | null {
+    return this.interrupts?.exit ?? null
+  }
+
   /** @internal Suspends with `node` committed: its outcome is handed over when the tasklet's turn comes again. */
   pass(node: Node<unknown>): IteratorYieldResult<Suspend> {
     node.waiter = this
     this.waiting = node
+    if (loop.instruments !== null) loop.instruments.call('onBlock', this, node)
     loop.enqueue(this)
     return PENDING
   }
@@ -270,7 +326,10 @@ export class Tasklet<T = unknown> extends Latched<T> {
         if (generator === null) return
         const result = this.#drive(generator)
         if (result === PENDING) {
-          if (this.#generator === generator) return
+          if (this.#generator === generator) {
+            this.since = loop.stamp
+            return
+          }
           this.waiting = null
           continue
         }
@@ -380,6 +439,9 @@ export class Tasklet<T = unknown> extends Latched<T> {
     this.#forgetFunction()
     this.#generator = null
     this.interrupts?.dispose(this.name)
+    registry.remove(this)
+    if (loop.instruments !== null) loop.instruments.call('onExit', this)
+    if (exited.hasSubscribers) exited.publish({ tasklet: this, error })
     if (this.waiters !== null && this.waiters.length > 0) this.#joined = true
     this.settle(outcome, result, error)
     this.#gone?.resolve(undefined)

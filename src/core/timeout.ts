@@ -25,6 +25,10 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
     return this.#ending
   }
 
+  override external(): boolean {
+    return this.#deadline.ms !== Number.POSITIVE_INFINITY || super.external()
+  }
+
   /** The operation committed first. */
   override wake(): void {
     this.#stop?.()

@@ -20,6 +20,10 @@ class Until<T> extends Latched<T> {
     return 'until a promise settles'
   }
 
+  override external(): boolean {
+    return true
+  }
+
   override begin(): void {
     if (this.#begun) return
     this.#begun = true

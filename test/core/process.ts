@@ -13,7 +13,7 @@ export interface Ended {
 
 export interface Scripts {
   /** `source` is a module; everything that the core exports is in scope. */
-  run(source: string): Promise<Ended>
+  run(source: string, env?: NodeJS.ProcessEnv): Promise<Ended>
   remove(): void
 }
 
@@ -32,14 +32,17 @@ export function scripts(): Scripts {
   }
   let count = 0
   return {
-    run: source =>
+    run: (source, env = {}) =>
       new Promise(done => {
         const file = join(folder, `script${++count}.js`)
         writeFileSync(
           file,
           `import * as core from './core/index.js'\nObject.assign(globalThis, core)\nawait null\n${source}`,
         )
-        const child = spawn(process.execPath, ['--expose-gc', file], { timeout: 10_000 })
+        const child = spawn(process.execPath, ['--expose-gc', file], {
+          timeout: 10_000,
+          env: { ...process.env, ...env },
+        })
         let stdout = ''
         let stderr = ''
         child.stdout.on('data', data => {

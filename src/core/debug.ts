@@ -1,0 +1,62 @@
+/**
+ * Stacks, for dumps. Names and descriptions of operations are always on; a stack costs some microseconds, so it is only
+ * taken with `SYNCLESS_DEBUG=1` in the environment: where a tasklet was started, and where it waits.
+ */
+import { addInstrument } from './instruments.js'
+import type { Tasklet } from './tasklet.js'
+
+interface Stacks {
+  started: string | null
+  blocked: string | null
+}
+
+const FRAMES = 50
+const stacks = new WeakMap<Tasklet<unknown>, Stacks>()
+
+/** @internal */
+export function stacksOf(tasklet: Tasklet<unknown>): Stacks | undefined {
+  return stacks.get(tasklet)
+}
+
+/** @internal Called when the first tasklet starts. */
+export function captureStacksIfAsked(): void {
+  if (process.env.SYNCLESS_DEBUG !== '1') return
+  addInstrument({
+    onSpawn: tasklet => {
+      stacks.set(tasklet, { started: capture(), blocked: null })
+    },
+    onBlock: tasklet => {
+      const known = stacks.get(tasklet)
+      if (known !== undefined) known.blocked = capture()
+    },
+    onSwitch: tasklet => {
+      const known = stacks.get(tasklet)
+      if (known !== undefined) known.blocked = null
+    },
+  })
+}
+
+/** The frames of the caller's own code: those of the core, of Node and of the generators' machinery are left out. */
+function capture(): string {
+  const { stackTraceLimit } = Error
+  try {
+    Error.stackTraceLimit = FRAMES
+  } catch {
+    // Frozen intrinsics: the stack is as long as they allow.
+  }
+  const lines = (new Error().stack ?? '').split('\n').slice(1)
+  try {
+    Error.stackTraceLimit = stackTraceLimit
+  } catch {
+    // As above.
+  }
+  const core = folderOf(lines[0] ?? '')
+  const own = (line: string) =>
+    !/\(<anonymous>\)$|\(?node:[^()]*\)?$/.test(line) && !(core !== null && line.includes(core))
+  return lines.filter(own).join('\n')
+}
+
+/** The folder of the file that a line of a stack names. */
+function folderOf(line: string): string | null {
+  return /\(?((?:file:\/\/)?\/[^()]*\/|[A-Za-z]:\\[^()]*\\)[^/\\]+:\d+:\d+\)?$/.exec(line)?.[1] ?? null
+}

@@ -1,0 +1,128 @@
+import { inspect } from 'node:util'
+import { SynclessError } from './errors.js'
+import { loop } from './loop.js'
+import { liveTasklets } from './registry.js'
+import type { Scope } from './scope.js'
+import { type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
+
+/** One scope in a {@link Dump}. */
+export interface ScopeDump {
+  readonly id: number
+  readonly name: string
+  /** The id of the scope around it; null is the root scope. */
+  readonly parent: number | null
+  readonly cancelled: boolean
+}
+
+/** The state of all tasklets at one time: plain data for JSON, and a text. Made by {@link dump}. */
+export class Dump {
+  /** The seed of the loop's choices: the same seed gives the same run. */
+  readonly seed: number
+  /** The ids of the tasklets that are ready, in the order in which they will run. */
+  readonly ready: readonly number[]
+  /** The scopes that have tasklets, and those around them. */
+  readonly scopes: readonly ScopeDump[]
+  readonly tasklets: readonly TaskletDump[]
+
+  /** @internal Use {@link dump}. */
+  constructor(seed: number, ready: number[], scopes: ScopeDump[], tasklets: TaskletDump[]) {
+    this.seed = seed
+    this.ready = ready
+    this.scopes = scopes
+    this.tasklets = tasklets
+  }
+
+  /** The text: the tree of scopes with their tasklets, each with what it waits for and for how long. */
+  toString(): string {
+    const lines = [`syncless: ${this.tasklets.length} tasklets, ${this.ready.length} of them ready; seed ${this.seed}`]
+    this.#addLines(null, '  ', lines)
+    return `${lines.join('\n')}\n`
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+
+  #addLines(scope: number | null, indent: string, lines: string[]): void {
+    for (const tasklet of this.tasklets) {
+      if (tasklet.scope === scope) lines.push(...taskletLines(tasklet).map(line => indent + line))
+    }
+    for (const { id, name, parent, cancelled } of this.scopes) {
+      if (parent !== scope) continue
+      lines.push(`${indent}in ${name}${cancelled ? ' [cancelled]' : ''}:`)
+      this.#addLines(id, `${indent}  `, lines)
+    }
+  }
+}
+
+/** Numbers the scopes in which tasklets are. */
+class ScopeIds {
+  readonly list: ScopeDump[] = []
+  readonly #ids = new Map<Scope, number>()
+
+  of(scope: Scope | null): number | null {
+    if (scope === null) return null
+    const known = this.#ids.get(scope)
+    if (known !== undefined) return known
+    const parent = this.of(scope.parent)
+    const id = this.list.length + 1
+    this.#ids.set(scope, id)
+    this.list.push({ id, name: scope.name, parent, cancelled: scope.cancelled })
+    return id
+  }
+}
+
+/**
+ * Tells of every tasklet that has not ended: its name, its scope, whether it is ready, running or waiting, for which
+ * operation, on whom, and for how long. With `SYNCLESS_DEBUG=1` in the environment also where it was started and where
+ * it waits. `String(dump())` is a text, `JSON.stringify(dump())` the same as data. Semantics: Go's goroutine dump.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, dump, go, schedule } from 'syncless'
+ *
+ * const orders = channel<string>(0, { name: 'orders' })
+ * const t = go(function* cook() {
+ *   yield* orders.receive()
+ * })
+ * await schedule()
+ * const cook = dump().tasklets.find(({ id }) => id === t.id)
+ * assert.equal(cook?.waitsFor, 'receive on "orders"')
+ * await t.kill()
+ * ```
+ */
+export function dump(): Dump {
+  const scopes = new ScopeIds()
+  const tasklets = Array.from(liveTasklets(), tasklet => taskletDump(tasklet, scopes.of(tasklet.scope)))
+  tasklets.sort((a, b) => a.id - b.id)
+  return new Dump(
+    loop.random.seed,
+    Array.from(loop.ready(), ({ id }) => id),
+    scopes.list,
+    tasklets,
+  )
+}
+
+/**
+ * Writes `dump()` to the standard error whenever the process gets `signal`; returns what stops that. Throws
+ * `INVALID_ARGUMENT` for a signal that cannot be listened to.
+ *
+ * @example
+ * ```ts
+ * import { dumpOnSignal } from 'syncless'
+ *
+ * const stop = dumpOnSignal('SIGUSR2') // kill -USR2 <pid>
+ * stop()
+ * ```
+ */
+export function dumpOnSignal(signal: NodeJS.Signals = 'SIGUSR2'): () => void {
+  const write = () => void process.stderr.write(dump().toString())
+  try {
+    process.on(signal, write)
+  } catch (cause) {
+    process.off(signal, write)
+    throw new SynclessError('INVALID_ARGUMENT', `dumpOnSignal() cannot listen to ${String(signal)}`, { cause })
+  }
+  return () => void process.off(signal, write)
+}

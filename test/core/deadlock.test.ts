@@ -1,0 +1,174 @@
+/** The deadlock report: each program runs in a process of its own, to its end. */
+import { type Scripts, scripts } from './process.js'
+
+jest.setTimeout(60_000)
+
+let script: Scripts
+beforeAll(() => {
+  script = scripts()
+})
+afterAll(() => script.remove())
+
+const header = 'syncless: deadlock: nothing is left that could run'
+
+describe('reported, with a code that is not 0', () => {
+  test.each<[string, string, string[]]>([
+    [
+      'a program that waits for ever',
+      'main(function* () { yield* channel(0, { name: "q" }).receive() })',
+      ['receive on "q"'],
+    ],
+    [
+      'a joined tasklet',
+      'go(function* stuck() { yield* event("never set").wait() }).then(() => {})',
+      ['"stuck"', 'wait for'],
+    ],
+    [
+      'a tasklet of an awaited scope',
+      'scope(function* () { go(function* child() { yield* event().wait() }) }).then(() => {})',
+      ['"child"'],
+    ],
+    [
+      'a tasklet that waits for one that is stuck',
+      'go(function* outer() { yield* go(function* inner() { yield* never }) }).then(() => {})',
+      ['"outer"', '"inner"', '(on #2)'],
+    ],
+    [
+      'a send that nobody takes',
+      'go(function* producer() { yield* channel(0, { name: "out" }).send(1) })',
+      ['"producer"', 'send on "out"'],
+    ],
+    [
+      'an acquire',
+      'const s = semaphore(1, "lock"); s.acquire().then(() => go(function* late() { yield* s.acquire() }))',
+      ['"late"', 'acquire 1 of lock'],
+    ],
+    [
+      'a publish that a subscriber blocks',
+      'const b = broadcast({ name: "b" }); const s = b.subscribe({ capacity: 1 }); go(function* () { yield* b.publish(1); yield* b.publish(2) }); globalThis.s = s',
+      ['publish on "b"'],
+    ],
+    [
+      'a select of sends',
+      'go(function* () { yield* select({ a: channel().send(1), b: channel().send(2) }) })',
+      ['select { a: send'],
+    ],
+    [
+      'a perform()',
+      'perform(go(function* stuck() { yield* never }), { signal: new AbortController().signal }).then(() => {})',
+      ['"stuck"'],
+    ],
+  ])('%s', async (_what, source, said) => {
+    const { code, stderr } = await script.run(source)
+    expect(stderr).toContain(header)
+    for (const text of said) expect(stderr).toContain(text)
+    expect(code).not.toBe(0)
+  })
+
+  test('the cycle of those who wait for one another is named, once', async () => {
+    const { stderr, code } = await script.run(`
+      const a = semaphore(1, 'a'), b = semaphore(1, 'b')
+      go(function* one() { yield* a.acquire(); yield* schedule(); yield* b.acquire() })
+      go(function* two() { yield* b.acquire(); yield* schedule(); yield* a.acquire() })
+    `)
+    expect(stderr).toContain('cycle: #1 "one" -> #2 "two" -> #1 "one"')
+    expect(stderr.split(header)).toHaveLength(2)
+    expect(code).toBe(1)
+  })
+
+  test('tasklets that join one another are a cycle', async () => {
+    const { stderr } = await script.run(`
+      const one = go(function* one() { yield* two })
+      const two = go(function* two() { yield* one })
+      one.then(() => {})
+    `)
+    expect(stderr).toContain('cycle: #1 "one" -> #2 "two" -> #1 "one"')
+  })
+})
+
+describe('no deadlock', () => {
+  test.each<[string, string]>([
+    ['an idle service', 'go(function* () { yield* channel().receive() })'],
+    [
+      'an idle service in a scope of its own, that nobody waits for',
+      'go(function* () { yield* scope(function* () { yield* channel().receive() }) })',
+    ],
+    ['a supervisor of an idle service', 'go(function* () { yield* go(function* () { yield* channel().receive() }) })'],
+    [
+      'a select of a send and a receive that nobody waits for',
+      'go(function* () { yield* select({ a: channel().send(1), b: channel().receive() }) })',
+    ],
+    ['a daemon', 'const t = go(function* () { yield* channel().send(1) }); t.daemon = true; t.then(() => {})'],
+    [
+      "one that waits for an unref'd handle",
+      'go(function* () { yield* action(resolve => void setTimeout(resolve, 1e6).unref()) }).then(() => {})',
+    ],
+    ['one that waits for a promise', 'go(function* () { yield* until(new Promise(() => {})) }).then(() => {})'],
+    [
+      'one whose select has such a branch',
+      'go(function* () { yield* select({ a: until(new Promise(() => {})), b: channel().receive() }) }).then(() => {})',
+    ],
+    ['a program that ends', 'main(function* () { yield* sleep(1) })'],
+    [
+      'a receiver that is fed by a server until that closes',
+      `
+      const ch = channel()
+      go(function* () { for (;;) yield* ch.receive() })
+      const { createServer } = await import('node:http')
+      const server = createServer().listen(0, () => { ch.trySend(1); server.close() })`,
+    ],
+    [
+      'a loop that a beforeExit listener starts again',
+      `
+      const ch = channel(); let again = true
+      go(function* () { yield* ch.receive() }).then(() => {})
+      process.on('beforeExit', () => { if (again) { again = false; setTimeout(() => ch.trySend(1), 1) } })`,
+    ],
+    [
+      'an exit after such a loop',
+      `
+      go(function* () { yield* never }).then(() => {})
+      process.on('beforeExit', () => setTimeout(() => process.exit(), 1))`,
+    ],
+  ])('%s', async (_what, source) => {
+    expect(await script.run(source)).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test('an explicit exit keeps its code and says nothing', async () => {
+    const { code, stderr } = await script.run(`go(function* () { yield* never }).then(() => {}); process.exit(0)`)
+    expect([code, stderr]).toEqual([0, ''])
+  })
+
+  test('an exit in a beforeExit listener keeps its code', async () => {
+    const { code } = await script.run(`
+      go(function* () { yield* never }).then(() => {})
+      process.on('beforeExit', () => process.exit(7))`)
+    expect(code).toBe(7)
+  })
+
+  test('an uncaught exception is all that is said', async () => {
+    const { code, stderr } = await script.run(`
+      go(function* () { yield* never }).then(() => {})
+      setTimeout(() => { throw new Error('mine') }, 1)`)
+    expect(code).toBe(1)
+    expect(stderr).not.toContain(header)
+  })
+})
+
+test('with SYNCLESS_DEBUG=1 it says where each was started and where it waits', async () => {
+  const { stderr } = await script.run(
+    `
+    function* waits() { yield* never }
+    function* stuck() { yield* waits() }
+    function begin() { return go(stuck) }
+    begin().then(() => {})`,
+    { SYNCLESS_DEBUG: '1' },
+  )
+  expect(stderr).toMatch(/waits\n +at waits \(.*\n +at .*stuck.*\n +started\n +at begin \(/)
+  expect(stderr).not.toContain('/core/')
+})
+
+test('without it, no stack is taken', async () => {
+  const { stderr } = await script.run('go(function* stuck() { yield* never }).then(() => {})', { SYNCLESS_DEBUG: '' })
+  expect(stderr).not.toContain(' at ')
+})

@@ -1,0 +1,118 @@
+import { inspect } from 'node:util'
+import { channel, dump, go, never, schedule, scope, semaphore, sleep } from '../../src/core/index.js'
+import { seed } from '../../src/testing/index.js'
+import { type Scripts, scripts } from './process.js'
+import { idle, useVirtualClock } from './support.js'
+
+const time = useVirtualClock()
+jest.setTimeout(30_000)
+
+let script: Scripts
+beforeAll(() => {
+  script = scripts()
+})
+afterAll(() => script.remove())
+
+test('names, states, scopes, operations, whom each waits on and for how long', async () => {
+  const restore = seed(7)
+  const lock = semaphore(1, 'lock')
+  const program = go(function* program() {
+    yield* scope(function* work() {
+      go(function* holder() {
+        yield* lock.acquire()
+        yield* never
+      })
+      go(function* waiter() {
+        yield* lock.acquire()
+      })
+      yield* sleep(60_000)
+    })
+  })
+  await time.clock.advance(1500)
+  const ready = go(function* ready() {})
+  const seen = dump()
+  const { id } = program
+  expect(String(seen)).toBe(
+    [
+      'syncless: 5 tasklets, 1 of them ready; seed 7',
+      `  #${id} "program" waiting: scope "work" (on #${id + 1}, #${id + 2}, #${id + 3}), for 1.5 s`,
+      `  #${ready.id} "ready" ready, for 1.5 s`,
+      '  in scope "work":',
+      `    #${id + 1} "work" waiting: sleep 60000 ms, for 1.5 s`,
+      `    #${id + 2} "holder" waiting: never, for 1.5 s`,
+      `    #${id + 3} "waiter" waiting: acquire 1 of lock (on #${id + 2}), for 1.5 s`,
+      '',
+    ].join('\n'),
+  )
+  expect(inspect(seen)).toBe(String(seen))
+  const data = JSON.parse(JSON.stringify(seen))
+  expect(data.ready).toEqual([ready.id])
+  expect(data.scopes).toEqual([{ id: 1, name: 'scope "work"', parent: null, cancelled: false }])
+  expect(data.tasklets.at(-2)).toEqual({
+    id: id + 3,
+    name: 'waiter',
+    state: 'waiting',
+    waitsFor: 'acquire 1 of lock',
+    waitsOn: [id + 2],
+    since: 1500,
+    scope: 1,
+    daemon: false,
+    killed: false,
+    startedAt: null,
+    waitsAt: null,
+  })
+  await program.kill()
+  await idle()
+  expect(dump().tasklets).toEqual([])
+  restore()
+})
+
+test('one that was asked to end and cleans up is marked, and a daemon', async () => {
+  const t = go(function* cleaning() {
+    try {
+      yield* never
+    } finally {
+      yield* channel(0, { name: 'bye' }).receive()
+    }
+  })
+  t.daemon = true
+  await idle()
+  t.kill()
+  await idle()
+  expect(String(dump())).toContain(`"cleaning" [killed, daemon] waiting: receive on "bye"`)
+  await time.clock.advance(5000)
+  await idle()
+})
+
+test('the running tasklet, and nested and cancelled scopes', async () => {
+  let text = ''
+  await scope(function* outer() {
+    yield* scope(function* inner(s) {
+      go(function* stays() {
+        yield* never
+      })
+      yield* schedule()
+      s.cancel()
+      text = String(dump())
+    })
+  })
+  expect(text).toMatch(/in scope "outer":\n.*\n {4}in scope "inner" \[cancelled\]:\n.*"inner" \[killed\] running/)
+})
+
+test('dumpOnSignal writes it to the standard error, until it is stopped', async () => {
+  const { stderr, stdout } = await script.run(`
+    go(function* sleeper() { yield* sleep(20) })
+    const stop = dumpOnSignal()
+    process.kill(process.pid, 'SIGUSR2')
+    await sleep(10)
+    stop()
+    console.log(process.listenerCount('SIGUSR2'))
+  `)
+  expect(stderr).toContain('"sleeper" waiting: sleep 20 ms')
+  expect(stdout).toBe('0')
+})
+
+test('a signal that cannot be listened to is refused', async () => {
+  const { stdout } = await script.run(`try { dumpOnSignal('SIGKILL') } catch (error) { console.log(error.code) }`)
+  expect(stdout).toBe('INVALID_ARGUMENT')
+})
