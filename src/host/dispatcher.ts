@@ -11,6 +11,7 @@ import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
+import { passStages } from './stage.js'
 import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
@@ -41,10 +42,7 @@ export class Dispatcher implements EngineSink {
 
   checkContinue(req: IncomingMessage, res: ServerResponse): void {
     const mount = this.#openMount(req, res)
-    if (mount === undefined) return
-    const listens = mount.server.listenerCount('checkContinue') > 0
-    if (!listens) res.writeContinue()
-    this.#serve(mount, listens ? 'checkContinue' : 'request', req, res)
+    if (mount !== undefined) this.#serve(mount, 'checkContinue', req, res)
   }
 
   checkExpectation(req: IncomingMessage, res: ServerResponse): void {
@@ -75,7 +73,8 @@ export class Dispatcher implements EngineSink {
     mount.server.inFlight.enter()
     Connection.of(req.socket, this.#host.connections).begin(exchange)
     if (mount.strip) stripMountPath(req, mount.path)
-    enterScope(exchange, emit, mount, event, exchange)
+    if (mount.stages === null) start(mount, event, exchange)
+    else passStages(mount.stages, exchange, () => start(mount, event, exchange))
   }
 
   /** The mount to serve the request, if there is one; otherwise the request has been answered. */
@@ -96,9 +95,16 @@ export class Dispatcher implements EngineSink {
 
 const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {} }
 
+function start(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+  enterScope(exchange, emit, mount, event, exchange)
+}
+
 function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   try {
-    mount.server.emit(event, exchange.req, exchange.res)
+    if (event === 'checkContinue' && mount.server.listenerCount('checkContinue') === 0) {
+      exchange.res.writeContinue()
+      mount.server.emit('request', exchange.req, exchange.res)
+    } else mount.server.emit(event, exchange.req, exchange.res)
   } catch (error) {
     exchange.fail(error)
   }

@@ -8,6 +8,7 @@ import { messageOf } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
 import { exchangeOf } from './request-scope.js'
+import type { Stage } from './stage.js'
 
 /** What a mount tells its host. */
 export interface MountHost extends MountServerHost {
@@ -19,6 +20,8 @@ export class Mount implements ExchangeOwner {
   readonly path: string
   readonly strip: boolean
   readonly server: HostedServer
+  /** What its requests pass before they reach the app; null where nothing was asked for. */
+  stages: readonly Stage[] | null = null
   #app: MountedApp | null = null
   #raw: unknown
   #starting: Promise<void> | null = null
@@ -41,6 +44,11 @@ export class Mount implements ExchangeOwner {
   /** Whether its app was closed and has nothing more to do, so that another may have its path. */
   get over(): boolean {
     return this.server.quiesced && this.server.inFlight.count === 0
+  }
+
+  /** Whether nothing but what a library such as Socket.IO has attached serves it. */
+  get holdsConnections(): boolean {
+    return this.#app === null && this.server.listenerCount('upgrade') > 0
   }
 
   /** Whether `app` is what it serves, stripped as wished. */
@@ -87,6 +95,7 @@ export class Mount implements ExchangeOwner {
 
   async #close(): Promise<void> {
     const idle = this.server.quiesce()
+    await this.#letIn()
     if (this.#app?.close !== undefined) {
       await this.#app.close()
       return
@@ -95,6 +104,11 @@ export class Mount implements ExchangeOwner {
     if (this.server.listenerCount('upgrade') > 0) this.server.emit('close')
     await idle
     this.server.close()
+  }
+
+  /** Those that were taken on before the close are still to be served. */
+  async #letIn(): Promise<void> {
+    if (this.stages !== null) await Promise.all(this.stages.map(stage => stage.idle?.()))
   }
 
   #declined(req: IncomingMessage, res: ServerResponse, error: unknown): void {
@@ -110,8 +124,9 @@ export class Mount implements ExchangeOwner {
     )
   }
 
-  settled(): void {
+  settled(exchange: Exchange): void {
     this.server.inFlight.leave()
+    if (this.stages !== null) for (const stage of this.stages) stage.end?.(exchange)
   }
 
   lingers(scope: Scope): void {

@@ -32,6 +32,7 @@ import {
   type RunOptions,
 } from './options.js'
 import { closeOnSignals } from './signals.js'
+import { StageMaker } from './stage-maker.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'closing'
 
@@ -42,6 +43,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly lingering = new Set<Scope>()
   readonly #ports: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | undefined
+  readonly #stages: StageMaker
   #state: HostState = 'idle'
   #closed: Promise<CloseReport> | null = null
   #abandonStart: ((error: SynclessError) => void) | null = null
@@ -51,6 +53,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     assertOptions('createHost()', options)
     this.#ports = [...hostPorts, ...(options.ports ?? [])]
     this.#onError = options.onError
+    this.#stages = new StageMaker(options)
     this.engine = nodeHttpEngine(new Dispatcher(this), options.http ?? {})
   }
 
@@ -108,6 +111,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   #add(path: string, options: MountOptions): Mount {
     if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
     const mount = new Mount(path, options.strip === true, this)
+    mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
     return mount
   }

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
+import type { AdmissionOptions } from './admission.js'
 import type { BindOptions } from './engine.js'
 import { codeOf, messageOf } from './error-text.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
@@ -19,6 +20,8 @@ export interface HostOptions {
    * reported.
    */
   onError?: (error: SynclessError) => void
+  /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
+  admission?: AdmissionOptions
   /** Host ports for kinds of app that the package does not know. */
   ports?: readonly HostPort[]
 }
@@ -30,6 +33,8 @@ export interface MountOptions {
    * shorter, `req.baseUrl` and `req.originalUrl` say the rest. Default: false, the app sees full paths.
    */
   strip?: boolean
+  /** A bound on the requests of this mount, ahead of the host's; false exempts it from the host's. Default: none. */
+  admission?: AdmissionOptions | false
 }
 
 /** Where a host listens: a TCP `port` (0: any free one), optionally with a `host`, or the `path` of a Unix socket. */

@@ -1,0 +1,21 @@
+/**
+ * What a host may put between a request and its app: a bound, a count, an id. Each is a stage, made only where an option
+ * asks for it; a mount without any has no list of them, and its requests go straight to the app.
+ */
+import type { Exchange } from './exchange.js'
+
+export interface Stage {
+  /** Calls `next` once, now or later, or answers the request itself and never calls it. */
+  begin(exchange: Exchange, next: () => void): void
+  /** The exchange is over, whether it has got as far as this stage or not. */
+  end?(exchange: Exchange): void
+  /** Resolves when it keeps no request waiting. */
+  idle?(): Promise<void>
+}
+
+/** Takes an exchange through the stages from `at` on, then to `app`. */
+export function passStages(stages: readonly Stage[], exchange: Exchange, app: () => void, at = 0): void {
+  const stage = stages[at]
+  if (stage === undefined) app()
+  else stage.begin(exchange, () => passStages(stages, exchange, app, at + 1))
+}
