@@ -139,11 +139,11 @@ describe('no deadlock', () => {
     expect([code, stderr]).toEqual([0, ''])
   })
 
-  test('an exit in a beforeExit listener keeps its code', async () => {
+  test.each([0, 7])('an exit(%i) in a beforeExit listener keeps its code', async chosen => {
     const { code } = await script.run(`
       go(function* () { yield* never }).then(() => {})
-      process.on('beforeExit', () => process.exit(7))`)
-    expect(code).toBe(7)
+      process.on('beforeExit', () => process.exit(${chosen}))`)
+    expect(code).toBe(chosen)
   })
 
   test('an uncaught exception is all that is said', async () => {

@@ -95,20 +95,22 @@ test('one that throws is removed and reported; the others, and the tasklet, go o
 })
 
 test('what an instrument does itself is not reported to instruments, and runs outside the tasklet', async () => {
-  const log: string[] = []
+  const spawned: string[] = []
+  const running: unknown[] = []
   const remove = addInstrument({
-    onExit: t => {
-      log.push(t.name)
-      expect(loop.current).toBeNull()
-      if (log.length < 10) go(function* byInstrument() {})
+    onSpawn: t => {
+      spawned.push(t.name)
+      if (spawned.length < 10) go(function* byInstrument() {})
     },
+    onBlock: () => void running.push(loop.current),
   })
   await go(function* first() {
     yield* schedule()
   })
   remove()
   await idle()
-  expect(log[0]).toBe('first')
+  expect(spawned).toEqual(['first'])
+  expect(running).toEqual([null])
 })
 
 test('an instrument keeps its this, private fields included', async () => {

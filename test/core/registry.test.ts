@@ -101,6 +101,18 @@ describe('garbage', () => {
     expect(stderr).toBe('')
   })
 
+  test('one that was held weakly, ran, and is lost in another wait is reported with that one', async () => {
+    const { stderr } = await script.run(`${collect}
+      const first = channel(0, { name: 'first' })
+      go(function* () { yield* first.receive(); yield* channel(0, { name: 'second' }).receive() })
+      await collect()
+      await first.send(1)
+      await collect()
+    `)
+    expect(stderr).toContain('receive on "second"')
+    expect(stderr).not.toContain('receive on "first"')
+  })
+
   test('one that was held weakly and then ended is not reported', async () => {
     const { stderr, stdout } = await script.run(`${collect}
       const ch = channel()
