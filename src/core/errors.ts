@@ -3,6 +3,7 @@
  * A code never changes its meaning; the wording of a message may.
  */
 export const errorCodes = {
+  ACCEPT_FAILED: 'The system could not accept a connection, such as for want of file descriptors.',
   ADDRESS_IN_USE: 'The address the host was told to listen on is taken, or may not be used.',
   ALREADY_CONSUMED: 'A channel was bridged to a second consumer. Use broadcast() to give each consumer its own copy.',
   APP_ALREADY_READY:
@@ -24,6 +25,7 @@ export const errorCodes = {
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
+  STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
   SWITCH_TRAP: 'Tasklets would have switched while switch_trap forbids it. Only in syncless/stackless.',
   TASKLET_COLLECTED:
@@ -32,6 +34,7 @@ export const errorCodes = {
   TASKLET_KILLED: 'A tasklet was joined that had been killed.',
   TASKLET_STATE: 'A tasklet of syncless/stackless was asked for something that its present state forbids.',
   TIMEOUT: 'The time allowed for an operation ran out.',
+  TLS_HANDSHAKE_FAILED: 'A client did not complete the handshake of a secure connection.',
   UNKILLABLE: 'A killed tasklet did not end: it caught its exit again and again after its grace period.',
   UNKNOWN_APP: 'The host was given something to mount that no adapter recognises.',
   UNRECEIVED_ERROR: 'A channel was closed with an error that nobody received.',

@@ -5,13 +5,13 @@ import type { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
 import { Connection } from './connection.js'
-import type { EngineSink } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import { passStages } from './stage.js'
+import type { TransportSink } from './transport.js'
 import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
@@ -24,7 +24,7 @@ export interface DispatchHost {
   report(error: SynclessError): void
 }
 
-export class Dispatcher implements EngineSink {
+export class Dispatcher implements TransportSink {
   readonly #host: DispatchHost
 
   constructor(host: DispatchHost) {
@@ -66,6 +66,10 @@ export class Dispatcher implements EngineSink {
   malformed(error: Error, socket: Duplex): void {
     const report = refuseMalformed(error, socket)
     if (report !== undefined) this.#host.report(report)
+  }
+
+  failed(error: SynclessError): void {
+    this.#host.report(error)
   }
 
   #serve(mount: Mount, event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {

@@ -6,13 +6,13 @@ import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
-import type { Engine } from './engine.js'
 import type { Exchange } from './exchange.js'
 import type { MountTable } from './mount-table.js'
+import type { Transport } from './transport.js'
 
 /** What a drain needs of its host. */
 export interface DrainHost {
-  readonly engine: Engine
+  readonly transport: Transport
   readonly mounts: MountTable
   /** All that are open. */
   readonly connections: Set<Connection>
@@ -24,7 +24,7 @@ export interface DrainHost {
 const LAST_CHANCE = 500
 
 export async function drain(host: DrainHost, deadline: number): Promise<CloseReport> {
-  const stopped = host.engine.stop()
+  const stopped = host.transport.stop()
   for (const connection of host.connections) connection.endWhenAnswered()
   const errors: unknown[] = []
   const open = new Set<string>()

@@ -1,9 +1,8 @@
 /**
- * The seam between the host and whatever speaks HTTP/1.1: a connection goes in, parsed requests with their responses
- * come out. `node:http` is the first engine; nothing outside knows which one runs.
+ * The seam between the host and whatever speaks HTTP: a connection goes in, parsed requests with their responses come
+ * out. What listens, and how a connection came to be, is the transport's affair; nothing outside knows which engine runs.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** What an engine hands to the host. None of these throws. */
@@ -22,19 +21,9 @@ export interface EngineSink {
   malformed(error: Error, socket: Duplex): void
 }
 
-/** Where to listen, as `net.Server.listen()` has it. */
-export type BindOptions = Pick<
-  ListenOptions,
-  'port' | 'host' | 'path' | 'backlog' | 'exclusive' | 'ipv6Only' | 'readableAll' | 'writableAll'
->
-
-/** An HTTP/1.1 engine. */
+/** Speaks one version of HTTP on the connections that it is given. */
 export interface Engine {
-  /** Binds; rejects with the system's own error. It may be called again after a failure. */
-  bind(options: BindOptions): Promise<void>
-  address(): AddressInfo | string | null
-  /** Serves a connection that something else has accepted. */
-  accept(connection: Socket): void
-  /** Stops accepting, and touches no connection. Resolves when the last one has ended. */
-  stop(): Promise<void>
+  accept(connection: Duplex): void
+  /** Gives back what it holds beside its connections, when there are none any more. */
+  close(): void
 }

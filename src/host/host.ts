@@ -18,6 +18,8 @@ export interface Host extends AsyncDisposable {
   readonly listening: boolean
   /** Where it listens, as `server.address()` says it; null while it does not. */
   address(): AddressInfo | string | null
+  /** All addresses it listens at, in the order of `listen`; empty while it does not. Unix sockets are shown as `listen` does. */
+  addresses(): AddressInfo[]
 
   /**
    * Mounts an app at a path: an Express app, a Fastify instance, or a function `(req, res, next)`; a tasklet handler is
@@ -47,11 +49,12 @@ export interface Host extends AsyncDisposable {
   serverFactory(path: string, options?: MountOptions): (handler: RequestListener) => Server
 
   /**
-   * Waits for the apps to be ready, then listens. Resolves with the address once connections are accepted. It installs
-   * no signal handler; {@link Host.run} does. After a failure it may be called again.
+   * Waits for the apps to be ready, then listens at every address that it is given, or at none if one cannot be had.
+   * Resolves with the first address once connections are accepted. It installs no signal handler; {@link Host.run} does.
+   * After a failure it may be called again.
    *
-   * Rejects with `ADDRESS_IN_USE`, `INVALID_ARGUMENT`, `HOST_STATE` (it listens already, or was closed), or with what an
-   * app's own start failed with.
+   * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HOST_STATE` (it listens already, or was closed),
+   * or with what an app's own start failed with.
    */
   listen(options: HostListenOptions): Promise<AddressInfo>
 

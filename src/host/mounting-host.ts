@@ -1,10 +1,10 @@
 /** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
 import type { RequestListener, Server } from 'node:http'
-import { type AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
 import { hostPorts } from '../adapters/registry.js'
-import { SynclessError } from '../core/errors.js'
+import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { choosePort } from './choose-port.js'
@@ -12,19 +12,17 @@ import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain } from './drain.js'
-import type { Engine } from './engine.js'
 import type { App, Host } from './host.js'
+import type { ListenAddress } from './listen-address.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
 import { MountTable } from './mount-table.js'
-import { nodeHttpEngine } from './node-http-engine.js'
 import {
   addressInfo,
-  assertListenOptions,
   assertOptions,
-  bindError,
   type CloseOptions,
+  checkedAddresses,
   checkedDeadline,
   type HostListenOptions,
   type HostOptions,
@@ -33,11 +31,12 @@ import {
 } from './options.js'
 import { closeOnSignals } from './signals.js'
 import { StageMaker } from './stage-maker.js'
+import { Transport } from './transport.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'closing'
 
 export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
-  readonly engine: Engine
+  readonly transport: Transport
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
   readonly lingering = new Set<Scope>()
@@ -54,7 +53,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     this.#ports = [...hostPorts, ...(options.ports ?? [])]
     this.#onError = options.onError
     this.#stages = new StageMaker(options)
-    this.engine = nodeHttpEngine(new Dispatcher(this), options.http ?? {})
+    this.transport = new Transport(new Dispatcher(this), options)
   }
 
   get listening(): boolean {
@@ -66,7 +65,11 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   address(): AddressInfo | string | null {
-    return this.engine.address()
+    return this.transport.addresses()[0] ?? null
+  }
+
+  addresses(): AddressInfo[] {
+    return this.transport.addresses().map(addressInfo)
   }
 
   mount(path: string, app: App, options: MountOptions = {}): this {
@@ -139,7 +142,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   async listen(options: HostListenOptions): Promise<AddressInfo> {
-    assertListenOptions('host.listen()', options)
+    const addresses = checkedAddresses('host.listen()', options)
     if (this.#state !== 'idle') {
       const why = this.draining ? 'it has been closed: make another with createHost()' : 'it listens already'
       throw new SynclessError('HOST_STATE', `host.listen(): ${why}`)
@@ -149,7 +152,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
       const abandoned = new Promise<never>((_, reject) => {
         this.#abandonStart = reject
       })
-      await Promise.race([this.#start(options), abandoned])
+      await Promise.race([this.#start(addresses), abandoned])
     } catch (error) {
       if (this.#state === 'starting') this.#state = 'idle'
       throw error
@@ -159,16 +162,14 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     return addressInfo(this.address())
   }
 
-  async #start(options: HostListenOptions): Promise<void> {
+  async #start(addresses: readonly ListenAddress[]): Promise<void> {
     await Promise.all(Array.from(this.mounts, mount => mount.start()))
     if (this.#state !== 'starting') return
-    await this.engine.bind(options).catch(error => {
-      throw bindError(error, options)
-    })
+    await this.transport.bind(addresses)
   }
 
   async run(options: RunOptions): Promise<AddressInfo> {
-    assertListenOptions('host.run()', options)
+    checkedAddresses('host.run()', options)
     checkedDeadline(options)
     const { deadline: _, ...where } = options
     const address = await this.listen(where)
@@ -194,8 +195,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   accept(socket: Duplex): void {
-    if (socket instanceof Socket) this.engine.accept(socket)
-    else socket.destroy()
+    this.transport.accept(socket)
   }
 
   destroyConnections(server: HostedServer): void {
@@ -215,12 +215,14 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   report(error: SynclessError): void {
     try {
       if (this.#onError !== undefined) this.#onError(error)
-      else if (error.code !== 'MALFORMED_REQUEST') report(error, 'syncless host')
+      else if (!anyoneCanCause.has(error.code)) report(error, 'syncless host')
     } catch (thrown) {
       report(thrown, 'onError of a syncless host threw')
     }
   }
 }
+
+const anyoneCanCause: ReadonlySet<ErrorCode> = new Set(['MALFORMED_REQUEST', 'TLS_HANDSHAKE_FAILED'])
 
 function isOf(owner: unknown, server: HostedServer): boolean {
   return owner instanceof Mount && owner.server === server

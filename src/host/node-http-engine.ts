@@ -1,47 +1,51 @@
 /** The engine over `node:http`. */
 import { Server, type ServerOptions } from 'node:http'
-import type { BindOptions, Engine, EngineSink } from './engine.js'
+import type { Engine, EngineSink } from './engine.js'
 
-/** Options of `http.createServer` that a host passes on. */
-export type NodeHttpOptions = Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse' | 'shouldUpgradeCallback'>
+/** Options of `http.createServer()` that a host passes on, and those of its server's properties that are limits. */
+export interface NodeHttpOptions
+  extends Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse' | 'shouldUpgradeCallback'> {
+  /** How long a connection may be silent, in milliseconds, a slow handler's time included. Default: 0, for ever. */
+  timeout?: number
+  /** How many headers of a request are kept; the rest is dropped, or in later releases of Node refused with 431. 0: all. */
+  maxHeadersCount?: number
+  /** How many requests a connection may make: the last one is answered with `Connection: close`. Default: 0, any number. */
+  maxRequestsPerSocket?: number
+}
 
 /**
- * Node's `close()` also closes what it takes for idle, and cuts a response that has been ended and not yet sent. The
- * host knows what is under way on each connection, and ends them by itself.
+ * It has no address of its own: connections are emitted on it. Node's `close()` also closes what it takes for idle, and
+ * cuts a response that has been ended and not yet sent; the host knows what is under way on each connection.
  */
 class HttpServer extends Server {
   override closeIdleConnections(): void {}
 }
 
+/** Throws Node's own error for an option that it refuses. */
 export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engine {
+  const { timeout, maxHeadersCount, maxRequestsPerSocket, ...rest } = options
   // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
-  const server = new HttpServer({ ...options, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
+  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
+  if (timeout !== undefined) server.timeout = timeout
+  if (maxHeadersCount !== undefined) server.maxHeadersCount = maxHeadersCount
+  if (maxRequestsPerSocket !== undefined) server.maxRequestsPerSocket = maxRequestsPerSocket
   server.on('connection', socket => sink.connection(socket))
   server.on('request', (req, res) => sink.request(req, res))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
   server.on('upgrade', (req, socket, head) => sink.upgrade(req, socket, head))
   server.on('clientError', (error, socket) => sink.malformed(error, socket))
+  let watching = false
   return {
-    bind: (bind: BindOptions) =>
-      new Promise((resolve, reject) => {
-        const settle = (error?: unknown) => {
-          server.off('error', settle).off('listening', settle)
-          if (error === undefined) resolve()
-          else reject(error)
-        }
-        server.once('error', settle).once('listening', settle)
-        try {
-          server.listen({ ...bind })
-        } catch (error) {
-          settle(error)
-        }
-      }),
-    address: () => server.address(),
-    accept: connection => {
+    accept(connection) {
+      // A server that listens looks for clients that are too slow, by a timer that it starts on this event.
+      if (!watching) server.emit('listening')
+      watching = true
       server.emit('connection', connection)
     },
-    // The callback gets an error where it was not listening, which is as good as closed.
-    stop: () => new Promise(resolve => server.close(() => resolve())),
+    close() {
+      watching = false
+      server.close()
+    },
   }
 }

@@ -3,9 +3,9 @@ import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { AdmissionOptions } from './admission.js'
-import type { BindOptions } from './engine.js'
-import { codeOf, messageOf } from './error-text.js'
+import type { ListenAddress, Protocol } from './listen-address.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
+import type { TlsOptions } from './tls.js'
 
 /** Options of `createHost`. */
 export interface HostOptions {
@@ -14,10 +14,12 @@ export interface HostOptions {
    * was given for a server of its own have no effect in a host.
    */
   http?: NodeHttpOptions
+  /** The certificate and what else HTTPS takes. With it the host speaks HTTPS, unless an address says otherwise. */
+  tls?: TlsOptions
   /**
-   * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`, and
-   * `MALFORMED_REQUEST`. Without it the first are process warnings, and the second, which anyone can cause, are not
-   * reported.
+   * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
+   * `ACCEPT_FAILED`, and what anyone can cause: `MALFORMED_REQUEST` and `TLS_HANDSHAKE_FAILED`. Without it the first two
+   * are process warnings, and the others are not reported.
    */
   onError?: (error: SynclessError) => void
   /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
@@ -37,8 +39,11 @@ export interface MountOptions {
   admission?: AdmissionOptions | false
 }
 
-/** Where a host listens: a TCP `port` (0: any free one), optionally with a `host`, or the `path` of a Unix socket. */
-export type HostListenOptions = BindOptions
+/** Where a host listens: one address, or several as `{ addresses: [...] }`. */
+export interface HostListenOptions extends ListenAddress {
+  /** Further addresses; all of them, where no `port` or `path` stands beside it. */
+  addresses?: readonly ListenAddress[]
+}
 
 /** Options of `host.close`. */
 export interface CloseOptions {
@@ -57,33 +62,29 @@ export function assertOptions(what: string, options: unknown, hint = ''): void {
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes an object of options, and got ${inspect(options)}${hint}`)
 }
 
-/** As `assertOptions`, for those that say where to listen. */
-export function assertListenOptions(what: string, options: unknown): void {
+/** The addresses that are meant, at least one. Throws `INVALID_ARGUMENT`. */
+export function checkedAddresses(what: string, options: HostListenOptions): ListenAddress[] {
   const port = typeof options === 'number' ? options : 3000
   assertOptions(what, options, `: pass { port: ${port} }, or { path } for a Unix socket`)
+  const { addresses = [], ...first } = options
+  const given = first.port !== undefined || first.path !== undefined
+  const all = given || addresses.length === 0 ? [first, ...addresses] : [...addresses]
+  for (const { protocol } of all) {
+    if (protocol === undefined || protocols.includes(protocol)) continue
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `${what}: protocol is ${inspect(protocol)}: give ${protocols.join(', ')}`,
+    )
+  }
+  return all
 }
+
+const protocols: readonly Protocol[] = ['http', 'https', 'both']
 
 /** Throws `INVALID_ARGUMENT`. */
 export function checkedDeadline({ deadline = DEADLINE }: CloseOptions): number {
   if (typeof deadline === 'number' && deadline >= 0) return deadline
   throw new SynclessError('INVALID_ARGUMENT', `deadline is ${deadline}: give milliseconds, 0 or more`)
-}
-
-/** What the system said about an address, as an error that says what to do. */
-export function bindError(error: unknown, options: HostListenOptions): SynclessError {
-  const code = codeOf(error)
-  const where = options.path ?? `port ${options.port ?? 0}${options.host === undefined ? '' : ` on ${options.host}`}`
-  const advice = bindAdvice[code]
-  if (advice !== undefined) return new SynclessError('ADDRESS_IN_USE', `${where} ${advice} (${code})`, { cause: error })
-  return new SynclessError('INVALID_ARGUMENT', `the host cannot listen on ${where}: ${messageOf(error)}`, {
-    cause: error,
-  })
-}
-
-const bindAdvice: Record<string, string> = {
-  EADDRINUSE: 'is taken by another server: stop that one, or listen on another; port 0 finds a free one',
-  EACCES: 'may not be used by this process: ports below 1024 need a privilege; choose a higher one',
-  EADDRNOTAVAIL: 'is no address of this machine: leave `host` out to listen on all of them',
 }
 
 /** One shape for both kinds of address: a Unix socket has its path as the address, and port 0. */

@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const folder = path.resolve('build/doc-examples/js')
+// Some read a certificate.
+const cwd = path.resolve('test/fixtures/tls')
 const programs = readdirSync(folder).filter(name => name.endsWith('.js'))
 
 test('there are examples to run', () => {
@@ -12,5 +14,5 @@ test('there are examples to run', () => {
 })
 
 test.each(programs)('the example %s runs to its end', async name => {
-  await run(process.execPath, [path.join(folder, name)], { timeout: 10_000 })
+  await run(process.execPath, [path.join(folder, name)], { cwd, timeout: 10_000 })
 })

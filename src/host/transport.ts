@@ -1,0 +1,166 @@
+/**
+ * Between the network and the engines: the addresses a host listens at, and what becomes of a connection until it is
+ * known what is spoken on it.
+ */
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { SynclessError } from '../core/errors.js'
+import type { Engine, EngineSink } from './engine.js'
+import { codeOf, messageOf } from './error-text.js'
+import { type ListenAddress, nameOf, type Protocol } from './listen-address.js'
+import { type Listener, listenAt } from './listener.js'
+import { type NodeHttpOptions, nodeHttpEngine } from './node-http-engine.js'
+import { type TlsOptions, tlsTermination } from './tls.js'
+import { peekFirstByte, TLS_HANDSHAKE } from './tls-or-http.js'
+
+export interface TransportOptions {
+  http?: NodeHttpOptions | undefined
+  tls?: TlsOptions | undefined
+}
+
+/** What a transport tells beside what its engines do. */
+export interface TransportSink extends EngineSink {
+  /** A connection failed before it had a request. */
+  failed(error: SynclessError): void
+}
+
+export class Transport {
+  readonly #sink: TransportSink
+  readonly #http: NodeHttpOptions
+  readonly #engine: Engine
+  readonly #secure: ((raw: Socket) => void) | null
+  /** Connections that have not come so far that an engine has them. */
+  readonly #pending = new Set<Socket>()
+  #listeners: Listener[] = []
+  #stopped = false
+
+  /** Throws `INVALID_ARGUMENT`. */
+  constructor(sink: TransportSink, { http = {}, tls }: TransportOptions) {
+    this.#sink = sink
+    this.#http = http
+    this.#engine = checked('http', () => nodeHttpEngine(sink, http))
+    this.#secure = tls === undefined ? null : checked('tls', () => this.#termination(tls))
+  }
+
+  #termination(options: TlsOptions): (raw: Socket) => void {
+    return tlsTermination(options, ['http/1.1'], {
+      secured: (socket, raw) => {
+        this.#pending.delete(raw)
+        this.#engine.accept(socket)
+      },
+      failed: (error, socket) => {
+        socket.destroy(error)
+        if (codeOf(error) === 'ECONNRESET') return
+        this.#sink.failed(
+          new SynclessError('TLS_HANDSHAKE_FAILED', `no secure connection with a client: ${error.message}`, {
+            cause: error,
+          }),
+        )
+      },
+    })
+  }
+
+  /**
+   * Listens at all of the addresses, or at none. Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET` or `INVALID_ARGUMENT`; it
+   * may then be called again.
+   */
+  async bind(addresses: readonly ListenAddress[]): Promise<void> {
+    const listeners: Listener[] = []
+    try {
+      for (const address of addresses) listeners.push(await this.#listen(address))
+    } catch (error) {
+      await Promise.all(listeners.map(listener => listener.close()))
+      throw error
+    }
+    this.#listeners = listeners
+    if (this.#stopped) await this.stop()
+  }
+
+  #listen(address: ListenAddress): Promise<Listener> {
+    const protocol = address.protocol ?? (this.#secure === null ? 'http' : 'https')
+    if (this.#secure === null && protocol !== 'http') {
+      throw new SynclessError(
+        'INVALID_ARGUMENT',
+        `${nameOf(address)} is to speak ${protocol}, and the host has no certificate: pass createHost({ tls })`,
+      )
+    }
+    const { noDelay = true, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#http
+    const options = { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark, allowHalfOpen: protocol !== 'https' }
+    return listenAt(address, options, {
+      accept: socket => this.#accepted(socket, protocol),
+      failed: error => {
+        this.#sink.failed(
+          new SynclessError(
+            'ACCEPT_FAILED',
+            `no connection could be accepted at ${nameOf(address)}: ${error.message}`,
+            {
+              cause: error,
+            },
+          ),
+        )
+      },
+    })
+  }
+
+  #accepted(socket: Socket, protocol: Protocol): void {
+    if (protocol === 'http') {
+      this.#engine.accept(socket)
+      return
+    }
+    this.#pending.add(socket)
+    socket.once('close', () => this.#pending.delete(socket))
+    if (protocol === 'https') this.#secure?.(socket)
+    else this.#distinguish(socket)
+  }
+
+  #distinguish(socket: Socket): void {
+    const destroy = () => socket.destroy()
+    socket.on('error', ignore)
+    socket.setTimeout(this.#http.headersTimeout ?? HEADERS_TIMEOUT, destroy)
+    peekFirstByte(socket, byte => {
+      socket.off('error', ignore).off('timeout', destroy).setTimeout(0)
+      if (byte === TLS_HANDSHAKE) {
+        socket.allowHalfOpen = false
+        this.#secure?.(socket)
+      } else {
+        this.#pending.delete(socket)
+        this.#engine.accept(socket)
+      }
+    })
+  }
+
+  /** Serves a connection that something else has accepted, and on which HTTP/1.1 is spoken. */
+  accept(connection: Duplex): void {
+    this.#engine.accept(connection)
+  }
+
+  /** Where it listens; empty while it does not. */
+  addresses(): (AddressInfo | string)[] {
+    return this.#listeners.flatMap(listener => listener.address() ?? [])
+  }
+
+  /**
+   * Stops accepting, and drops connections that no engine has yet; it touches no other. Resolves when the last one that
+   * came in by an address has ended.
+   */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const closed = this.#listeners.splice(0).map(listener => listener.close())
+    for (const socket of this.#pending) socket.destroy()
+    await Promise.all(closed)
+    this.#engine.close()
+  }
+}
+
+/** Node's own, in milliseconds. */
+const HEADERS_TIMEOUT = 60_000
+
+function ignore(): void {}
+
+function checked<T>(option: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw new SynclessError('INVALID_ARGUMENT', `createHost({ ${option} }): ${messageOf(error)}`, { cause: error })
+  }
+}
