@@ -72,6 +72,8 @@ export interface HostPort {
   readonly name: string
   /** Whether `app` is of this kind. Exactly one port may say so. */
   accepts(app: unknown): boolean
+  /** Why apps of this kind cannot be served over HTTP/2; left out where they can. */
+  readonly http1Only?: string
   /** Binds an accepted app to its mount server. Throws a `SynclessError` if the app is in no state to be hosted. */
   open(app: unknown, server: MountServer): MountedApp
   /**

@@ -18,6 +18,7 @@ export const errorCodes = {
     'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
   HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',
+  HTTP2_UNSUPPORTED: 'An app that can be served over HTTP/1 only was mounted on a host that speaks HTTP/2.',
   INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
   MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
   MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',

@@ -12,7 +12,7 @@ export function answer(res: ServerResponse, status: number, headers: Record<stri
   const reason = STATUS_CODES[status] ?? ''
   const body = `${reason}\n`
   res.statusCode = status
-  res.statusMessage = reason
+  if (res.req.httpVersionMajor < 2) res.statusMessage = reason
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
   res.setHeader('Content-Type', 'text/plain; charset=utf-8')
   res.setHeader('Content-Length', Buffer.byteLength(body))

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { carrierOf, type Session } from './engine.js'
 import type { Exchange } from './exchange.js'
 
 const connections = new WeakMap<Duplex, Connection>()
@@ -14,12 +15,14 @@ export class Connection {
   readonly exchanges: Exchange[] = []
   /** The mount server to which the socket was handed when it changed its protocol. */
   upgradedBy: object | null = null
+  /** Where the requests of the connection are carried apart, each by a stream that has a record of its own. */
+  readonly #session: Session | undefined
   readonly #open: Set<Connection>
   #ending = false
 
   /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
-  static of(socket: Duplex, open: Set<Connection>): Connection {
-    return connections.get(socket) ?? new Connection(socket, open)
+  static of(socket: Duplex, open: Set<Connection>, session?: Session): Connection {
+    return connections.get(socket) ?? new Connection(socket, open, session)
   }
 
   /** Whether a response has begun on `socket`, and its client may still be receiving it. */
@@ -27,8 +30,9 @@ export class Connection {
     return connections.get(socket)?.exchanges[0]?.res.headersSent === true
   }
 
-  private constructor(socket: Duplex, open: Set<Connection>) {
+  private constructor(socket: Duplex, open: Set<Connection>, session: Session | undefined) {
     this.socket = socket
+    this.#session = session
     this.#open = open
     connections.set(socket, this)
     if (socket.closed) return
@@ -36,10 +40,15 @@ export class Connection {
     socket.once('close', () => this.#closed())
   }
 
+  /** Whether nothing is under way on it. */
+  get idle(): boolean {
+    return this.exchanges.length === 0 && this.upgradedBy === null && (this.#session?.streams ?? 0) === 0
+  }
+
   begin(exchange: Exchange): void {
     this.exchanges.push(exchange)
     exchange.res.on('close', responseClosed)
-    if (this.#ending) exchange.res.setHeader('Connection', 'close')
+    if (this.#ending) announceEnd(exchange)
     // Parsed from what a client had sent before it was gone.
     if (this.socket.closed) queueMicrotask(() => this.#closed())
   }
@@ -59,14 +68,20 @@ export class Connection {
     if (this.#ending || this.upgradedBy !== null) return
     this.#ending = true
     const last = this.exchanges.at(-1)
-    if (last === undefined) endSocket(this.socket)
-    else if (!last.res.headersSent) last.res.setHeader('Connection', 'close')
+    if (this.#session !== undefined) this.#session.close()
+    else if (last === undefined) endSocket(this.socket)
+    else if (!last.res.headersSent) announceEnd(last)
   }
 
   #closed(): void {
     this.#open.delete(this)
     for (const exchange of this.exchanges.splice(0)) exchange.settle()
   }
+}
+
+/** HTTP/2 says it for the session as a whole, and has no such header. */
+function announceEnd({ req, res }: Exchange): void {
+  if (req.httpVersionMajor < 2) res.setHeader('Connection', 'close')
 }
 
 /** Ends a socket when what was written to it, and `lastWords`, has been sent; its client need not end it too. */
@@ -76,12 +91,12 @@ export function endSocket(socket: Duplex, lastWords?: string): void {
 
 /** The unfinished exchange of a request. */
 export function openExchange(req: IncomingMessage): Exchange | undefined {
-  return connections.get(req.socket)?.exchanges.find(exchange => exchange.req === req)
+  return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)
 }
 
 // One function for all responses: what it needs can be found from the response, without a closure for each.
 function responseClosed(this: ServerResponse): void {
-  const connection = connections.get(this.req.socket)
+  const connection = connections.get(carrierOf(this.req))
   const exchange = connection?.exchanges.find(candidate => candidate.res === this)
   if (connection !== undefined && exchange !== undefined) connection.end(exchange)
 }

@@ -5,13 +5,13 @@ import type { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
 import { Connection } from './connection.js'
+import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import { passStages } from './stage.js'
-import type { TransportSink } from './transport.js'
 import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
@@ -24,15 +24,15 @@ export interface DispatchHost {
   report(error: SynclessError): void
 }
 
-export class Dispatcher implements TransportSink {
+export class Dispatcher implements EngineSink {
   readonly #host: DispatchHost
 
   constructor(host: DispatchHost) {
     this.#host = host
   }
 
-  connection(socket: Duplex): void {
-    Connection.of(socket, this.#host.connections)
+  connection(socket: Duplex, session?: Session): void {
+    Connection.of(socket, this.#host.connections, session)
   }
 
   request(req: IncomingMessage, res: ServerResponse): void {
@@ -75,7 +75,7 @@ export class Dispatcher implements TransportSink {
   #serve(mount: Mount, event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
-    Connection.of(req.socket, this.#host.connections).begin(exchange)
+    Connection.of(carrierOf(req), this.#host.connections).begin(exchange)
     if (mount.strip) stripMountPath(req, mount.path)
     if (mount.stages === null) start(mount, event, exchange)
     else passStages(mount.stages, exchange, () => start(mount, event, exchange))
@@ -93,7 +93,7 @@ export class Dispatcher implements TransportSink {
 
   /** What the host itself answers is an exchange, too: nothing else may be written before it has been sent. */
   #begin(req: IncomingMessage, res: ServerResponse): void {
-    Connection.of(req.socket, this.#host.connections).begin(new Exchange(req, res, nobody))
+    Connection.of(carrierOf(req), this.#host.connections).begin(new Exchange(req, res, nobody))
   }
 }
 

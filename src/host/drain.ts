@@ -6,6 +6,7 @@ import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
+import { destroyCarrier } from './engine.js'
 import type { Exchange } from './exchange.js'
 import type { MountTable } from './mount-table.js'
 import type { Transport } from './transport.js'
@@ -42,9 +43,9 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const left = [...host.connections].filter(({ socket }) => !socket.destroyed)
   const exchanges = left.flatMap(connection => connection.exchanges)
   const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length
-  const connections = left.filter(({ upgradedBy, exchanges }) => upgradedBy === null && exchanges.length === 0).length
+  const connections = left.filter(({ idle }) => idle).length
   const tasklets = await cancelAll(host, exchanges, deadline)
-  for (const connection of host.connections) connection.socket.destroy()
+  for (const connection of host.connections) destroyCarrier(connection.socket)
   await within(LAST_CHANCE, closed)
   return {
     clean: exchanges.length + tasklets + upgrades + connections + open.size + errors.length === 0,

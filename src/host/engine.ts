@@ -3,12 +3,22 @@
  * out. What listens, and how a connection came to be, is the transport's affair; nothing outside knows which engine runs.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { SynclessError } from '../core/errors.js'
+
+/** A connection that carries several requests at once, as in HTTP/2. */
+export interface Session {
+  /** How many are under way. */
+  readonly streams: number
+  /** Takes no more of them, and ends the connection after the last. */
+  close(): void
+}
 
 /** What an engine hands to the host. None of these throws. */
 export interface EngineSink {
   /** A connection, before anything of it was read. One that is given to `accept` comes again. */
-  connection(socket: Duplex): void
+  connection(socket: Duplex, session?: Session): void
   request(req: IncomingMessage, res: ServerResponse): void
   /** A request with `Expect: 100-continue`, before anything was answered. */
   checkContinue(req: IncomingMessage, res: ServerResponse): void
@@ -19,6 +29,8 @@ export interface EngineSink {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Bytes that are no request, or one that came too slowly. The sink answers and ends the connection. */
   malformed(error: Error, socket: Duplex): void
+  /** A connection has failed, and has been dealt with. */
+  failed(error: SynclessError): void
 }
 
 /** Speaks one version of HTTP on the connections that it is given. */
@@ -26,4 +38,36 @@ export interface Engine {
   accept(connection: Duplex): void
   /** Gives back what it holds beside its connections, when there are none any more. */
   close(): void
+}
+
+/** What carries a request and its response, and at that time nothing else: the connection, or in HTTP/2 their stream. */
+export function carrierOf(req: IncomingMessage): Duplex {
+  return hasStream(req) ? req.stream : req.socket
+}
+
+/** Whether the client has been sent its whole answer. In HTTP/2 some end with their head, before `end()` is called. */
+export function isAnswered(res: ServerResponse): boolean {
+  if (res.writableEnded) return true
+  return hasStream(res.req) && res.req.stream.writableEnded && !res.req.stream.aborted
+}
+
+/** Breaks off a response in such a way that its client does not take it for complete. */
+export function breakOff(res: ServerResponse): void {
+  if (hasStream(res.req)) destroyCarrier(res.req.stream)
+  else res.destroy()
+}
+
+/** As `breakOff`, for whatever is carried. */
+export function destroyCarrier(carrier: Duplex): void {
+  // A stream that is destroyed without an error looks as if it had come to its end.
+  if (isStream(carrier)) carrier.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else carrier.destroy()
+}
+
+function hasStream(req: IncomingMessage): req is IncomingMessage & { stream: Http2Stream } {
+  return req.httpVersionMajor === 2
+}
+
+function isStream(carrier: Duplex): carrier is Http2Stream {
+  return 'rstCode' in carrier
 }

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
 import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
+import { breakOff, isAnswered } from './engine.js'
 import { originalUrl } from './mount-path.js'
 
 /** What an exchange tells the mount that it belongs to. */
@@ -77,10 +78,10 @@ export class Exchange implements ScopeProvider {
     const { res } = this
     try {
       if (!res.headersSent) answer(res, 500)
-      else if (!res.writableEnded) res.destroy()
+      else if (!res.writableEnded) breakOff(res)
     } catch {
       // A handler may have left its own methods on the response.
-      res.destroy()
+      breakOff(res)
     }
   }
 
@@ -90,7 +91,7 @@ export class Exchange implements ScopeProvider {
    */
   settle(): void {
     if (this.outcome !== null) return
-    this.outcome = this.res.writableEnded ? 'ended' : 'gone'
+    this.outcome = isAnswered(this.res) ? 'ended' : 'gone'
     if (this.outcome === 'gone') {
       exchanges.set(this.req, this)
       this.#scope?.cancel(this.#gone())

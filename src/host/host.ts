@@ -26,7 +26,7 @@ export interface Host extends AsyncDisposable {
    * wrapped in `taskletHandler()`. May be called while the host listens. Returns the host.
    *
    * Throws `UNKNOWN_APP` (no adapter knows the app, or two do), `MOUNT_TAKEN`, `INVALID_ARGUMENT` (the path),
-   * `APP_ALREADY_READY` (a Fastify instance that has started) and `HOST_STATE` (after `close()`).
+   * `APP_ALREADY_READY` (a Fastify instance that has started), `HTTP2_UNSUPPORTED` and `HOST_STATE` (after `close()`).
    */
   mount(path: string, app: App, options?: MountOptions): this
 
@@ -53,7 +53,7 @@ export interface Host extends AsyncDisposable {
    * Resolves with the first address once connections are accepted. It installs no signal handler; {@link Host.run} does.
    * After a failure it may be called again.
    *
-   * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HOST_STATE` (it listens already, or was closed),
+   * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HTTP2_UNSUPPORTED`, `HOST_STATE` (it listens already, or was closed),
    * or with what an app's own start failed with.
    */
   listen(options: HostListenOptions): Promise<AddressInfo>

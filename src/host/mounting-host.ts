@@ -12,6 +12,7 @@ import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain } from './drain.js'
+import { destroyCarrier } from './engine.js'
 import type { App, Host } from './host.js'
 import type { ListenAddress } from './listen-address.js'
 import { Mount, type MountHost } from './mount.js'
@@ -80,6 +81,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     if (this.mounts.at(checked)?.serves(app, options.strip) === true) return this
     const mount = this.#add(checked, options)
     try {
+      this.#assertServable(mount, [app])
       mount.use(app, port)
     } catch (error) {
       this.mounts.remove(mount)
@@ -117,6 +119,20 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
     return mount
+  }
+
+  /** Throws `HTTP2_UNSUPPORTED` where the host speaks HTTP/2 and one of `apps` cannot. */
+  #assertServable(mount: Mount, apps: readonly unknown[]): void {
+    if (!this.transport.speaksHttp2) return
+    for (const app of apps) {
+      const port = this.#ports.find(candidate => candidate.http1Only !== undefined && candidate.accepts(app))
+      if (port === undefined) continue
+      throw new SynclessError(
+        'HTTP2_UNSUPPORTED',
+        `the ${port.name} at "${mount.path}" cannot be served over HTTP/2: ${port.http1Only}. Mount it on a host ` +
+          'without http2',
+      )
+    }
   }
 
   listenRequested(server: HostedServer): void {
@@ -163,6 +179,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   }
 
   async #start(addresses: readonly ListenAddress[]): Promise<void> {
+    for (const mount of this.mounts) this.#assertServable(mount, mount.server.listeners('request'))
     await Promise.all(Array.from(this.mounts, mount => mount.start()))
     if (this.#state !== 'starting') return
     await this.transport.bind(addresses)
@@ -201,7 +218,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   destroyConnections(server: HostedServer): void {
     for (const connection of this.connections) {
       const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
-      if (mine) connection.socket.destroy()
+      if (mine) destroyCarrier(connection.socket)
     }
   }
 

@@ -5,6 +5,7 @@ import { SynclessError } from '../core/errors.js'
 import type { AdmissionOptions } from './admission.js'
 import type { ListenAddress, Protocol } from './listen-address.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
+import type { Http2Options } from './node-http2-engine.js'
 import type { TlsOptions } from './tls.js'
 
 /** Options of `createHost`. */
@@ -16,6 +17,11 @@ export interface HostOptions {
   http?: NodeHttpOptions
   /** The certificate and what else HTTPS takes. With it the host speaks HTTPS, unless an address says otherwise. */
   tls?: TlsOptions
+  /**
+   * Whether HTTP/2 is spoken with clients that choose it in their TLS handshake, and how; others get HTTP/1.1. It needs
+   * `tls`. An app that cannot be served so, as those of Express, is refused with `HTTP2_UNSUPPORTED`. Default: false.
+   */
+  http2?: boolean | Http2Options
   /**
    * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
    * `ACCEPT_FAILED`, and what anyone can cause: `MALFORMED_REQUEST` and `TLS_HANDSHAKE_FAILED`. Without it the first two

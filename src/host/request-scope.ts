@@ -3,6 +3,7 @@ import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { Connection, openExchange } from './connection.js'
+import { carrierOf } from './engine.js'
 import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
 
 /**
@@ -48,7 +49,7 @@ export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange 
   const known = openExchange(req) ?? rememberedExchange(req)
   if (known !== undefined) return known
   const exchange = new Exchange(req, res, unhosted)
-  Connection.of(req.socket, new Set()).begin(exchange)
+  Connection.of(carrierOf(req), new Set()).begin(exchange)
   return exchange
 }
 

@@ -10,24 +10,22 @@ import { codeOf, messageOf } from './error-text.js'
 import { type ListenAddress, nameOf, type Protocol } from './listen-address.js'
 import { type Listener, listenAt } from './listener.js'
 import { type NodeHttpOptions, nodeHttpEngine } from './node-http-engine.js'
+import { type Http2Options, nodeHttp2Engine } from './node-http2-engine.js'
 import { type TlsOptions, tlsTermination } from './tls.js'
 import { peekFirstByte, TLS_HANDSHAKE } from './tls-or-http.js'
 
 export interface TransportOptions {
   http?: NodeHttpOptions | undefined
   tls?: TlsOptions | undefined
-}
-
-/** What a transport tells beside what its engines do. */
-export interface TransportSink extends EngineSink {
-  /** A connection failed before it had a request. */
-  failed(error: SynclessError): void
+  http2?: boolean | Http2Options | undefined
 }
 
 export class Transport {
-  readonly #sink: TransportSink
+  readonly #sink: EngineSink
   readonly #http: NodeHttpOptions
   readonly #engine: Engine
+  readonly #http2: Engine | null
+  readonly #allowHTTP1: boolean
   readonly #secure: ((raw: Socket) => void) | null
   /** Connections that have not come so far that an engine has them. */
   readonly #pending = new Set<Socket>()
@@ -35,18 +33,33 @@ export class Transport {
   #stopped = false
 
   /** Throws `INVALID_ARGUMENT`. */
-  constructor(sink: TransportSink, { http = {}, tls }: TransportOptions) {
+  constructor(sink: EngineSink, { http = {}, http2 = false, tls }: TransportOptions) {
     this.#sink = sink
     this.#http = http
     this.#engine = checked('http', () => nodeHttpEngine(sink, http))
+    this.#http2 = http2 === false ? null : checked('http2', () => nodeHttp2Engine(sink, http, optionsOf(http2)))
+    this.#allowHTTP1 = http2 === false || optionsOf(http2).allowHTTP1 !== false
     this.#secure = tls === undefined ? null : checked('tls', () => this.#termination(tls))
+    if (this.#http2 === null || this.#secure !== null) return
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      'createHost({ http2 }): clients choose HTTP/2 in their TLS handshake: pass { tls } with a certificate',
+    )
+  }
+
+  /** Whether a connection may speak HTTP/2. */
+  get speaksHttp2(): boolean {
+    return this.#http2 !== null
   }
 
   #termination(options: TlsOptions): (raw: Socket) => void {
-    return tlsTermination(options, ['http/1.1'], {
+    const protocols = [...(this.#http2 === null ? [] : ['h2']), ...(this.#allowHTTP1 ? ['http/1.1'] : [])]
+    return tlsTermination(options, protocols, {
       secured: (socket, raw) => {
         this.#pending.delete(raw)
-        this.#engine.accept(socket)
+        const http1 = this.#http2 === null || (this.#allowHTTP1 && socket.alpnProtocol !== 'h2')
+        if (http1) this.#engine.accept(socket)
+        else this.#http2.accept(socket)
       },
       failed: (error, socket) => {
         socket.destroy(error)
@@ -149,6 +162,7 @@ export class Transport {
     for (const socket of this.#pending) socket.destroy()
     await Promise.all(closed)
     this.#engine.close()
+    this.#http2?.close()
   }
 }
 
@@ -156,6 +170,10 @@ export class Transport {
 const HEADERS_TIMEOUT = 60_000
 
 function ignore(): void {}
+
+function optionsOf(http2: boolean | Http2Options): Http2Options {
+  return typeof http2 === 'object' ? http2 : {}
+}
 
 function checked<T>(option: string, make: () => T): T {
   try {

@@ -14,6 +14,7 @@ function isExpress(app: unknown): app is Express & RequestListener {
 export const expressHostPort: HostPort = {
   name: 'Express app',
   accepts: isExpress,
+  http1Only: 'it gives every request and response prototypes that are made for HTTP/1',
   open(app): MountedApp {
     if (!isExpress(app)) throw new TypeError('not an Express app')
     return {
