@@ -1,4 +1,5 @@
 /** What only a whole process can show: uncaught exceptions, signals, warnings, what keeps it alive and what does not. */
+import { busy } from './busy.js'
 import { type Scripts, scripts } from './process.js'
 
 jest.setTimeout(30_000)
@@ -54,16 +55,33 @@ test('a failure in a held scope without a handler ends the process', async () =>
   expect(stderr).toContain('unhandled in a scope')
 })
 
-test('signals reach a process whose tasklets spin', async () => {
-  const { code, stdout } = await script.run(`
-    go(function* () { for (;;) yield* schedule() })
-    const ping = channel(), pong = channel()
-    go(function* () { for (;;) { yield* ping.send(1); yield* pong.receive() } })
-    ;(async () => { for await (const n of ping) await pong.send(n) })()
-    process.on('SIGUSR2', () => { console.log('signal'); process.exit(0) })
-    process.kill(process.pid, 'SIGUSR2')
+test('signals, timers and sockets are served, within so many turns, whatever keeps the tasklets busy', async () => {
+  const kinds = Object.entries(busy)
+  const { stdout } = await script.run(`
+    import { once } from 'node:events'
+    import { connect, createServer } from 'node:net'
+    const kinds = [${kinds.map(([name, start]) => `[${JSON.stringify(name)}, ${start}]`)}]
+    const server = createServer(socket => socket.end('hello')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const services = {
+      signal() { setImmediate(() => process.kill(process.pid, 'SIGUSR2')); return once(process, 'SIGUSR2') },
+      timer() { return new Promise(resolve => setTimeout(resolve, 1)) },
+      socket() { return once(connect(server.address().port, '127.0.0.1'), 'data') },
+    }
+    for (const [name, start] of kinds) {
+      let [spins, turns, stop] = [0, 0, false]
+      const spinning = () => !stop && ++spins < 300_000
+      const turn = () => { turns++; if (spinning()) setImmediate(turn) }
+      start(core, spinning)
+      turn()
+      await Promise.all(Object.values(services).map(serve => serve()))
+      console.log(name, spins < 300_000, spins <= turns * 2000)
+      stop = true
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    process.exit(0)
   `)
-  expect([code, stdout]).toEqual([0, 'signal'])
+  expect(stdout.split('\n')).toEqual(kinds.map(([name]) => `${name} true true`))
 })
 
 test('a tasklet that catches its exit for ever hangs nothing: timers go on, and it is reported', async () => {
