@@ -1,8 +1,9 @@
 /** The table of what `close()`, `close(error)` and `cancel(reason)` do to whom, cell by cell. */
-import { type Channel, channel, go, type Op } from '../../src/core/index.js'
+import { type Channel, ChannelClosed, channel, go, type Op, select } from '../../src/core/index.js'
 import { idle, outcome, reported, watch } from './support.js'
 
 const failure = new Error('failure')
+const inBand = new Error('in band')
 const closed = expect.objectContaining({ name: 'ChannelClosed', code: 'CHANNEL_CLOSED' })
 const cancelled = expect.objectContaining({ name: 'ChannelCancelled', code: 'CHANNEL_CANCELLED', cause: 'reason' })
 const end = { done: true, value: undefined }
@@ -39,6 +40,44 @@ const performers: Record<string, <T>(op: Op<T>) => { outcome: unknown }> = {
   await: op => watch(op),
 }
 
+/** Ways of receiving until there is no more. An error in band ends each, as the end does; what comes last is in the list. */
+const drains: Record<string, (ch: Channel<number>) => PromiseLike<unknown[]>> = {
+  receive: ch =>
+    collect(async seen => {
+      for (;;) seen.push(await ch.receive())
+    }),
+  next: ch =>
+    collect(async seen => {
+      for (let step = await ch.next(); !step.done; step = await ch.next()) seen.push(step.value)
+    }),
+  tryReceive: ch =>
+    collect(async seen => {
+      for (let taken = ch.tryReceive(); taken.ok; taken = ch.tryReceive()) seen.push(taken.value)
+      expect(ch.tryReceive()).toEqual({ ok: false, done: true })
+    }),
+  'for await': ch =>
+    collect(async seen => {
+      for await (const value of ch.values({ preventCancel: true })) seen.push(value)
+    }),
+  each: ch =>
+    collect(seen =>
+      go(function* () {
+        ch.openIterators++ // An iteration that stays open: leaving this one cancels nothing.
+        yield* ch.each(value => seen.push(value))
+      }),
+    ),
+}
+
+async function collect(drain: (seen: unknown[]) => PromiseLike<void>): Promise<unknown[]> {
+  const seen: unknown[] = []
+  try {
+    await drain(seen)
+    return [...seen, 'end']
+  } catch (error) {
+    return [...seen, error instanceof ChannelClosed ? 'end' : error]
+  }
+}
+
 describe.each(Object.entries(performers))('from %s', (_performer, perform) => {
   describe.each(Object.entries(ends))('%s', (name, { apply, refuses, receives, nexts }) => {
     test.each([0, 1, 3])('wakes every waiting receiver, with capacity %d', async capacity => {
@@ -73,43 +112,64 @@ describe.each(Object.entries(performers))('from %s', (_performer, perform) => {
       else expect(ch.tryReceive()).toEqual({ ok: false, done: true })
     })
 
-    test('deals with what waits and what is buffered as the table says', async () => {
-      const ch = channel<number>(2)
-      await ch.send(1)
-      await ch.send(2)
-      const waiting = [perform(ch.send(3)), perform(ch.send(4))]
-      await idle()
-      apply(ch)
-      await idle()
-      const received = Array.from({ length: 6 }, () => perform(ch.receive()))
-      await idle()
-      const outcomes = received.map(({ outcome }) => outcome)
-      if (name === 'cancel(reason)') {
-        expect(waiting.map(send => send.outcome)).toEqual([cancelled, cancelled])
-        expect(ch.statistics()).toMatchObject({ buffered: 0, waitingSenders: 0, dropped: 2 })
-        expect(outcomes).toEqual(Array(6).fill(closed))
-      } else {
-        expect(waiting.map(send => send.outcome)).toEqual([undefined, undefined])
-        expect(ch.statistics()).toMatchObject({ buffered: 0, waitingSenders: 0, dropped: 0 })
-        expect(outcomes).toEqual([1, 2, 3, 4, receives, receives])
+    describe.each([0, 1, 2, 5])('with four items sent, capacity %d', capacity => {
+      /** What is buffered is there, what has no room waits. */
+      async function sent() {
+        const ch = channel<number>(capacity)
+        const sends = [ch.send(1), ch.send(2), ch.sendError(inBand), ch.send(4)].map(perform)
+        await idle()
+        return { ch, sends }
       }
+      const buffered = Math.min(capacity, 4)
+
+      test('deals with waiting senders and the buffer as the table says', async () => {
+        const { ch, sends } = await sent()
+        const warnings = await reported(async () => apply(ch))
+        const late = perform(ch.send(5))
+        await idle()
+        expect(late.outcome).toEqual(refuses)
+        const outcomes = sends.map(send => send.outcome)
+        if (name === 'cancel(reason)') {
+          expect(outcomes).toEqual([...Array(buffered).fill(undefined), ...Array(4 - buffered).fill(refuses)])
+          expect(ch.statistics()).toMatchObject({ buffered: 0, waitingSenders: 0, dropped: buffered })
+          expect(warnings).toHaveLength(buffered > 2 ? 1 : 0)
+        } else {
+          expect(outcomes).toEqual([...Array(buffered).fill(undefined), ...Array(4 - buffered).fill('pending')])
+          expect(ch.statistics()).toMatchObject({ buffered, waitingSenders: 4 - buffered, dropped: 0 })
+          expect(warnings).toEqual([])
+          for (let n = 0; n < 4; n++) perform(ch.receive())
+          await idle()
+          expect(sends.map(send => send.outcome)).toEqual(Array(4).fill(undefined))
+          if (name === 'close(error)') expect(await outcome(ch.receive())).toBe(failure)
+        }
+      })
+
+      test.each(Object.entries(drains))(
+        'lets %s have what is left, then the end, again and again',
+        async (_way, drain) => {
+          const { ch } = await sent()
+          await reported(async () => apply(ch))
+          const last = name === 'close(error)' ? failure : 'end'
+          const seen: unknown[] = []
+          for (let i = 0; i < 4; i++) seen.push(await outcome(drain(ch)))
+          const all = [[1, 2, inBand], [4, last], [last], [last]]
+          expect(seen).toEqual(name === 'cancel(reason)' ? Array(4).fill(['end']) : all)
+        },
+      )
     })
 
-    test('deals with the waiting senders of a rendezvous channel as the table says', async () => {
-      const ch = channel<number>()
-      const waiting = [perform(ch.send(1)), perform(ch.send(2))]
+    test('settles a select that waits at the channel, once', async () => {
+      const [ch, other] = [channel<number>(), channel<number>()]
+      const receiving = perform(select({ other: other.receive(), ch: ch.next() }))
       await idle()
       apply(ch)
-      const received = [perform(ch.receive()), perform(ch.receive()), perform(ch.receive())]
       await idle()
-      if (name === 'cancel(reason)') {
-        expect(waiting.map(send => send.outcome)).toEqual([cancelled, cancelled])
-        expect(received.map(({ outcome }) => outcome)).toEqual([closed, closed, closed])
-      } else {
-        expect(waiting.map(send => send.outcome)).toEqual([undefined, undefined])
-        expect(received.map(({ outcome }) => outcome)).toEqual([1, 2, receives])
-      }
-      expect(ch.balance).toBe(0)
+      expect(receiving.outcome).toEqual(nexts === failure ? failure : { key: 'ch', value: end })
+      expect([ch.balance, other.balance]).toEqual([0, 0])
+      const late = perform(select({ other: other.receive(), ch: ch.send(1) }))
+      await idle()
+      expect(late.outcome).toEqual(refuses)
+      expect([ch.balance, other.balance]).toEqual([0, 0])
     })
 
     test.each(Object.keys(ends) as (keyof typeof ends)[])('is the end, whatever %s does after it', async later => {
@@ -140,6 +200,9 @@ test.each([undefined, failure])(
     expect(waiting.outcome).toEqual(cancelled)
     expect(ch.statistics()).toMatchObject({ buffered: 0, waitingSenders: 0, dropped: 1 })
     expect(warnings).toHaveLength(error === undefined ? 0 : 1)
+    expect(await outcome(ch.next())).toEqual(end)
+    expect(await outcome(ch.send(3))).toEqual(closed)
+    expect(await ch.ended).toMatchObject({ by: 'close' })
   },
 )
 
