@@ -174,25 +174,3 @@ test('a second copy of the package is named', async () => {
   `)
   expect(stderr).toMatch(/DUPLICATE_PACKAGE[\s\S]*core\/copy\.js[\s\S]*copy\/copy\.js/)
 })
-
-test('waits that were killed and lost are let go: the heap does not grow', async () => {
-  const { stdout } = await script.run(`
-    const fast = channel(1), slow = channel()
-    const used = () => { gc(); return process.memoryUsage().heapUsed }
-    const round = function* () {
-      for (let n = 0; n < 4000; n++) {
-        fast.trySend(n)
-        yield* select({ slow: slow.receive(), fast: fast.receive(), late: sleep(60_000) })
-        const t = go(function* () { yield* slow.receive() })
-        yield* schedule()
-        yield* t.kill()
-      }
-    }
-    await go(round)
-    const before = used()
-    await go(round)
-    await go(round)
-    console.log(slow.balance, used() - before < 500_000)
-  `)
-  expect(stdout).toBe('0 true')
-})

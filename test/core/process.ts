@@ -12,8 +12,8 @@ export interface Ended {
 }
 
 export interface Scripts {
-  /** `source` is a module; everything that the core exports is in scope. */
-  run(source: string, env?: NodeJS.ProcessEnv): Promise<Ended>
+  /** `source` is a module; everything that the core exports is in scope. It is ended after `limit` ms. */
+  run(source: string, env?: NodeJS.ProcessEnv, limit?: number): Promise<Ended>
   remove(): void
 }
 
@@ -32,7 +32,7 @@ export function scripts(): Scripts {
   }
   let count = 0
   return {
-    run: (source, env = {}) =>
+    run: (source, env = {}, limit = 10_000) =>
       new Promise(done => {
         const file = join(folder, `script${++count}.js`)
         writeFileSync(
@@ -40,7 +40,7 @@ export function scripts(): Scripts {
           `import * as core from './core/index.js'\nObject.assign(globalThis, core)\nawait null\n${source}`,
         )
         const child = spawn(process.execPath, ['--expose-gc', file], {
-          timeout: 10_000,
+          timeout: limit,
           env: { ...process.env, ...env },
         })
         let stdout = ''

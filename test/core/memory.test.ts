@@ -1,0 +1,92 @@
+/** What is over is let go, and what waits takes little: the heap after a collection, in a process of its own. */
+import { type Scripts, scripts } from './process.js'
+
+jest.setTimeout(90_000)
+
+let script: Scripts
+beforeAll(() => {
+  script = scripts()
+})
+afterAll(() => script.remove())
+
+const used = 'const used = () => { gc(); gc(); return process.memoryUsage().heapUsed }'
+
+/** Rounds of what leaves nothing behind, each the source of a body. `bench/memory` has a million of the first, too. */
+const rounds: Record<string, readonly [count: number, body: string]> = {
+  'spawns and kills': [200_000, 'const s = go(receiver); yield* schedule(); yield* s.kill()'],
+  'lost selects': [1_000_000, 'fast.trySend(n); yield* select({ slow: slow.receive(), fast: fast.receive(), never })'],
+  'selects that wait before they are lost': [
+    50_000,
+    'go(sender); yield* select({ fast: fast.receive(), slow: slow.receive(), late: sleep(60_000), t, p: until(promise) })',
+  ],
+  'timeouts that are not needed': [50_000, 'go(sender); yield* timeout(60_000, fast.receive())'],
+  'scopes with a child': [50_000, 'yield* scope(function* () { go(() => schedule()) })'],
+  races: [20_000, 'yield* race({ a: slow.receive(), b: schedule() })'],
+  'calls on frames': [50_000, 'yield* call((function* () { yield* schedule() })())'],
+  'waits that are aborted': [
+    20_000,
+    'const c = new AbortController(), p = perform(slow.receive(), { signal: c.signal }); c.abort(); yield* until(p.catch(() => 0))',
+  ],
+  'subscribers that leave': [50_000, 'news.subscribe({ capacity: 1 }).cancel()'],
+  'errors that are joined': [50_000, 'try { yield* go(() => { throw failure }) } catch {}'],
+  'errors that are raised': [
+    50_000,
+    'const s = go(receiver); yield* schedule(); s.raise(failure); try { yield* s } catch {}',
+  ],
+}
+
+test('whatever has ended, lost or been killed leaves nothing behind', async () => {
+  const { stdout, stderr } = await script.run(
+    `
+    ${used}
+    const slow = channel(), fast = channel(1), news = broadcast(), failure = new Error(), promise = new Promise(() => {})
+    const t = go(() => never)
+    function* sender() { yield* fast.send(1) }
+    function* receiver() { yield* slow.receive() }
+    const kinds = {
+      ${Object.entries(rounds).map(
+        ([name, [count, body]]) => `
+        '${name}': [${count}, function* (count) { for (let n = 0; n < count; n++) { ${body} } }]`,
+      )}
+    }
+    const grown = {}
+    for (const [name, [count, run]] of Object.entries(kinds)) {
+      await go(run, count / 5)
+      const before = used()
+      await go(run, count)
+      grown[name] = used() - before
+    }
+    console.log(JSON.stringify({ grown, left: [slow.balance, fast.buffered, news.size, t.waiters?.length] }))
+  `,
+    {},
+    80_000,
+  )
+  expect(stderr).toBe('')
+  const { grown, left } = JSON.parse(stdout)
+  expect(left).toEqual([0, 0, 0, 0])
+  // A million bytes are what a collection may leave lying; any object that each round left behind would take more.
+  expect(Object.entries(grown).filter(([, bytes]) => Number(bytes) > 1_000_000)).toEqual([])
+})
+
+test.each(['const ch = channel(); return () => ch', 'return () => channel()'])(
+  'a blocked tasklet takes at most 800 bytes: %s',
+  async channels => {
+    const { stdout } = await script.run(`
+      ${used}
+      const kept = []
+      const next = (() => { ${channels} })()
+      function* receiver(ch) { yield* ch.receive() }
+      async function start(count) {
+        for (let n = 0; n < count; n++) kept.push(go(receiver, next()))
+        await go(() => schedule())
+      }
+      await start(1000)
+      const before = used()
+      await start(100_000)
+      console.log((used() - before) / 100_000)
+      process.exit()
+    `)
+    expect(Number(stdout)).toBeGreaterThan(100)
+    expect(Number(stdout)).toBeLessThanOrEqual(800)
+  },
+)
