@@ -16,7 +16,8 @@ function measure(script, kind) {
 
 console.log(`node ${process.version}, ${COUNT} of each`)
 for (const kind of ['one channel for all', 'a channel each', 'one channel, in a scope', 'asleep']) {
-  console.log(`blocked, ${kind}: ${measure('blocked.js', kind).toFixed(0)} bytes each`)
+  const [first, later] = measure('blocked.js', kind)
+  console.log(`blocked, ${kind}: ${first.toFixed(0)} bytes each, ${later.toFixed(0)} after collections`)
 }
 for (const kind of ['spawn and kill', 'lose a select']) {
   const [before, after] = measure('cycles.js', kind)

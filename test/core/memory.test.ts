@@ -68,24 +68,23 @@ test('whatever has ended, lost or been killed leaves nothing behind', async () =
   expect(Object.entries(grown).filter(([, bytes]) => Number(bytes) > 1_000_000)).toEqual([])
 })
 
-test.each(['const ch = channel(); return () => ch', 'return () => channel()'])(
-  'a blocked tasklet takes at most 800 bytes: %s',
+test.each(['one for all', 'one each'])(
+  'a tasklet that waits in a receive takes at most 800 bytes, channels: %s',
   async channels => {
     const { stdout } = await script.run(`
-      ${used}
-      const kept = []
-      const next = (() => { ${channels} })()
-      function* receiver(ch) { yield* ch.receive() }
-      async function start(count) {
-        for (let n = 0; n < count; n++) kept.push(go(receiver, next()))
-        await go(() => schedule())
-      }
-      await start(1000)
-      const before = used()
-      await start(100_000)
-      console.log((used() - before) / 100_000)
-      process.exit()
-    `)
+    ${used}
+    const count = 100_000, kept = new Array(count), shared = channel()
+    function* receiver(ch) { yield* ch.receive() }
+    async function start(count) {
+      for (let n = 0; n < count; n++) kept[n] = go(receiver, ${channels === 'one each' ? 'channel()' : 'shared'})
+      await go(() => schedule())
+    }
+    await start(1000)
+    const before = used()
+    await start(count)
+    console.log((used() - before) / count)
+    process.exit()
+  `)
     expect(Number(stdout)).toBeGreaterThan(100)
     expect(Number(stdout)).toBeLessThanOrEqual(800)
   },
