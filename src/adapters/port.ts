@@ -49,8 +49,16 @@ export interface MountServer extends Server {
   quiesce(): Promise<void>
 }
 
+/** The prototypes of the requests and responses of an app that has its own. */
+export interface MessagePrototypes {
+  readonly request: object
+  readonly response: object
+}
+
 /** An app that has been opened on a mount server. */
 export interface MountedApp {
+  /** What the app changes the prototypes of its messages to, so that they can be made with them where it is alone. */
+  readonly prototypes?: MessagePrototypes
   /**
    * Serves a request; it never throws and never rejects. `next` is for an app that can decline: without an error the
    * request is not found, with one it has failed. A `handle` that declares two parameters never declines, and the host

@@ -1,7 +1,8 @@
+import { currentScope } from './current-scope.js'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import { type Co, Node, type Op } from './op.js'
-import { currentScope, makeTasklet } from './scope.js'
+import { makeTasklet } from './scope.js'
 import type { Tasklet } from './tasklet.js'
 
 /**

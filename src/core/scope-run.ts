@@ -2,12 +2,13 @@
  * A scope that spans a block of code. Its body runs as a tasklet of the scope, on behalf of the one that waits here, so
  * that one exit at a time is ever thrown into a tasklet: the body's comes from the scope, the waiter's from outside.
  */
+import { currentScope } from './current-scope.js'
 import { Cancelled, isTaskletExit, SynclessError, TaskletExit, TimeoutError } from './errors.js'
 import { Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
 import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
-import { currentScope, makeTasklet, Scope } from './scope.js'
+import { makeTasklet, Scope } from './scope.js'
 import { startTimer } from './sleep.js'
 import { afterReady, type Tasklet } from './tasklet.js'
 

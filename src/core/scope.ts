@@ -23,9 +23,16 @@ interface Child {
 
 const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
 
-/** @internal The scope that a new tasklet joins here; null is the root scope, where nobody waits. */
-export function currentScope(): Scope | null {
-  return ambient.getStore()?.scope ?? null
+// Before Node 24, the first entry of an AsyncLocalStorage makes every promise of the process dearer.
+let needed = Number(process.versions.node.split('.')[0]) >= 24
+
+/**
+ * @internal Says that something which joins the ambient scope has been loaded, and gives what tells it. Until then, nobody
+ * could notice whether a scope was entered.
+ */
+export function useAmbientScope(): () => Scope | null {
+  needed = true
+  return () => ambient.getStore()?.scope ?? null
 }
 
 /**
@@ -33,7 +40,7 @@ export function currentScope(): Scope | null {
  * its scope only when one is first needed.
  */
 export function enterScope<A extends unknown[], R>(provider: ScopeProvider, fn: (...args: A) => R, ...args: A): R {
-  return ambient.run(provider, fn, ...args)
+  return needed ? ambient.run(provider, fn, ...args) : fn(...args)
 }
 
 /** @internal Makes a tasklet whose async context says that it belongs to `scope`. */

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { MessagePrototypes } from '../adapters/port.js'
 import type { SynclessError } from '../core/errors.js'
 
 /** A connection that carries several requests at once, as in HTTP/2. */
@@ -36,6 +37,8 @@ export interface EngineSink {
 /** Speaks one version of HTTP on the connections that it is given. */
 export interface Engine {
   accept(connection: Duplex): void
+  /** The messages made from now on are meant to have these prototypes; null: Node's own. It need not comply. */
+  usePrototypes(prototypes: MessagePrototypes | null): void
   /** Gives back what it holds beside its connections, when there are none any more. */
   close(): void
 }

@@ -20,6 +20,11 @@ export class MountTable implements Iterable<Mount> {
     this.#mounts = this.#mounts.filter(other => other !== mount)
   }
 
+  /** The only mount; null where there are several, or none. */
+  get sole(): Mount | null {
+    return this.#mounts.length === 1 ? (this.#mounts[0] ?? null) : null
+  }
+
   at(path: string): Mount | undefined {
     return this.#mounts.find(mount => mount.path === path)
   }

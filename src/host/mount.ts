@@ -1,6 +1,6 @@
 /** One mount: a path, its mount server, and the app on it, from its start to its close. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HostPort, MountedApp } from '../adapters/port.js'
+import type { HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import { answer } from './answer.js'
@@ -44,6 +44,11 @@ export class Mount implements ExchangeOwner {
   /** Whether its app was closed and has nothing more to do, so that another may have its path. */
   get over(): boolean {
     return this.server.quiesced && this.server.inFlight.count === 0
+  }
+
+  /** The prototypes of the app's messages, where it has its own. */
+  get prototypes(): MessagePrototypes | null {
+    return this.#app?.prototypes ?? null
   }
 
   /** Whether nothing but what a library such as Socket.IO has attached serves it. */

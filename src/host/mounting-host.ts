@@ -86,6 +86,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     } catch (error) {
       this.mounts.remove(mount)
       throw error
+    } finally {
+      this.#choosePrototypes()
     }
     this.#announce(mount)
     return this
@@ -118,6 +120,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     const mount = new Mount(path, options.strip === true, this)
     mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
+    this.#choosePrototypes()
     return mount
   }
 
@@ -133,6 +136,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
           'without http2',
       )
     }
+  }
+
+  #choosePrototypes(): void {
+    this.transport.usePrototypes(this.mounts.sole?.prototypes ?? null)
   }
 
   listenRequested(server: HostedServer): void {

@@ -1,6 +1,7 @@
 /** The engine over `node:http`. */
 import { Server, type ServerOptions } from 'node:http'
 import type { Engine, EngineSink } from './engine.js'
+import { type MessageClasses, messageClasses, prototypesPay } from './message-prototypes.js'
 
 /** Options of `http.createServer()` that a host passes on, and those of its server's properties that are limits. */
 export interface NodeHttpOptions
@@ -23,6 +24,31 @@ class HttpServer extends Server {
 
 /** Throws Node's own error for an option that it refuses. */
 export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engine {
+  let server = httpServer(sink, options)
+  let classes: MessageClasses | null = null
+  let watching = false
+  return {
+    accept(connection) {
+      // A server that listens looks for clients that are too slow, by a timer that it starts on this event.
+      if (!watching) server.emit('listening')
+      watching = true
+      server.emit('connection', connection)
+    },
+    usePrototypes(prototypes) {
+      if (classes === null && prototypes !== null && prototypesPay && !watching) {
+        classes = messageClasses()
+        server = httpServer(sink, { ...options, ...classes.options })
+      }
+      classes?.use(prototypes)
+    },
+    close() {
+      watching = false
+      server.close()
+    },
+  }
+}
+
+function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses['options']): Server {
   const { timeout, maxHeadersCount, maxRequestsPerSocket, ...rest } = options
   // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
   const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
@@ -35,17 +61,5 @@ export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engi
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
   server.on('upgrade', (req, socket, head) => sink.upgrade(req, socket, head))
   server.on('clientError', (error, socket) => sink.malformed(error, socket))
-  let watching = false
-  return {
-    accept(connection) {
-      // A server that listens looks for clients that are too slow, by a timer that it starts on this event.
-      if (!watching) server.emit('listening')
-      watching = true
-      server.emit('connection', connection)
-    },
-    close() {
-      watching = false
-      server.close()
-    },
-  }
+  return server
 }

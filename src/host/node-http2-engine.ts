@@ -80,6 +80,7 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
         connection.once('close', () => clearTimeout(timer))
       })
     },
+    usePrototypes() {},
     close() {},
   }
 }

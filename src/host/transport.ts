@@ -4,6 +4,7 @@
  */
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { MessagePrototypes } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { Engine, EngineSink } from './engine.js'
 import { codeOf, messageOf } from './error-text.js'
@@ -145,6 +146,10 @@ export class Transport {
   /** Serves a connection that something else has accepted, and on which HTTP/1.1 is spoken. */
   accept(connection: Duplex): void {
     this.#engine.accept(connection)
+  }
+
+  usePrototypes(prototypes: MessagePrototypes | null): void {
+    this.#engine.usePrototypes(prototypes)
   }
 
   /** Where it listens; empty while it does not. */

@@ -18,6 +18,7 @@ export const expressHostPort: HostPort = {
   open(app): MountedApp {
     if (!isExpress(app)) throw new TypeError('not an Express app')
     return {
+      prototypes: app,
       handle(req, res) {
         app(req, res)
       },
