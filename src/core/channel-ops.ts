@@ -2,7 +2,7 @@
 import type { Channel } from './channel.js'
 import { ChannelClosed } from './errors.js'
 import { loop } from './loop.js'
-import { Node } from './op.js'
+import { DONE, FAILED, IDLE, Node, PENDING, type Suspend, WAITING } from './op.js'
 import { Tasklet } from './tasklet.js'
 
 /** An error that travels in band: it takes a slot like a value, and one receiver throws it. */
@@ -23,6 +23,31 @@ abstract class ChannelNode<C, T> extends Node<T> {
   constructor(channel: Channel<C>) {
     super()
     this.channel = channel
+  }
+
+  /**
+   * What `Node.next` does, written out for the usual case. V8 makes code fast for up to four kinds of objects. `Node.next`
+   * sees all kinds of nodes that a program uses; this sees the three of a channel.
+   */
+  override next(): IteratorResult<Suspend, T> {
+    const { state, waiter } = this
+    const tasklet = loop.current
+    if (tasklet === null || tasklet.interrupts !== null || this.channel.preference !== 0) return super.next()
+    if (state === DONE && waiter === tasklet && tasklet.waiting === this) {
+      tasklet.waiting = null
+      return this
+    }
+    if (state !== IDLE || waiter !== null || tasklet.waiting !== null) return super.next()
+    if (this.poll()) {
+      if (this.state === FAILED) throw this.value
+      return this
+    }
+    tasklet.waiting = this
+    this.waiter = tasklet
+    this.state = WAITING
+    this.link()
+    const waits = this.state === WAITING && tasklet.interrupts === null && loop.instruments === null
+    return waits ? PENDING : this.entered(tasklet)
   }
 
   /** With a preference, the partner runs next and this tasklet last. Semantics: Stackless `channel.preference`. */

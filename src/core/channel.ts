@@ -5,12 +5,13 @@
 import { Buffer } from './buffer.js'
 import { ChannelIterator, type IterationOptions } from './channel-iterator.js'
 import { type Item, NextNode, Raised, ReceiveNode, type ReceiverNode, SendNode } from './channel-ops.js'
+import { ChannelQueue } from './channel-queue.js'
 import { run } from './coroutine.js'
 import { dropped, ended } from './diagnostics.js'
 import { ChannelCancelled, ChannelClosed, SynclessError } from './errors.js'
 import { Latch, type Latched } from './latched.js'
-import { List } from './list.js'
-import type { Co, Node, Op, Waiter } from './op.js'
+
+import type { Co, Op, Waiter } from './op.js'
 import { report } from './report.js'
 import { type ErrorEnd, markReceived, reportUnreceived, watchErrorEnd } from './unreceived.js'
 
@@ -64,9 +65,9 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
    */
   preference: -1 | 0 | 1 = 0
   /** @internal */
-  readonly senders = new List<Node<unknown>>()
+  readonly senders = new ChannelQueue()
   /** @internal */
-  readonly receivers = new List<Node<unknown>>()
+  readonly receivers = new ChannelQueue()
   /** @internal */
   openIterators = 0
   #buffer: Buffer<Item<T>> | null

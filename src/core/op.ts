@@ -92,14 +92,19 @@ export const DONE = 2
 /** @internal */
 export const FAILED = 3
 
-/** @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node a wait. */
+/**
+ * @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node a wait.
+ *
+ * Nothing here is a private method (`#method`): V8 marks each new object that has one, which costs more than the rest of
+ * its construction.
+ */
 export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, IteratorReturnResult<T> {
   before: Node<unknown> | null = null
   after: Node<unknown> | null = null
   state = IDLE
   waiter: Waiter | null = null
   /** What it committed with: the value, or the error of a failed one. */
-  value!: T
+  value: T = undefined as T
 
   get done(): true {
     return true
@@ -233,7 +238,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
         `"${this.describe()}" was performed where no tasklet runs: use yield* inside go(function* () {...}), or await it`,
       )
     }
-    if (tasklet.waiting === this) return this.#resumed(tasklet)
+    if (tasklet.waiting === this) return this.resumed(tasklet)
     if (this.state !== IDLE) this.assertIdle()
     if ((tasklet.waiting !== null || tasklet.interrupts !== null) && tasklet.holds(this)) return PENDING
     this.waiter = null
@@ -244,14 +249,19 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     }
     tasklet.waiting = this
     this.enter(tasklet)
-    if (this.state !== WAITING) return this.#resumed(tasklet)
+    return this.entered(tasklet)
+  }
+
+  /** The end of `next()`, where the operation has to wait. */
+  protected entered(tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
+    if (this.state !== WAITING) return this.resumed(tasklet)
     // What was just started (an executor, a thenable) may have asked this very tasklet to end.
     if (tasklet.interrupts?.pending) return this.throw(tasklet.interrupts.takePending())
     if (loop.instruments !== null) loop.instruments.call('onBlock', tasklet, this)
     return PENDING
   }
 
-  #resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {
+  private resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {
     tasklet.waiting = null
     if (this.waiter !== tasklet || this.state === WAITING || this.state === IDLE) {
       if (this.waiter === tasklet) this.withdraw()
@@ -265,7 +275,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   throw(error: unknown): IteratorResult<Suspend, T> {
-    this.#leave()
+    this.leave()
     const tasklet = loop.current
     if (tasklet === null || this.state !== IDLE || !this.lingers(error)) throw error
     tasklet.waiting = this
@@ -274,12 +284,12 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   return(value: T): IteratorReturnResult<T> {
-    this.#leave()
+    this.leave()
     this.value = value
     return this
   }
 
-  #leave(): void {
+  private leave(): void {
     const tasklet = loop.current
     if (tasklet === null || tasklet.waiting !== this) return
     tasklet.waiting = null
