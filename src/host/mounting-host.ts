@@ -1,5 +1,5 @@
 /** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
-import type { RequestListener, Server } from 'node:http'
+import type { Agent, RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
@@ -14,7 +14,9 @@ import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain } from './drain.js'
 import { destroyCarrier } from './engine.js'
 import type { App, Host } from './host.js'
+import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import type { ListenAddress } from './listen-address.js'
+import { MemoryAgent, type MemoryHost } from './memory-agent.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
@@ -36,7 +38,7 @@ import { Transport } from './transport.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'closing'
 
-export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
+export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost {
   readonly transport: Transport
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
@@ -44,7 +46,9 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly #ports: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | undefined
   readonly #stages: StageMaker
+  usedInMemory = false
   #state: HostState = 'idle'
+  #agent: Agent | null = null
   #closed: Promise<CloseReport> | null = null
   #abandonStart: ((error: SynclessError) => void) | null = null
   #ignoreSignals: (() => void) | null = null
@@ -216,6 +220,33 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => {})
+  }
+
+  get agent(): Agent {
+    this.#agent ??= new MemoryAgent(this)
+    return this.#agent
+  }
+
+  inject(options: InjectOptions & { stream: true }): Promise<StreamedResponse>
+  inject(options: InjectOptions | string | URL): Promise<InjectedResponse>
+  async inject(options: InjectOptions | string | URL): Promise<InjectedResponse | StreamedResponse> {
+    if (typeof options === 'string' || options instanceof URL) return inject(this, { url: options })
+    assertOptions('host.inject()', options)
+    return inject(this, options)
+  }
+
+  get stopped(): boolean {
+    return this.transport.stopped
+  }
+
+  get secure(): boolean {
+    return this.transport.secure
+  }
+
+  /** Starts the apps for clients in memory; whether the host listens does not matter to them. */
+  async ready(): Promise<void> {
+    this.usedInMemory = true
+    await Promise.all(Array.from(this.mounts, mount => mount.start()))
   }
 
   accept(socket: Duplex): void {
