@@ -2,9 +2,9 @@ import { Channel, type Receiver } from './channel.js'
 import type { ReceiverNode } from './channel-ops.js'
 import { ChannelClosed, SynclessError } from './errors.js'
 import { List } from './list.js'
-import { Node, type Op } from './op.js'
+import { Node, type Op, WAITING } from './op.js'
 import { assertOverflow, type Overflow, offer } from './overflow.js'
-import { afterWithdrawal } from './withdrawal.js'
+import { afterWithdrawal, holdCallbacks } from './withdrawal.js'
 
 /** How one subscriber of a {@link Broadcast} receives. */
 export interface SubscribeOptions {
@@ -66,17 +66,24 @@ export class Broadcast<T> {
     this.#closeIfIdle()
   }
 
-  /** @internal Delivers to all where every blocking subscriber has room; `taker` is one who asks right now. */
+  /**
+   * @internal Commits a publish where every blocking subscriber has room; `taker` is one who asks right now. A delivery may
+   * make a select withdraw another publish: what that lets go on waits until this one is out of the queue and complete.
+   */
   deliver(publisher: PublishNode<T>, taker: ReceiverNode<T, unknown> | null): boolean {
     for (const subscription of this.#blocking) {
       if (subscription !== taker?.channel && !subscription.hasRoomFor(publisher)) return false
     }
-    const value = publisher.item
-    for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
-    for (const subscription of this.#blocking) {
-      if (subscription === taker?.channel) taker.accept(value)
-      else subscription.put(value, publisher)
-    }
+    holdCallbacks(() => {
+      if (publisher.state === WAITING) this.#publishers.remove(publisher)
+      const value = publisher.item
+      for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
+      for (const subscription of this.#blocking) {
+        if (subscription === taker?.channel) taker.accept(value)
+        else subscription.put(value, publisher)
+      }
+      publisher.complete(undefined)
+    })
     return true
   }
 
@@ -94,8 +101,6 @@ export class Broadcast<T> {
     pull: taker => {
       const publisher = this.#publishers.head as PublishNode<T> | null
       if (publisher === null || !this.deliver(publisher, taker)) return false
-      this.#publishers.remove(publisher)
-      publisher.complete(undefined)
       this.#resume()
       return true
     },
@@ -105,8 +110,6 @@ export class Broadcast<T> {
   #resume(): void {
     let publisher = this.#publishers.head as PublishNode<T> | null
     while (publisher !== null && this.deliver(publisher, null)) {
-      this.#publishers.remove(publisher)
-      publisher.complete(undefined)
       publisher = this.#publishers.head as PublishNode<T> | null
     }
     this.#closeIfIdle()
@@ -198,9 +201,7 @@ class PublishNode<T> extends Node<void> {
       this.fail(new ChannelClosed(`cannot ${this.describe()}: it was closed`))
       return true
     }
-    if (this.#publishers.length > 0 || !this.#broadcast.deliver(this, null)) return false
-    this.complete(undefined)
-    return true
+    return this.#publishers.length === 0 && this.#broadcast.deliver(this, null)
   }
 
   override strands(): boolean {

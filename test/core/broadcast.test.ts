@@ -269,3 +269,19 @@ test('a close that waited for a publish happens when that publish is withdrawn',
   expect(blocking.tryReceive()).toEqual({ ok: false, done: true })
   expect(dropping.tryReceive()).toEqual({ ok: false, done: true })
 })
+
+test('a delivery that makes a select withdraw another publish happens once', async () => {
+  const news = broadcast<number>()
+  const [a, b] = [news.subscribe({ capacity: 1 }), news.subscribe({ capacity: 1 })]
+  await news.publish(0)
+  await a.receive()
+  const published = watch(news.publish(1))
+  const chosen = watch(select({ receive: a.receive(), publish: news.publish(2) }))
+  await idle()
+  expect([published.outcome, chosen.outcome]).toEqual(['pending', 'pending'])
+  expect(b.tryReceive()).toEqual({ ok: true, value: 0 })
+  await idle()
+  expect([published.outcome, chosen.outcome]).toEqual([undefined, { key: 'receive', value: 1 }])
+  expect(b.tryReceive()).toEqual({ ok: true, value: 1 })
+  expect([a.tryReceive(), b.tryReceive()]).toEqual(Array(2).fill({ ok: false, done: false }))
+})
