@@ -13,22 +13,25 @@ import { taskletDump, taskletLines } from './tasklet-dump.js'
 
 /** @internal Called when the first tasklet starts. */
 export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void {
-  let empty: { exitCode: typeof process.exitCode } | null = null
+  let empty = false
   process.on('beforeExit', () => {
-    empty = { exitCode: process.exitCode }
-    // Runs only if the event loop goes on after all.
-    setImmediate(() => {
-      empty = null
-    }).unref()
+    empty = true
+  })
+  process.on('uncaughtExceptionMonitor', () => {
+    empty = false
   })
   process.on('exit', () => {
-    // Otherwise this is an explicit process.exit(), or an uncaught exception.
-    if (empty === null || loop.clock !== systemClock) return
+    if (!empty || isExplicitExit() || loop.clock !== systemClock) return
     const stuck = deadlocked(tasklets)
     if (stuck.length === 0) return
     writeSync(2, deadlockReport(stuck))
-    if (!process.exitCode && process.exitCode === empty.exitCode) process.exitCode = 1
+    if (!process.exitCode) process.exitCode = 1
   })
+}
+
+/** Whether somebody called `process.exit()`: a loop that has been empty may have gone on since. Only the stack tells. */
+function isExplicitExit(): boolean {
+  return String(new Error().stack).includes('process.exit (')
 }
 
 /** The tasklets that wait for ever, and will be missed. */

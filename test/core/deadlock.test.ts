@@ -146,10 +146,14 @@ describe('no deadlock', () => {
     expect(code).toBe(chosen)
   })
 
-  test('an uncaught exception is all that is said', async () => {
+  test.each([
+    ['at once', 'setTimeout(throws, 1)'],
+    ['in a loop that had been empty', "process.on('beforeExit', () => setTimeout(throws, 1))"],
+  ])('an uncaught exception is all that is said: %s', async (_when, source) => {
     const { code, stderr } = await script.run(`
       go(function* () { yield* never }).then(() => {})
-      setTimeout(() => { throw new Error('mine') }, 1)`)
+      const throws = () => { throw new Error('mine') }
+      ${source}`)
     expect(code).toBe(1)
     expect(stderr).not.toContain(header)
   })
