@@ -1,5 +1,5 @@
 import { isGenerator } from './coroutine.js'
-import { SynclessError } from './errors.js'
+import { isAbortError, SynclessError } from './errors.js'
 import { Frame } from './frame.js'
 import { type Co, IDLE, Node, type Op } from './op.js'
 import { report } from './report.js'
@@ -136,8 +136,4 @@ function callAsync<T>(fn: (signal: AbortSignal) => PromiseLike<T>): Op<T> {
     })
     return () => controller.abort()
   }, description)
-}
-
-function isAbortError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
 }

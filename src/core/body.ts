@@ -1,6 +1,6 @@
 /** What a tasklet's function has returned, as something that the loop can drive. */
 import { isGenerator, isPromiseLike } from './coroutine.js'
-import { TaskletExit } from './errors.js'
+import { isAbortError, TaskletExit } from './errors.js'
 import { type Co, Op, type Resume, type Suspend } from './op.js'
 import { until } from './until.js'
 
@@ -35,7 +35,6 @@ function* goneAfter(settled: Op<unknown>, exit: TaskletExit): Co<void> {
   try {
     yield* settled
   } catch (error) {
-    const aborted = error === exit || (error instanceof Error && error.name === 'AbortError')
-    if (!aborted) throw error
+    if (error !== exit && !isAbortError(error)) throw error
   }
 }

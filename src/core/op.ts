@@ -152,6 +152,9 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     into.add(this)
   }
 
+  /** Asks what is waited for to end, where it has to: its waiter will be thrown `_cause`. */
+  interrupt(_cause: unknown): void {}
+
   /** Whether `error`, thrown at this wait, has to end something first; it is thrown when the node settles then. */
   lingers(_error: unknown): boolean {
     return false
@@ -322,6 +325,10 @@ export abstract class WrappingNode<S, T> extends Node<T> implements Waiter {
 
   override atoms(into: Set<Node<unknown>>): void {
     this.source.atoms(into)
+  }
+
+  override interrupt(cause: unknown): void {
+    this.source.interrupt(cause)
   }
 
   override lingers(error: unknown): boolean {

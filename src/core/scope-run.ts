@@ -78,7 +78,8 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     this.#scope = scope
     scope.parent = parent
     scope.run = this
-    const body = makeTasklet(this.#body, [scope], scope, loop.current?.owner ?? null)
+    const owner = loop.current?.owner ?? null
+    const body = makeTasklet(this.#body, [scope], scope, owner)
     body.name = this.#name
     const joined = body.node()
     joined.performFor({ wake: () => {} })
@@ -87,7 +88,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     scope
       .close()
       .node()
-      .performFor({ wake: () => this.#conclude(scope, joined) })
+      .performFor({ wake: () => this.#conclude(scope, joined, owner) })
   }
 
   #startTimer(scope: Scope): void {
@@ -99,14 +100,16 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
   /** Called when the body and every tasklet are gone. */
   protected ended(): void {}
 
-  #conclude(scope: Scope, body: Node<T>): void {
+  #conclude(scope: Scope, body: Node<T>, owner: Tasklet<unknown> | null): void {
     this.#stop?.()
     this.ended()
     const timedOut = scope.caught && this.#deadline !== null && scope.source === 'timeout'
     if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
     else if (timedOut && this.#deadline !== null) this.#settleLate(this.#deadline)
     else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
-    if (this.outcome === FAILED && !this.#received) this.#passOnUnlessReceived(this.failure, this.#parent)
+    // The exit of the owner is nobody else's: a body that nobody waits for may have killed its owner.
+    const exiting = owner !== null && owner.exit !== null && owner.exit === this.failure
+    if (this.outcome === FAILED && !this.#received && !exiting) this.#passOnUnlessReceived(this.failure, this.#parent)
     else this.#parent?.release(this)
   }
 
@@ -170,6 +173,10 @@ class ScopeNode<T> extends LatchNode<T> {
   constructor(run: ScopeRun<unknown, unknown> & Latched<T>) {
     super(run)
     this.#run = run
+  }
+
+  override interrupt(cause: unknown): void {
+    this.#run.interrupt(cause)
   }
 
   override lingers(error: unknown): boolean {

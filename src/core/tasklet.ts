@@ -236,7 +236,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     holdCallbacks(() => {
       node.withdraw()
       // A scope is asked to end now, not when this tasklet resumes: cleanup that begins meanwhile must not be hit by it.
-      node.lingers(this.interrupts?.next)
+      node.interrupt(this.interrupts?.next)
     })
   }
 

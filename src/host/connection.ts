@@ -18,7 +18,9 @@ export class Connection {
   /** Where the requests of the connection are carried apart, each by a stream that has a record of its own. */
   readonly #session: Session | undefined
   readonly #open: Set<Connection>
-  #ending = false
+  #state: 'open' | 'leaving' | 'ending' = 'open'
+  /** The exchange whose answer says that the connection ends. */
+  #last: Exchange | null = null
 
   /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
   static of(socket: Duplex, open: Set<Connection>, session?: Session): Connection {
@@ -45,10 +47,15 @@ export class Connection {
     return this.exchanges.length === 0 && this.upgradedBy === null && (this.#session?.streams ?? 0) === 0
   }
 
+  /** Whether its client has been told that it ends: what is read after that must not be served, nor can be answered. */
+  get over(): boolean {
+    return this.#last?.res.headersSent === true && this.#last.res.getHeader('connection') === 'close'
+  }
+
   begin(exchange: Exchange): void {
     this.exchanges.push(exchange)
     exchange.res.on('close', responseClosed)
-    if (this.#ending) announceEnd(exchange)
+    if (this.#state !== 'open') this.#endWith(exchange)
     // Parsed from what a client had sent before it was gone.
     if (this.socket.closed) queueMicrotask(() => this.#closed())
   }
@@ -57,31 +64,41 @@ export class Connection {
     const at = this.exchanges.indexOf(exchange)
     if (at >= 0) this.exchanges.splice(at, 1)
     exchange.settle()
-    if (this.#ending && this.exchanges.length === 0) endSocket(this.socket)
+    if (this.#state === 'ending' && this.exchanges.length === 0) endSocket(this.socket)
+  }
+
+  /** Says on its next answer that it ends, so that the client takes the request after that elsewhere. */
+  leave(): void {
+    if (this.#state !== 'open' || this.upgradedBy !== null) return
+    this.#state = 'leaving'
+    const last = this.exchanges.at(-1)
+    if (this.#session !== undefined) this.#session.close()
+    else if (last !== undefined) this.#endWith(last)
+  }
+
+  /** Ends the connection as soon as every request on it has its whole answer, which is now if there is none. */
+  endWhenAnswered(): void {
+    if (this.#state === 'ending' || this.upgradedBy !== null) return
+    this.leave()
+    this.#state = 'ending'
+    if (this.#session === undefined && this.exchanges.length === 0) endSocket(this.socket)
   }
 
   /**
-   * Ends the connection as soon as every request on it has its whole answer, which is now if there is none. The last
-   * response says so to the client, if its head has not been sent; one before it would cut off those that follow.
+   * The last response says so to the client, if its head has not been sent; one before it would cut off the others.
+   * HTTP/2 says it for the session as a whole, and has no such header.
    */
-  endWhenAnswered(): void {
-    if (this.#ending || this.upgradedBy !== null) return
-    this.#ending = true
-    const last = this.exchanges.at(-1)
-    if (this.#session !== undefined) this.#session.close()
-    else if (last === undefined) endSocket(this.socket)
-    else if (!last.res.headersSent) announceEnd(last)
+  #endWith(exchange: Exchange): void {
+    if (exchange.res.headersSent || exchange.req.httpVersionMajor > 1) return
+    if (this.#last?.res.headersSent === false) this.#last.res.setHeader('Connection', 'keep-alive')
+    exchange.res.setHeader('Connection', 'close')
+    this.#last = exchange
   }
 
   #closed(): void {
     this.#open.delete(this)
     for (const exchange of this.exchanges.splice(0)) exchange.settle()
   }
-}
-
-/** HTTP/2 says it for the session as a whole, and has no such header. */
-function announceEnd({ req, res }: Exchange): void {
-  if (req.httpVersionMajor < 2) res.setHeader('Connection', 'close')
 }
 
 /** Ends a socket when what was written to it, and `lastWords`, has been sent; its client need not end it too. */

@@ -20,6 +20,8 @@ type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
 export interface DispatchHost {
   readonly connections: Set<Connection>
   readonly mounts: MountTable
+  /** Whether clients are to take their next requests elsewhere. */
+  readonly leaving: boolean
   accept(socket: Duplex): void
   report(error: SynclessError): void
 }
@@ -32,7 +34,9 @@ export class Dispatcher implements EngineSink {
   }
 
   connection(socket: Duplex, session?: Session): void {
-    Connection.of(socket, this.#host.connections, session)
+    const connection = Connection.of(socket, this.#host.connections, session)
+    // A session would refuse its first request.
+    if (this.#host.leaving && session === undefined) connection.leave()
   }
 
   request(req: IncomingMessage, res: ServerResponse): void {
@@ -73,9 +77,11 @@ export class Dispatcher implements EngineSink {
   }
 
   #serve(mount: Mount, event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
+    const connection = Connection.of(carrierOf(req), this.#host.connections)
+    if (connection.over) return
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
-    Connection.of(carrierOf(req), this.#host.connections).begin(exchange)
+    connection.begin(exchange)
     if (mount.strip) stripMountPath(req, mount.path)
     if (mount.stages === null) start(mount, event, exchange)
     else passStages(mount.stages, exchange, () => start(mount, event, exchange))

@@ -1,13 +1,15 @@
 /**
- * The orderly end of a host: no new work, then as long as the deadline allows for what is under way, then force. What
- * force hit is in the report.
+ * The orderly end of a host: the balancer is let go first, then no new work, then as long as the deadline allows for what
+ * is under way, then force. What force hit is in the report.
  */
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
+import { startTimer } from '../core/sleep.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { destroyCarrier } from './engine.js'
 import type { Exchange } from './exchange.js'
+import { sayGoodbye } from './goodbye.js'
 import type { MountTable } from './mount-table.js'
 import type { Transport } from './transport.js'
 
@@ -19,13 +21,30 @@ export interface DrainHost {
   readonly connections: Set<Connection>
   /** Scopes of requests that are over and whose tasklets are at work. */
   readonly lingering: Set<Scope>
+  /** Whether clients are to take their next requests elsewhere. */
+  leaving: boolean
 }
 
 /** How long an app's own cleanup gets after its connections were destroyed, in milliseconds. */
 const LAST_CHANCE = 500
+/** How long apps that tell their WebSocket clients by themselves have for it, in milliseconds. */
+const OWN_GOODBYE = 1000
+
+/**
+ * Serves on for `delay` milliseconds, so that a balancer that asks for readiness stops sending before anything is
+ * refused. For the second half, when it should know, the answers on connections that it holds end them: a client is
+ * better told so than cut off with its next request on the way.
+ */
+export async function keepServing(host: DrainHost, delay: number): Promise<void> {
+  await pass(delay / 2)
+  host.leaving = true
+  for (const connection of host.connections) connection.leave()
+  await pass(delay / 2)
+}
 
 export async function drain(host: DrainHost, deadline: number): Promise<CloseReport> {
   const stopped = host.transport.stop()
+  host.leaving = true
   for (const connection of host.connections) connection.endWhenAnswered()
   const errors: unknown[] = []
   const open = new Set<string>()
@@ -34,8 +53,13 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
     await mount.close().catch(error => errors.push(error))
     open.delete(mount.path)
   })
+  const silent = new Set<object | null>(
+    [...host.mounts].filter(mount => !mount.saysGoodbye).map(({ server }) => server),
+  )
+  for (const { upgradedBy, socket } of host.connections) if (silent.has(upgradedBy)) sayGoodbye(socket)
+  const stopWaiting = startTimer(OWN_GOODBYE, () => tellAll(host))
   const closed = Promise.all(closes)
-  const inTime = await within(deadline, Promise.all([closed, stopped, noneLeft(host)]))
+  const inTime = await within(deadline, Promise.all([closed, stopped, noneLeft(host)])).finally(stopWaiting)
   if (inTime) {
     return { clean: errors.length === 0, requests: [], tasklets: 0, upgrades: 0, connections: 0, mounts: [], errors }
   }
@@ -44,6 +68,7 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const exchanges = left.flatMap(connection => connection.exchanges)
   const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length
   const connections = left.filter(({ idle }) => idle).length
+  tellAll(host)
   const tasklets = await cancelAll(host, exchanges, deadline)
   for (const connection of host.connections) destroyCarrier(connection.socket)
   await within(LAST_CHANCE, closed)
@@ -56,6 +81,10 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
     mounts: [...open],
     errors,
   }
+}
+
+function tellAll(host: DrainHost): void {
+  for (const { socket } of host.connections) sayGoodbye(socket)
 }
 
 async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadline: number): Promise<number> {
@@ -80,7 +109,11 @@ async function noneLeft({ connections, lingering }: DrainHost): Promise<void> {
 /** Whether `work` ended within `ms`. */
 function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1), false)
-    work.then(() => resolve(true), reject).finally(() => clearTimeout(timer))
+    const stop = startTimer(ms, () => resolve(false))
+    work.then(() => resolve(true), reject).finally(stop)
   })
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise(resolve => startTimer(ms, resolve))
 }

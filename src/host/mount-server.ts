@@ -13,8 +13,6 @@ import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
 export interface MountServerHost {
-  /** Whether it has served clients in memory, for which it need not listen. */
-  readonly usedInMemory: boolean
   readonly listening: boolean
   address(): AddressInfo | string | null
   /** `server` was told to listen when the host did already. */
@@ -80,11 +78,6 @@ export class HostedServer extends Server implements MountServer {
     return this
   }
 
-  /** @internal Whether it is of no use unless its host listens. */
-  get needsListener(): boolean {
-    return !this.#host.usedInMemory
-  }
-
   /** @internal The host listens. */
   hostListens(): void {
     waiting.delete(this)
@@ -110,6 +103,20 @@ export class HostedServer extends Server implements MountServer {
     this.#closing ??= this.quiesce()
     this.#closing.then(() => this.emit('close'))
     return this
+  }
+
+  /**
+   * @internal Closes with the host, unless it is closed already. What takes upgrades is told now: it holds its clients in
+   * long polls too, and would not let go of them before.
+   */
+  async closeWithHost(): Promise<void> {
+    if (this.#closing !== null) return this.#closing
+    waiting.delete(this)
+    this.#closing = this.quiesce()
+    const early = this.listenerCount('upgrade') > 0
+    if (early) this.emit('close')
+    await this.#closing
+    if (!early) this.emit('close')
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -147,8 +154,7 @@ function awaitHost(server: HostedServer): void {
 }
 
 function reportWaiting(): void {
-  for (const { path, needsListener } of waiting) {
-    if (!needsListener) continue
+  for (const { path } of waiting) {
     const advice = 'call host.listen(), and do not await the app before'
     report(
       new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`),

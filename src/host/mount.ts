@@ -99,16 +99,15 @@ export class Mount implements ExchangeOwner {
   }
 
   async #close(): Promise<void> {
-    const idle = this.server.quiesce()
+    this.server.quiesce()
     await this.#letIn()
-    if (this.#app?.close !== undefined) {
-      await this.#app.close()
-      return
-    }
-    // What takes upgrades holds its clients in long polls too, and would not let go of them before it is told.
-    if (this.server.listenerCount('upgrade') > 0) this.server.emit('close')
-    await idle
-    this.server.close()
+    if (this.#app?.close !== undefined) await this.#app.close()
+    else await this.server.closeWithHost()
+  }
+
+  /** Whether something there tells its clients when it is closed. */
+  get saysGoodbye(): boolean {
+    return this.#app?.close !== undefined || this.server.listenerCount('close') > 0
   }
 
   /** Those that were taken on before the close are still to be served. */

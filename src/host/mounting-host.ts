@@ -1,5 +1,6 @@
 /** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
-import type { Agent, RequestListener, Server } from 'node:http'
+import { setMaxListeners } from 'node:events'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
@@ -11,12 +12,10 @@ import { choosePort } from './choose-port.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
-import { type DrainHost, drain } from './drain.js'
+import { type DrainHost, drain, keepServing } from './drain.js'
 import { destroyCarrier } from './engine.js'
 import type { App, Host } from './host.js'
-import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import type { ListenAddress } from './listen-address.js'
-import { MemoryAgent, type MemoryHost } from './memory-agent.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
@@ -26,7 +25,7 @@ import {
   assertOptions,
   type CloseOptions,
   checkedAddresses,
-  checkedDeadline,
+  checkedCloseOptions,
   type HostListenOptions,
   type HostOptions,
   type MountOptions,
@@ -36,9 +35,9 @@ import { closeOnSignals } from './signals.js'
 import { StageMaker } from './stage-maker.js'
 import { Transport } from './transport.js'
 
-type HostState = 'idle' | 'starting' | 'listening' | 'closing'
+type HostState = 'idle' | 'starting' | 'listening' | 'leaving' | 'closing'
 
-export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost {
+export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly transport: Transport
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
@@ -46,9 +45,9 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly #ports: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | undefined
   readonly #stages: StageMaker
-  usedInMemory = false
+  leaving = false
+  readonly #closing = new AbortController()
   #state: HostState = 'idle'
-  #agent: Agent | null = null
   #closed: Promise<CloseReport> | null = null
   #abandonStart: ((error: SynclessError) => void) | null = null
   #ignoreSignals: (() => void) | null = null
@@ -57,16 +56,22 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     assertOptions('createHost()', options)
     this.#ports = [...hostPorts, ...(options.ports ?? [])]
     this.#onError = options.onError
+    // As many as there are streams that want to end in time.
+    setMaxListeners(0, this.closing)
     this.#stages = new StageMaker(options)
     this.transport = new Transport(new Dispatcher(this), options)
   }
 
   get listening(): boolean {
-    return this.#state === 'listening'
+    return this.#state === 'listening' || this.#state === 'leaving'
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   get draining(): boolean {
-    return this.#state === 'closing'
+    return this.#state === 'leaving' || this.#state === 'closing'
   }
 
   address(): AddressInfo | string | null {
@@ -198,8 +203,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   async run(options: RunOptions): Promise<AddressInfo> {
     checkedAddresses('host.run()', options)
-    checkedDeadline(options)
-    const { deadline: _, ...where } = options
+    checkedCloseOptions(options)
+    const { deadline: _deadline, readinessDelay: _delay, ...where } = options
     const address = await this.listen(where)
     this.#ignoreSignals = closeOnSignals(() => this.close(options))
     return address
@@ -207,46 +212,24 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   async close(options: CloseOptions = {}): Promise<CloseReport> {
     assertOptions('host.close()', options)
-    const deadline = checkedDeadline(options)
-    this.#closed ??= this.#close(deadline)
+    const checked = checkedCloseOptions(options)
+    this.#closed ??= this.#close(checked).finally(() => this.#ignoreSignals?.())
     return this.#closed
   }
 
-  #close(deadline: number): Promise<CloseReport> {
+  async #close({ deadline, readinessDelay }: Required<CloseOptions>): Promise<CloseReport> {
+    if (this.#state === 'listening' && readinessDelay > 0) {
+      this.#state = 'leaving'
+      await keepServing(this, readinessDelay)
+    }
     this.#state = 'closing'
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
-    return drain(this, deadline).finally(() => this.#ignoreSignals?.())
+    this.#closing.abort(new SynclessError('HOST_STATE', 'the host closes'))
+    return drain(this, deadline)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => {})
-  }
-
-  get agent(): Agent {
-    this.#agent ??= new MemoryAgent(this)
-    return this.#agent
-  }
-
-  inject(options: InjectOptions & { stream: true }): Promise<StreamedResponse>
-  inject(options: InjectOptions | string | URL): Promise<InjectedResponse>
-  async inject(options: InjectOptions | string | URL): Promise<InjectedResponse | StreamedResponse> {
-    if (typeof options === 'string' || options instanceof URL) return inject(this, { url: options })
-    assertOptions('host.inject()', options)
-    return inject(this, options)
-  }
-
-  get stopped(): boolean {
-    return this.transport.stopped
-  }
-
-  get secure(): boolean {
-    return this.transport.secure
-  }
-
-  /** Starts the apps for clients in memory; whether the host listens does not matter to them. */
-  async ready(): Promise<void> {
-    this.usedInMemory = true
-    await Promise.all(Array.from(this.mounts, mount => mount.start()))
   }
 
   accept(socket: Duplex): void {

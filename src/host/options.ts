@@ -53,8 +53,17 @@ export interface HostListenOptions extends ListenAddress {
 
 /** Options of `host.close`. */
 export interface CloseOptions {
-  /** How long requests, tasklets and upgraded connections may take to finish, in milliseconds. Default: 10 000. */
+  /**
+   * How long requests, tasklets and upgraded connections may take to finish, in milliseconds, from the moment at which
+   * the host stops accepting. Default: 10 000.
+   */
   deadline?: number
+  /**
+   * How long the host goes on serving before that, in milliseconds, while `/readyz` says that it is not ready: longer than
+   * the balancer in front of it takes to notice, that is its period times its threshold. Default: 0. A host that does not
+   * listen yet does not wait.
+   */
+  readinessDelay?: number
 }
 
 /** Options of `host.run`. */
@@ -87,10 +96,13 @@ export function checkedAddresses(what: string, options: HostListenOptions): List
 
 const protocols: readonly Protocol[] = ['http', 'https', 'both']
 
-/** Throws `INVALID_ARGUMENT`. */
-export function checkedDeadline({ deadline = DEADLINE }: CloseOptions): number {
-  if (typeof deadline === 'number' && deadline >= 0) return deadline
-  throw new SynclessError('INVALID_ARGUMENT', `deadline is ${deadline}: give milliseconds, 0 or more`)
+/** Fills in what was left out. Throws `INVALID_ARGUMENT`. */
+export function checkedCloseOptions({ deadline = DEADLINE, readinessDelay = 0 }: CloseOptions): Required<CloseOptions> {
+  for (const [name, value] of Object.entries({ deadline, readinessDelay })) {
+    if (typeof value === 'number' && value >= 0) continue
+    throw new SynclessError('INVALID_ARGUMENT', `${name} is ${value}: give milliseconds, 0 or more`)
+  }
+  return { deadline, readinessDelay }
 }
 
 /** One shape for both kinds of address: a Unix socket has its path as the address, and port 0. */

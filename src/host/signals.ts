@@ -1,5 +1,6 @@
 /** One pair of signal handlers for all hosts that run in the process: it exits when the last of them has closed. */
-import type { CloseReport } from './close-report.js'
+import { writeSync } from 'node:fs'
+import { type CloseReport, describeLeft } from './close-report.js'
 
 type Close = () => Promise<CloseReport>
 
@@ -23,7 +24,12 @@ function onSignal(_name: string, number: number): void {
   if (closing) process.exit(128 + number)
   closing = true
   Promise.all(Array.from(running, close => close())).then(
-    reports => process.exit(reports.every(report => report.clean) ? 0 : 1),
+    reports => {
+      const left = reports.filter(report => !report.clean)
+      // At once: the process ends before a stream would have written.
+      for (const report of left) writeSync(2, `syncless host: left at its close: ${describeLeft(report)}\n`)
+      process.exit(left.length === 0 ? 0 : 1)
+    },
     () => process.exit(1),
   )
 }

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { Connection, endSocket } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
+import { rememberWebSocket } from './goodbye.js'
 import type { Mount } from './mount.js'
 import { originalUrl, stripMountPath } from './mount-path.js'
 
@@ -34,6 +35,7 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     return
   }
   connection.upgradedBy = mount.server
+  if (isWebSocket(req)) rememberWebSocket(req, socket)
   if (mount.strip) stripMountPath(req, mount.path)
   try {
     mount.server.emit('upgrade', req, socket, head)

@@ -54,6 +54,9 @@ describe('action', () => {
     await idle()
     killed.kill()
     expect(emitter.listenerCount('ready')).toBe(0)
+    const without = go(() => action(() => {}))
+    await idle()
+    expect(await reported(async () => without.kill())).toEqual([])
     let cancels = 0
     await action<void>(resolve => {
       setImmediate(resolve)
@@ -152,7 +155,14 @@ describe('call', () => {
 
   test('a withdrawal aborts the signal; the echo of the abort is silent, another error is reported', async () => {
     const warnings = await reported(async () => {
-      for (const echo of [(signal: AbortSignal) => signal.reason, () => new Error('broke off badly')]) {
+      const echoes = [
+        (signal: AbortSignal) => signal.reason,
+        () => AbortSignal.abort().reason,
+        () => Object.assign(new Error('another abort'), { name: 'AbortError' }),
+        () => new Error('broke off badly'),
+        () => undefined,
+      ]
+      for (const echo of echoes) {
         const t = go(function* () {
           yield* call(
             signal => new Promise((_, reject) => signal.addEventListener('abort', () => reject(echo(signal)))),
@@ -163,7 +173,7 @@ describe('call', () => {
         await idle()
       }
     })
-    expect(warnings).toEqual([expect.stringContaining('broke off badly')])
+    expect(warnings).toEqual([expect.stringContaining('broke off badly'), expect.stringContaining('undefined')])
   })
 
   test('does not abort the signal of one that has settled', async () => {

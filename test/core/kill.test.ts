@@ -2,6 +2,8 @@
  * Killing throws, once, where the tasklet waits. Each way of waiting, each kind of cleanup and each source of an exit
  * meet here, because what breaks in libraries like this one is their combinations.
  */
+
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   action,
   type Co,
@@ -20,9 +22,10 @@ import {
   until,
 } from '../../src/core/index.js'
 import { GRACE } from '../../src/core/interrupts.js'
-import { idle, outcome, reported, useVirtualClock, watch } from './support.js'
+import { idle, outcome, rejection, reported, uncaught, useVirtualClock, watch } from './support.js'
 
 const time = useVirtualClock()
+const failure = new Error('failure')
 
 const waits: Record<string, () => Co<unknown>> = {
   *never() {
@@ -236,11 +239,11 @@ test('kill settles only when the cleanup is over', async () => {
     }
   })
   await idle()
-  const gone = watch(t.kill())
+  const gone = [watch(t.kill()), watch(t.kill())]
   await time.clock.advance(9)
-  expect(gone.outcome).toBe('pending')
+  expect(gone.map(each => each.outcome)).toEqual(['pending', 'pending'])
   await time.clock.advance(1)
-  expect(gone.outcome).toBe(undefined)
+  expect(gone.map(each => each.outcome)).toEqual([undefined, undefined])
 })
 
 test('a kill during cleanup does not throw again', async () => {
@@ -287,6 +290,7 @@ test('the kill of a tasklet that has ended does nothing', async () => {
   await idle()
   expect(await outcome(t.kill())).toBe(undefined)
   expect(await outcome(t)).toBe('result')
+  expect([t.state, t.signal.aborted]).toEqual(['done', false])
 })
 
 test('a tasklet that kills itself throws its exit in place', async () => {
@@ -306,18 +310,19 @@ test('a tasklet that kills itself throws its exit in place', async () => {
 })
 
 test('a tasklet that kills itself need not yield the kill', async () => {
-  const log: string[] = []
+  const log: unknown[] = []
   const t = go(() => {
+    const { signal } = current()
     try {
-      current().kill()
+      current().kill('why')
       log.push('LEAK')
     } catch (error) {
-      log.push(isTaskletExit(error) ? 'exit' : 'other')
+      log.push(isTaskletExit(error) && error.reason, signal.reason === error)
       throw error
     }
   })
   await idle()
-  expect(log).toEqual(['exit'])
+  expect(log).toEqual(['why', true])
   expect(t.state).toBe('killed')
 })
 
@@ -371,6 +376,74 @@ test('a self-kill while a kill is pending throws once, and cleanup may still wai
   await time.clock.runAll()
   expect(log).toEqual(['cleaned up'])
   expect(t.state).toBe('killed')
+})
+
+test('a self-kill where the scope was cancelled throws once, and cleanup may still wait', async () => {
+  const log: string[] = []
+  const t = go(function* () {
+    yield* scope(function* (s) {
+      s.cancel()
+      try {
+        current().kill()
+      } finally {
+        yield* sleep(1)
+        log.push('cleaned up')
+      }
+    })
+  })
+  await time.clock.runAll()
+  expect(log).toEqual(['cleaned up'])
+  expect(t.state).toBe('killed')
+})
+
+describe('in a scope that its tasklet has left behind, in a select', () => {
+  /** A tasklet that has lost a scope, which then runs `body`; with `log` and what was uncaught. */
+  async function leftBehind(body: (log: string[]) => Co<void>, then: () => Co<void>) {
+    const log: string[] = []
+    let t: Tasklet<unknown> | null = null
+    const errors = await uncaught(async () => {
+      t = go(function* () {
+        yield* select({
+          work: scope(function* () {
+            yield* sleep(10)
+            yield* body(log)
+          }),
+          tick: sleep(5),
+        })
+        yield* then()
+      })
+      await time.clock.advance(10)
+    })
+    return { t: t as Tasklet<unknown> | null, log, errors }
+  }
+
+  test('a self-kill ends the tasklet and the body, and is no error of anybody else', async () => {
+    const { t, errors, log } = await leftBehind(
+      function* (log) {
+        try {
+          current().kill()
+        } finally {
+          yield* schedule()
+          log.push('cleaned up')
+        }
+      },
+      function* () {
+        yield* never
+      },
+    )
+    expect([t?.state, log, errors]).toEqual(['killed', ['cleaned up'], []])
+  })
+
+  test('a self-kill does nothing where the tasklet has ended', async () => {
+    const { t, errors, log } = await leftBehind(
+      function* (log) {
+        yield* current().kill()
+        log.push('went on')
+      },
+      function* () {},
+    )
+    expect([t?.state, log, errors]).toEqual(['done', ['went on'], []])
+  })
 })
 
 test('a self-kill in the body of a scope whose owner was killed in the same turn is one kill', async () => {
@@ -550,6 +623,60 @@ test('a kill that follows an error raised in a scope is not lost', async () => {
   await time.clock.advance(100)
   expect(log).not.toContain('went on')
   expect(t.state).toBe('killed')
+})
+
+test('the exit of one that waits for a scope to end goes to nobody else', async () => {
+  const log: string[] = []
+  const t = go(function* () {
+    yield* scope(function* () {
+      try {
+        yield* never
+      } finally {
+        yield* sleep(5)
+      }
+    })
+  })
+  // Killed itself, it kills the other in its cleanup.
+  const killer = go(function* () {
+    try {
+      yield* never
+    } finally {
+      t.kill()
+      yield* sleep(1)
+      log.push('cleaned up')
+    }
+  })
+  t.then(null, () => {})
+  await idle()
+  t.raise(new Error('raised'))
+  await idle()
+  killer.kill()
+  await time.clock.runAll()
+  expect(log).toEqual(['cleaned up'])
+  expect([killer.state, t.state]).toEqual(['killed', 'failed'])
+})
+
+describe('an async function that is killed', () => {
+  const echoes: Record<string, [end: (exit: unknown) => unknown, state: string, error?: unknown]> = {
+    'the exit itself': [exit => Promise.reject(exit), 'killed'],
+    'an AbortError': [() => Promise.reject(AbortSignal.abort().reason), 'killed'],
+    'the AbortError of a timer': [() => delay(1000, undefined, { signal: AbortSignal.abort() }), 'killed'],
+    'a value': [() => 'value', 'killed'],
+    'an error of its own': [() => Promise.reject(failure), 'failed', failure],
+    'an error that is no Error': [() => Promise.reject(undefined), 'failed'],
+  }
+  test.each(Object.entries(echoes))('and then ends with %s', async (_name, [end, state, error]) => {
+    const owner = new Scope({ onFailure: () => {} })
+    const t = owner.go(async () => {
+      const { signal } = current()
+      await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
+      return end(signal.reason)
+    })
+    await idle()
+    await t.kill()
+    expect(t.state).toBe(state)
+    if (state === 'failed') expect(await rejection(t)).toBe(error)
+  })
 })
 
 test('an async function is told by its signal, and the kill settles when its promise has', async () => {
