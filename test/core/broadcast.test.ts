@@ -6,6 +6,10 @@ test('every subscriber gets every value that is published while it is subscribed
   const early = news.subscribe({ capacity: 3 })
   await news.publish(1)
   const late = news.subscribe({ capacity: 3 })
+  const newest = news.subscribe({ capacity: 1, overflow: 'latest' })
+  expect(news.size).toBe(3)
+  newest.cancel()
+  expect(news.size).toBe(2)
   await news.publish(2)
   news.close()
   expect([await all(early), await all(late)]).toEqual([[1, 2], [2]])
@@ -148,7 +152,24 @@ test('close ends every subscriber after what waits to be published', async () =>
     [1, 2],
   ])
   expect(published.map(p => p.outcome)).toEqual([undefined, undefined])
-  expect(await outcome(news.subscribe().next())).toEqual({ done: true, value: undefined })
+  for (const options of [{}, { capacity: 1 }, { capacity: 1, overflow: 'latest' as const }]) {
+    expect(await outcome(news.subscribe(options).next())).toEqual({ done: true, value: undefined })
+  }
+  expect(news.size).toBe(0)
+})
+
+test('a close behind a publish is done as soon as that is delivered, for every subscriber', async () => {
+  const news = broadcast<number>()
+  const [slow, quick] = [news.subscribe(), news.subscribe({ capacity: 1, overflow: 'latest' })]
+  news.publish(1).then()
+  news.close()
+  const received = watch(quick.receive())
+  const after = watch(quick.next())
+  await idle()
+  expect([received.outcome, after.outcome]).toEqual(['pending', 'pending'])
+  expect(await slow.receive()).toBe(1)
+  await idle()
+  expect([received.outcome, after.outcome]).toEqual([1, { done: true, value: undefined }])
 })
 
 test('close(error) gives every subscriber the error', async () => {

@@ -1,5 +1,5 @@
 import { channel, go, schedule } from '../../src/core/index.js'
-import { idle, outcome, rejection, watch } from './support.js'
+import { idle, outcome, rejection, reported, watch } from './support.js'
 
 test('for await takes every value until the end', async () => {
   const ch = channel<number>(1)
@@ -121,6 +121,48 @@ test('return() after a commit loses nothing: the value is handed over', async ()
   await iterator.return?.()
   await idle()
   expect(pending.outcome).toEqual({ done: false, value: 1 })
+})
+
+test('leaving it because of another error drops what is left, and the end that nobody saw is reported', async () => {
+  const ch = channel<number>(2)
+  ch.trySend(1)
+  ch.trySend(2)
+  ch.close(new Error('the end'))
+  const error = new Error('body')
+  const consume = async () => {
+    for await (const _ of ch) throw error
+  }
+  const warnings = await reported(async () => expect(await rejection(consume())).toBe(error))
+  expect([ch.buffered, warnings]).toEqual([0, [expect.stringContaining('the end')]])
+})
+
+test('with preventCancel an error in band ends the iteration, and not the channel', async () => {
+  const ch = channel<number>(2)
+  const error = new Error('in band')
+  await ch.sendError(error)
+  await ch.send(1)
+  expect(await rejection(ch.values({ preventCancel: true }).next())).toBe(error)
+  expect(ch.closed).toBe(false)
+  expect(await ch.receive()).toBe(1)
+})
+
+test.each([0, 1])('return(), again and again, leaves once: after %d values', async values => {
+  const ch = channel<number>(2)
+  const [left, open, other] = [ch.values(), ch.values(), ch.values()]
+  for (const iterator of [open, other]) {
+    ch.trySend(1)
+    await iterator.next()
+  }
+  for (let n = 0; n < values; n++) {
+    ch.trySend(1)
+    await left.next()
+  }
+  for (let i = 0; i < 3; i++) await left.return?.()
+  await open.return?.()
+  // One of the others is open still.
+  expect(ch.closed).toBe(false)
+  await other.return?.()
+  expect(ch.closed).toBe(true)
 })
 
 test('several pending next() are served in their order', async () => {

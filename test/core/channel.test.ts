@@ -1,4 +1,4 @@
-import { type Channel, channel, go, schedule } from '../../src/core/index.js'
+import { type Channel, channel, go, type Op, schedule } from '../../src/core/index.js'
 import { offer } from '../../src/core/overflow.js'
 import { idle, outcome, rejection, reported, watch } from './support.js'
 
@@ -157,14 +157,16 @@ test('an error sent in band reaches next, tryReceive and a receiver that waits',
 test('ended tells how the channel ended, before and after', async () => {
   const ch = channel<number>()
   const before = watch(ch.ended)
+  const other = watch(ch.ended)
   await idle()
-  expect(before.outcome).toBe('pending')
+  expect([before.outcome, other.outcome]).toEqual(['pending', 'pending'])
   const error = new Error('end')
   ch.close(error)
   expect(await rejection(ch.receive())).toBe(error)
   ch.cancel()
   await idle()
   expect(before.outcome).toEqual({ by: 'close', error })
+  expect(other.outcome).toBe(before.outcome)
   expect(await ch.ended).toBe(before.outcome)
   const cancelled = channel<number>()
   cancelled.cancel('enough')
@@ -270,9 +272,9 @@ describe('each', () => {
 
 describe('preference', () => {
   /** Who goes on first when tasklet `a` acts on a partner that waits, while `other` is ready too. */
-  async function order(preference: -1 | 0 | 1, act: 'send' | 'receive'): Promise<string[]> {
+  async function order(preference: -1 | 0 | 1 | 'default', act: 'send' | 'receive'): Promise<string[]> {
     const ch = channel<number>()
-    ch.preference = preference
+    if (preference !== 'default') ch.preference = preference
     const log: string[] = []
     const operation = (kind: 'send' | 'receive', name: string, c: Channel<number>) =>
       function* () {
@@ -293,6 +295,8 @@ describe('preference', () => {
   test('0: nobody switches, the partner is appended', async () => {
     expect(await order(0, 'send')).toEqual(['actor', 'other', 'partner'])
     expect(await order(0, 'receive')).toEqual(['actor', 'other', 'partner'])
+    expect(await order('default', 'send')).toEqual(['actor', 'other', 'partner'])
+    expect(await order('default', 'receive')).toEqual(['actor', 'other', 'partner'])
   })
 
   test('-1: a send switches to the receiver, a receive switches to nobody', async () => {
@@ -303,6 +307,25 @@ describe('preference', () => {
   test('1: a receive switches to the sender, a send switches to nobody', async () => {
     expect(await order(1, 'receive')).toEqual(['partner', 'other', 'actor'])
     expect(await order(1, 'send')).toEqual(['actor', 'other', 'partner'])
+  })
+
+  test.each([-1, 1] as const)('%d acts only where an item is handed over directly', async preference => {
+    const ch = channel<number>(1)
+    ch.preference = preference
+    const log: string[] = []
+    const noting = (name: string, op: () => Op<unknown>) =>
+      go(function* () {
+        yield* op()
+        log.push(name)
+      })
+    ch.trySend(1)
+    noting('sender', () => ch.send(2))
+    await idle()
+    noting('receiver', () => ch.receive())
+    noting('other', () => schedule())
+    await idle()
+    // What was received came from the buffer, and what was sent went there.
+    expect(log).toEqual(['receiver', 'sender', 'other'])
   })
 
   test('acts only inside a tasklet', async () => {

@@ -4,12 +4,16 @@ import {
   broadcast,
   call,
   channel,
+  deferred,
+  event,
   go,
   never,
   type Op,
+  type Permit,
   perform,
   schedule,
   select,
+  semaphore,
   sleep,
   type TaskletExit,
   timeout,
@@ -221,6 +225,42 @@ const subjects: Record<string, () => Subject> = {
       commit: () => expect(subscriber.tryReceive()).toEqual({ ok: true, value: 'v' }),
       value: undefined,
       untouched: () => expect(subscriber.tryReceive()).toEqual({ ok: false, done: false }),
+    }
+  },
+  'acquire of a semaphore': () => {
+    const limit = semaphore(2)
+    let held: Permit | null = null
+    limit.acquire(2).then(permit => {
+      held = permit
+    })
+    return {
+      op: limit.acquire().map(permit => permit.count),
+      commit: () => held?.release(),
+      value: 1,
+      untouched: () => expect(limit.free).toBe(0),
+    }
+  },
+  'a wait for an event': () => {
+    const ready = event()
+    return { op: ready.wait(), commit: () => ready.set(), value: undefined, untouched: () => {} }
+  },
+  'a deferred': () => {
+    const answer = deferred<string>()
+    return {
+      op: answer,
+      commit: () => answer.resolve('v'),
+      value: 'v',
+      untouched: () => expect(answer.waiters?.length ?? 0).toBe(0),
+    }
+  },
+  'a receive on a subscription': () => {
+    const news = broadcast<string>()
+    const subscriber = news.subscribe()
+    return {
+      op: subscriber.receive(),
+      commit: () => news.publish('v').then(),
+      value: 'v',
+      untouched: () => expect(subscriber.statistics().waitingReceivers).toBe(0),
     }
   },
   'a latched operation': () => {

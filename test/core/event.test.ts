@@ -13,6 +13,7 @@ test('set wakes everyone who waits, and later waits do not wait', async () => {
   expect(ready.isSet).toBe(true)
   await Promise.all(waiters)
   await ready.wait()
+  await go(() => ready.wait())
 })
 
 test('clear makes later waits wait again, and wakes nobody', async () => {

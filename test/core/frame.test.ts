@@ -108,6 +108,43 @@ test('a frame cannot be awaited, selected or used twice', async () => {
   expect(() => call(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
 
+test('a call is not begun where an exit or an error is due', async () => {
+  const log: unknown[] = []
+  function* noted(): Co<void> {
+    log.push('ran')
+  }
+  const ch = channel<number>()
+  const waiting = () =>
+    go(function* () {
+      yield* ch.receive()
+      yield* call(noted())
+    })
+  const [killed, raisedIn] = [waiting(), waiting()]
+  const error = new Error('raised')
+  const failed = raisedIn.then(null, caught => caught)
+  await runUntilIdle()
+  ch.trySend(1)
+  ch.trySend(2)
+  killed.kill()
+  raisedIn.raise(error)
+  expect(await failed).toBe(error)
+  expect([killed.state, raisedIn.state, log]).toEqual(['killed', 'failed', []])
+})
+
+test('a call of what was left out of a yield* is a misuse', async () => {
+  const ch = channel<number>()
+  const t = go(function* () {
+    ch.receive()[Symbol.iterator]().next()
+    yield* call(
+      (function* (): Co<void> {
+        yield* schedule()
+      })(),
+    )
+  })
+  await expect(t.then()).rejects.toMatchObject({ code: 'MISUSE' })
+  expect(ch.balance).toBe(0)
+})
+
 test('a frame that was started by hand and left is not run', async () => {
   const log: string[] = []
   function* noted(): Co<void> {

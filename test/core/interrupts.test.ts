@@ -1,6 +1,9 @@
 import {
   action,
+  type Co,
+  call,
   channel,
+  current,
   go,
   isTaskletExit,
   never,
@@ -10,10 +13,11 @@ import {
   scope,
   select,
   sleep,
+  timeout,
   until,
 } from '../../src/core/index.js'
 import { GRACE } from '../../src/core/interrupts.js'
-import { idle, outcome, reported, turn, useVirtualClock, watch } from './support.js'
+import { idle, outcome, reported, turn, uncaught, useVirtualClock, watch } from './support.js'
 
 const time = useVirtualClock()
 
@@ -33,7 +37,7 @@ test('cleanup may wait until the grace period is over, and then takes its exit a
   })
   await idle()
   t.kill()
-  await time.clock.advance(GRACE - 1)
+  await time.clock.advance(4999)
   expect(log).toEqual(['cleanup'])
   await time.clock.advance(1)
   expect(log).toEqual(['cleanup', 'exit again'])
@@ -107,6 +111,89 @@ test('after the grace period an operation that could commit at once throws the e
   await idle()
   expect(t.state).toBe('killed')
   expect(ch.statistics().buffered).toBe(0)
+})
+
+/** What a stubborn tasklet tries again and again; `note` is called by what must not happen after the grace period. */
+const attempts: Record<string, (note: () => void) => Co<unknown>> = {
+  *never() {
+    yield* never
+  },
+  *'a receive'() {
+    yield* channel().receive()
+  },
+  *'a select'() {
+    yield* select({ a: channel().receive(), late: sleep(60_000) })
+  },
+  *'a scope'(note) {
+    yield* scope(function* () {
+      if (time.clock.now() >= 5000) note()
+      yield* never
+    })
+  },
+  *'a timeout on a function'(note) {
+    yield* timeout(60_000, function* () {
+      if (time.clock.now() >= 5000) note()
+      yield* never
+    })
+  },
+  *'a call'(note) {
+    yield* call(
+      (function* (): Co<void> {
+        if (time.clock.now() >= 5000) note()
+        yield* never
+      })(),
+    )
+  },
+  *'its own kill'() {
+    yield* never
+    yield* current().kill()
+  },
+}
+
+describe('a tasklet that catches its exit for ever', () => {
+  test.each(Object.entries(attempts))('is abandoned, whatever it does: %s', async (_name, attempt) => {
+    let [tried, runs] = [0, 0]
+    const t = go(function* stubborn() {
+      for (;;) {
+        try {
+          tried++
+          yield* attempt(() => runs++)
+        } catch {}
+      }
+    })
+    await idle()
+    const warnings = await reported(async () => {
+      const gone = watch(t.kill())
+      await time.clock.advance(5000)
+      const [triedThen, runsThen] = [tried, runs]
+      for (let i = 0; i < 110; i++) await turn()
+      expect(gone.outcome).toBe(undefined)
+      // Each attempt took a turn, and nothing that it asked for happened.
+      expect([tried - triedThen, runs - runsThen]).toEqual([100, 0])
+    })
+    expect(warnings).toEqual([expect.stringContaining('"stubborn" was killed')])
+    expect([t.state, time.clock.pending]).toEqual(['failed', 0])
+  })
+
+  test('fails no process: it was reported', async () => {
+    const errors = await uncaught(async () => {
+      const t = go(function* stubborn() {
+        for (;;) {
+          try {
+            yield* never
+          } catch {}
+        }
+      })
+      await idle()
+      t.kill()
+      await reported(async () => {
+        await time.clock.advance(5000)
+        for (let i = 0; i < 110; i++) await turn()
+      })
+      expect(t.state).toBe('failed')
+    })
+    expect(errors).toEqual([])
+  })
 })
 
 test('an abandoned tasklet fails its scope, which does not wait for it', async () => {
@@ -232,4 +319,65 @@ test('an error that was raised but never thrown, since its tasklet needed no mor
     await t
   })
   expect(warnings.join()).toContain('never thrown')
+})
+
+test('an error raised before an exit is thrown first, the exit at the next operation', async () => {
+  const log: unknown[] = []
+  const t = go(function* () {
+    for (let i = 0; i < 3; i++) {
+      try {
+        yield* never
+      } catch (error) {
+        log.push((error as Error).message)
+        rethrowIfExit(error)
+      }
+    }
+  })
+  await idle()
+  t.raise(new Error('raised'))
+  t.kill()
+  await idle()
+  expect(log).toEqual(['raised', 'the tasklet was killed'])
+  expect(t.state).toBe('killed')
+})
+
+test.each([true, false])(
+  'an error raised just before a self-kill is thrown in its cleanup, or reported: %p',
+  async waits => {
+    const ch = channel<number>()
+    const log: unknown[] = []
+    const t = go(function* () {
+      try {
+        yield* ch.receive()
+        current().kill()
+      } catch (error) {
+        log.push((error as { code: string }).code)
+        try {
+          if (waits) yield* schedule()
+        } catch (late) {
+          log.push((late as Error).message)
+        }
+        throw error
+      }
+    })
+    await idle()
+    const warnings = await reported(async () => {
+      ch.trySend(1)
+      t.raise(new Error('raised'))
+    })
+    expect(log).toEqual(waits ? ['TASKLET_EXIT', 'raised'] : ['TASKLET_EXIT'])
+    expect(warnings).toEqual(waits ? [] : [expect.stringContaining('raised')])
+    expect(t.state).toBe('killed')
+  },
+)
+
+test('an exit that came too late to be thrown is not reported', async () => {
+  const ch = channel<number>()
+  const t = go(() => ch.receive())
+  await idle()
+  const warnings = await reported(async () => {
+    ch.trySend(1)
+    t.kill()
+  })
+  expect([t.state, warnings]).toEqual(['done', []])
 })

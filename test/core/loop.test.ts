@@ -164,8 +164,19 @@ test('moving a tasklet to the front keeps the rest in order', async () => {
   const log: string[] = []
   const [, , c] = ['a', 'b', 'c', 'd'].map(name => go(() => log.push(name)))
   loop.moveToFront(c!)
+  expect(loop.readyCount).toBe(4)
   await idle()
   expect(log).toEqual(['c', 'a', 'b', 'd'])
+})
+
+test('what stood first may leave after another was moved before it', async () => {
+  const log: string[] = []
+  const [a, , c] = ['a', 'b', 'c'].map(name => go(() => log.push(name)))
+  loop.moveToFront(c!)
+  a!.kill()
+  expect(loop.readyCount).toBe(2)
+  await idle()
+  expect(log).toEqual(['c', 'b'])
 })
 
 test('what is taken out of the queue does not run', async () => {

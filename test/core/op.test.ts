@@ -1,17 +1,27 @@
 import { getEventListeners } from 'node:events'
 import {
+  action,
   always,
+  broadcast,
+  type Channel,
   type Co,
+  call,
   channel,
+  deferred,
+  event,
   go,
   never,
   type Op,
   perform,
+  Scope,
   type SynclessError,
   schedule,
+  scope,
   select,
+  semaphore,
   sleep,
   timeout,
+  until,
 } from '../../src/core/index.js'
 import { idle, outcome, rejection, useVirtualClock, watch } from './support.js'
 
@@ -110,6 +120,139 @@ describe('map', () => {
   })
 })
 
+describe('describe', () => {
+  const named = <T>(name: string) => channel<T>(0, { name })
+  function* work(): Co<void> {
+    yield* never
+  }
+  test.each<[string, () => Op<unknown>]>([
+    ['receive on "orders"', () => named('orders').receive()],
+    ['next on "orders"', () => named('orders').next()],
+    ['send on "orders"', () => named<number>('orders').send(1)],
+    ['send on a channel', () => channel<number>().send(1)],
+    ['end of "orders"', () => named('orders').ended],
+    ['publish on "news"', () => broadcast<number>({ name: 'news' }).publish(1)],
+    ['publish on a broadcast', () => broadcast<number>().publish(1)],
+    ['receive on "news"', () => broadcast({ name: 'news' }).subscribe().receive()],
+    ['receive on "mine"', () => broadcast({ name: 'news' }).subscribe({ name: 'mine' }).receive()],
+    ['sleep 5 ms', () => sleep(5)],
+    ['schedule', () => schedule()],
+    ['always', () => always(1)],
+    ['never', () => never],
+    ['select { a: receive on "a", b: never }', () => select({ a: named('a').receive(), b: never })],
+    ['receive on "orders", for 5 ms', () => timeout(5, named('orders').receive())],
+    ['timeout of 5 ms on "work"', () => timeout(5, work)],
+    ['scope "work"', () => scope(work)],
+    ['scope "scope"', () => scope(function* () {})],
+    ['join "work"', () => scopeless(work)],
+    ['end of "work"', () => scopeless(work).kill()],
+    ['end of request', () => new Scope({ name: 'request' }).close()],
+    ['end of scope', () => new Scope().close()],
+    ['acquire 2 of the pool', () => semaphore(3, 'the pool').acquire(2)],
+    ['acquire 1 of a semaphore', () => semaphore(3).acquire()],
+    ['wait for the start', () => event('the start').wait()],
+    ['wait for an event', () => event().wait()],
+    ['the answer', () => deferred('the answer')],
+    ['a deferred', () => deferred()],
+    ['until a promise settles', () => until(Promise.resolve())],
+    ['call "fetch"', () => call(async function fetch() {})],
+    ['call "async function"', () => call((() => async () => {})())],
+    ['call of a coroutine', () => call(work())],
+    ['opening', () => action(() => {}, 'opening')],
+    ['action', () => action(() => {})],
+    [
+      'receive on "orders"',
+      () =>
+        named('orders')
+          .receive()
+          .map(n => n),
+    ],
+    ['join "work"', () => scopeless(work).map(n => n)],
+  ])('says in one line: %s', (line, op) => {
+    expect(op().describe()).toBe(line)
+  })
+
+  function scopeless(fn: () => Co<void>) {
+    const t = go(fn)
+    t.kill()
+    return t
+  }
+})
+
+describe('an operation that can commit at once does so, and lets nobody run before', () => {
+  const full = () => {
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    return ch
+  }
+  const ended = (settle: (ch: Channel<number>) => void) => {
+    const ch = channel<number>()
+    settle(ch)
+    return ch
+  }
+  const settledTasklet = go(() => 1)
+  const settledScope = scope(function* () {
+    return 1
+  })
+  const settledPromise = until(Promise.resolve(1))
+  const resolved = deferred<number>()
+  resolved.resolve(1)
+  const raised = event()
+  raised.set()
+  beforeAll(() => Promise.all([settledTasklet, settledScope, settledPromise]))
+
+  const ready: Record<string, () => Op<unknown>> = {
+    'a receive from the buffer': () => full().receive(),
+    'a next at the end': () => ended(ch => ch.close()).next(),
+    'a send into the buffer': () => channel<number>(1).send(1),
+    'a publish without subscribers': () => broadcast<number>().publish(1),
+    'the end of a channel': () => ended(ch => ch.close()).ended,
+    always: () => always(1),
+    'a join': () => settledTasklet,
+    'the end of a tasklet': () => settledTasklet.kill(),
+    'a scope that is over': () => settledScope,
+    'a promise that has settled': () => settledPromise,
+    acquire: () => semaphore(1).acquire(),
+    'an event': () => raised.wait(),
+    'a deferred': () => resolved,
+    select: () => select({ n: never, a: always(1) }),
+    'a poll': () => select({ n: never }, { orElse: 1 }),
+    map: () => always(1).map(n => n),
+    'a timeout': () => timeout(5, always(1)),
+  }
+  test.each(Object.entries(ready))('%s', async (_name, op) => {
+    const log: string[] = []
+    const first = go(function* () {
+      yield* op()
+      log.push('first')
+    })
+    go(() => log.push('second'))
+    await first
+    expect(log).toEqual(['first', 'second'])
+    await op()
+    expect(time.clock.pending).toBe(0)
+  })
+
+  test('and one that fails at once throws', async () => {
+    const log: unknown[] = []
+    const t = go(function* () {
+      for (const ch of [ended(ch => ch.close()), ended(ch => ch.cancel())]) {
+        for (const op of [ch.receive(), ch.send(1), ch.sendError(1)]) {
+          try {
+            yield* op
+          } catch (error) {
+            log.push((error as SynclessError).code)
+          }
+        }
+      }
+    })
+    go(() => log.push('second'))
+    await t
+    const [closed, cancelled] = ['CHANNEL_CLOSED', 'CHANNEL_CANCELLED']
+    expect(log).toEqual([closed, closed, closed, closed, cancelled, cancelled, 'second'])
+  })
+})
+
 test('always is ready at once, never never', async () => {
   const log: unknown[] = []
   await go(function* () {
@@ -156,11 +299,13 @@ describe('OP_REUSED', () => {
           yield* op
         }),
       )
+    const reused = (how: string) =>
+      expect.objectContaining({ code: 'OP_REUSED', message: expect.stringMatching(`"receive on "orders"" ${how}`) })
     await idle()
-    expect(await use()).toMatchObject({ code: 'OP_REUSED', message: expect.stringContaining('receive on "orders"') })
+    expect(await use()).toEqual(reused('waits already'))
     ch.trySend(1)
     expect(await first).toBe(1)
-    expect(await use()).toMatchObject({ code: 'OP_REUSED' })
+    expect(await use()).toEqual(reused('has happened already'))
     expect(ch.balance).toBe(0)
   })
 
@@ -183,6 +328,20 @@ describe('OP_REUSED', () => {
     ch.trySend(1)
     await idle()
     expect(t.outcome).toBe(1)
+  })
+
+  test('one that ended without its inner operation', async () => {
+    const [ch, clock] = [channel<number>(), time.clock]
+    const inner = ch.receive()
+    const op = timeout(5, inner, { else: 'late' })
+    const first = watch(op)
+    await clock.advance(5)
+    expect(first.outcome).toBe('late')
+    expect(await rejection(go(() => op))).toMatchObject({ code: 'OP_REUSED' })
+    expect(await rejection(perform(op))).toMatchObject({ code: 'OP_REUSED' })
+    expect([ch.balance, clock.pending]).toEqual([0, 0])
+    ch.send(1).then()
+    expect(await inner).toBe(1)
   })
 
   test('a latched operation is never reused', async () => {
@@ -285,6 +444,19 @@ describe('misuse', () => {
     expect(joined.outcome).toBe('went on')
   })
 
+  test('an operation started by hand and left waiting is unlinked at a plain yield', async () => {
+    const ch = channel<number>()
+    const t = go(function* () {
+      ch.receive()[Symbol.iterator]().next()
+      try {
+        yield 1 as never
+      } catch (error) {
+        return [(error as SynclessError).code, ch.balance]
+      }
+    })
+    expect(await t).toEqual(['MISUSE', 0])
+  })
+
   test('an operation started by hand and left waiting is unlinked at the end', async () => {
     const ch = channel<number>()
     await go(function* () {
@@ -362,9 +534,9 @@ test('every operation has an iterator with next, throw and return', () => {
 test('a generator that is returned from, not thrown into, unlinks its operation', async () => {
   const ch = channel<number>()
   let finished = false
-  function* helper(): Co<void> {
+  function* helper(): Co<number> {
     try {
-      yield* ch.receive()
+      return yield* ch.receive()
     } finally {
       finished = true
     }
@@ -373,7 +545,7 @@ test('a generator that is returned from, not thrown into, unlinks its operation'
     const co = helper()
     co.next()
     expect(ch.balance).toBe(-1)
-    co.return()
+    expect(co.return(5)).toEqual({ done: true, value: 5 })
     expect(ch.balance).toBe(0)
     yield* schedule()
   })
@@ -418,6 +590,12 @@ describe('perform', () => {
     ch.trySend(1)
     const op = ch.receive()
     expect(await go(() => op)).toBe(1)
+    const awaited = always(1).map(n => n)
+    const shared = channel<number>(1)
+    shared.trySend(1)
+    const oneShot = shared.receive()
+    expect([await awaited, await oneShot]).toEqual([1, 1])
+    expect(await rejection(perform(oneShot))).toMatchObject({ code: 'OP_REUSED' })
     for (const options of [{}, { signal: new AbortController().signal }]) {
       expect(await rejection(perform(op, options))).toMatchObject({ code: 'OP_REUSED' })
     }

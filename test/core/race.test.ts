@@ -80,6 +80,11 @@ describe('race', () => {
     expect(await race({ a: suicidal, b: () => 1 })).toEqual({ key: 'b', value: 1 })
   })
 
+  test('the competitors are called by their keys', async () => {
+    expect(await race({ one: () => current().name })).toEqual({ key: 'one', value: 'one' })
+    expect(await all({ two: () => current().name })).toEqual({ two: 'two' })
+  })
+
   test('takes operations, async and plain functions, and refuses what is neither, and an empty race', async () => {
     expect(await race({ only: async () => 'async' })).toEqual({ key: 'only', value: 'async' })
     const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })

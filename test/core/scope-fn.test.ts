@@ -1,11 +1,14 @@
 /** A scope that spans a block of code. */
 import {
+  type Cancelled,
   type Co,
   channel,
+  current,
   go,
   never,
+  type Op,
   perform,
-  type Scope,
+  Scope,
   schedule,
   scope,
   select,
@@ -51,8 +54,9 @@ test('does nothing until it is performed, and runs once however often it is', as
   })
   await idle()
   expect(ran).toBe(0)
+  expect(await Promise.all([op, go(() => op), op.map(n => n)])).toEqual([1, 1, 1])
   expect(await op).toBe(1)
-  expect(await op).toBe(1)
+  expect(ran).toBe(1)
 })
 
 test.each([
@@ -141,6 +145,115 @@ test('later failures are in scope.errors and reported, and the first one is thro
   })
   expect(inner!.errors.map(error => (error as Error).message)).toEqual(['a', 'b', 'c'])
   expect(warnings.filter(text => text.includes('another tasklet'))).toHaveLength(3)
+})
+
+test('the failure of a child that comes again from its joiner is one failure', async () => {
+  let inner: Scope | null = null
+  const warnings = await reported(async () => {
+    const result = watch(
+      scope(function* (s) {
+        inner = s
+        const child = go(function* () {
+          yield* schedule()
+          throw failure
+        })
+        go(function* () {
+          yield* child
+        })
+        yield* child
+      }),
+    )
+    await idle()
+    expect(result.outcome).toBe(failure)
+  })
+  expect([inner!.errors, warnings]).toEqual([[], []])
+})
+
+describe('tells every tasklet in it why it ends', () => {
+  interface Cause {
+    /** A scope in which `inside` runs. */
+    work(inside: () => Co<void>): Op<unknown>
+    /** What is done to the tasklet that waits for it. */
+    end?(waiter: Tasklet<unknown>): void
+    why: { source: string; reason: unknown }
+  }
+  const plain = (inside: () => Co<void>) => scope(inside)
+  const causes: Record<string, Cause> = {
+    'a kill of the one that waits': {
+      work: plain,
+      end: waiter => void waiter.kill('why'),
+      why: { source: 'kill', reason: 'why' },
+    },
+    'an error raised in the one that waits': {
+      work: plain,
+      end: waiter => waiter.raise(failure),
+      why: { source: 'cancel', reason: failure },
+    },
+    'its cancel': {
+      work: inside =>
+        scope(function* (s) {
+          go(() => sleep(1).map(() => s.cancel('why')))
+          yield* inside()
+        }),
+      why: { source: 'cancel', reason: 'why' },
+    },
+    'the cancel of the scope around it': {
+      work: inside =>
+        scope(function* (s) {
+          go(() => sleep(1).map(() => s.cancel('why')))
+          yield* scope(inside)
+        }),
+      why: { source: 'cancel', reason: 'why' },
+    },
+    'a failure': {
+      work: inside =>
+        scope(function* () {
+          go(function* () {
+            yield* sleep(1)
+            throw failure
+          })
+          yield* inside()
+        }),
+      why: { source: 'failure', reason: failure },
+    },
+    'a timeout': { work: inside => timeout(1, inside), why: { source: 'timeout', reason: undefined } },
+    'a timeout on a scope': {
+      work: inside => timeout(1, scope(inside)),
+      why: { source: 'timeout', reason: undefined },
+    },
+  }
+  test.each(Object.entries(causes))('%s', async (_name, { work, end, why }) => {
+    const exits: Cancelled[] = []
+    function* noting(): Co<void> {
+      try {
+        yield* never
+      } catch (exit) {
+        exits.push(exit as Cancelled)
+        throw exit
+      }
+    }
+    let child: Tasklet<void> | null = null
+    const waiter = go(() =>
+      work(function* () {
+        child = go(noting)
+        yield* noting()
+      }),
+    )
+    waiter.then(null, () => {})
+    await idle()
+    end?.(waiter)
+    await time.clock.advance(1)
+    const seen = exits.map(({ source, reason, cause, scope }) => ({
+      source,
+      reason,
+      cause,
+      scope: scope instanceof Scope,
+    }))
+    const expected = { ...why, cause: why.reason, scope: true }
+    expect(seen).toEqual([expected, expected])
+    expect(exits).toContain(child!.signal.reason)
+    expect(waiter.state).not.toBe('waiting')
+  })
 })
 
 test('a failure can be caught around it', async () => {
@@ -487,6 +600,16 @@ test('timeout and scope nest in either order, and only the one that ended swallo
 
 test('takes a generator function and nothing else', () => {
   expect(() => scope(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+})
+
+test('the tasklet that waits for it is the one that runs in its body', async () => {
+  const t: Tasklet<unknown> = go(function* () {
+    return yield* scope(function* () {
+      yield* schedule()
+      return [current() === t, t.state]
+    })
+  })
+  expect(await t).toEqual([true, 'running'])
 })
 
 test('a deep nest of scopes ends from a single kill', async () => {

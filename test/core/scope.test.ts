@@ -40,6 +40,13 @@ test('a scope that is not closed does not end', async () => {
   await owner.go(() => {})
 })
 
+test('cancel after its end does nothing', async () => {
+  const owner = new Scope()
+  await owner.close()
+  owner.cancel()
+  expect([owner.cancelled, owner.signal.aborted]).toEqual([false, false])
+})
+
 test('a tasklet started in a scope that has ended is refused', async () => {
   const owner = new Scope({ name: 'request' })
   await owner.close()
@@ -64,6 +71,9 @@ test('cancel asks every tasklet to end, and those that it finds not started neve
     ran = true
   })
   await idle()
+  owner.cancel('again')
+  expect(owner.signal).toBe(owner.signal)
+  expect(owner.signal.reason).toMatchObject({ reason: 'why' })
   expect([waiting.state, fresh.state, late.state, ran]).toEqual(['killed', 'killed', 'killed', false])
   expect(await outcome(waiting)).toMatchObject({
     code: 'TASKLET_KILLED',

@@ -1,6 +1,6 @@
 import { action, always, channel, go, never, type Op, select, sleep, timeout, until } from '../../src/core/index.js'
 import { seed } from '../../src/testing/index.js'
-import { idle, outcome, rejection, useVirtualClock, watch } from './support.js'
+import { idle, outcome, rejection, reported, useVirtualClock, watch } from './support.js'
 
 const time = useVirtualClock()
 
@@ -203,11 +203,12 @@ describe('orElse', () => {
     const ch = channel<number>()
     const op = ch.receive()
     const log: unknown[] = []
-    await go(function* () {
+    const polling = go(function* () {
       log.push(yield* select({ a: op, b: sleep(5), c: action(() => {}) }, { orElse: 'none' }))
-      log.push('same turn')
     })
-    expect(log).toEqual([{ key: 'orElse', value: 'none' }, 'same turn'])
+    go(() => log.push('next turn'))
+    await polling
+    expect(log).toEqual([{ key: 'orElse', value: 'none' }, 'next turn'])
     expect([ch.balance, time.clock.pending]).toEqual([0, 0])
     ch.send(3).then()
     expect(await op).toBe(3)
@@ -375,25 +376,33 @@ test('map functions run for the branch that was chosen, after the commit', async
   expect(ran).toEqual(['a1'])
 })
 
-test('an executor that commits another branch loses, and what it returned is called', async () => {
-  const ch = channel<number>()
-  const log: string[] = []
-  const chosen = watch(
-    select(
-      {
-        a: ch.receive(),
-        b: action(() => {
-          ch.trySend(1)
-          return () => log.push('cancelled')
-        }),
-      },
-      { biased: true },
-    ),
-  )
-  await idle()
-  expect(chosen.outcome).toEqual({ key: 'a', value: 1 })
-  expect(log).toEqual(['cancelled'])
-})
+test.each([true, false])(
+  'an executor that commits another branch loses; it may be cancelled: %p',
+  async cancellable => {
+    const [ch, after] = [channel<number>(), channel<number>()]
+    const log: string[] = []
+    const cancel = () => void log.push('cancelled')
+    const warnings = await reported(async () => {
+      const chosen = watch(
+        select(
+          {
+            a: ch.receive(),
+            b: action(() => {
+              ch.trySend(1)
+              if (cancellable) return cancel
+            }),
+            c: after.receive(),
+          },
+          { biased: true },
+        ),
+      )
+      await idle()
+      expect(chosen.outcome).toEqual({ key: 'a', value: 1 })
+    })
+    expect(log).toEqual(cancellable ? ['cancelled'] : [])
+    expect([ch.balance, after.balance, warnings]).toEqual([0, 0, []])
+  },
+)
 
 test('a loser whose cancel would commit another branch cannot', async () => {
   const [a, b] = [channel<number>(), channel<number>()]

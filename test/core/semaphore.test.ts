@@ -80,6 +80,7 @@ test('a permit is given back once, by release or at the end of a using block', a
     kept = permit
     expect(limit.free).toBe(0)
   }
+  expect(limit.free).toBe(1)
   kept.release()
   expect(limit.free).toBe(1)
 })

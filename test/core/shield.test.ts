@@ -40,10 +40,12 @@ test('after its time the body is ended like any other', async () => {
   await runUntilIdle()
   const gone = t.kill()
   await clock.advance(9)
+  t.kill()
   expect(log).toEqual([])
   await clock.advance(1)
   await gone
   expect(log).toEqual(['ended'])
+  expect(clock.pending).toBe(0)
 })
 
 test('in cleanup it extends the grace period', async () => {

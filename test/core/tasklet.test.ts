@@ -1,4 +1,15 @@
-import { channel, current, detach, go, never, Scope, schedule, sleep, type Tasklet } from '../../src/core/index.js'
+import {
+  channel,
+  current,
+  detach,
+  go,
+  never,
+  perform,
+  Scope,
+  schedule,
+  sleep,
+  type Tasklet,
+} from '../../src/core/index.js'
 import { loop } from '../../src/core/loop.js'
 import { idle, outcome, rejection, uncaught, useVirtualClock, watch } from './support.js'
 
@@ -96,12 +107,41 @@ test('the join of a killed tasklet throws an ordinary error, which does not kill
   })
   await idle()
   t.kill('why')
-  expect(await joiner).toMatchObject({
-    name: 'TaskletKilled',
-    code: 'TASKLET_KILLED',
-    cause: { reason: 'why', source: 'kill' },
-  })
+  const killed = { name: 'TaskletKilled', code: 'TASKLET_KILLED', cause: { reason: 'why', source: 'kill' } }
+  expect(await joiner).toMatchObject(killed)
+  // Whoever comes later gets the same.
+  expect(await rejection(t)).toMatchObject(killed)
+  expect(await rejection(go(() => t))).toMatchObject(killed)
+  expect(t.waiters?.length).toBe(0)
 })
+
+test('a tasklet that throws the exit of another fails with it', async () => {
+  const other = go(function* () {
+    yield* never
+  })
+  const t = go(function* () {
+    yield* other
+  })
+  const joined = rejection(t)
+  await idle()
+  other.kill()
+  await joined
+  expect(t.state).toBe('failed')
+  const thief = go(() => {
+    throw other.signal.reason
+  })
+  expect(await rejection(thief)).toBe(other.signal.reason)
+  expect(thief.state).toBe('failed')
+})
+
+test.each([null, undefined, 0, '', { then: 5 }, { next() {} }, { throw() {} }, [1], () => {}])(
+  'what only looks like a coroutine or a promise is the result: %p',
+  async value => {
+    const t = go(() => value)
+    await idle()
+    expect([t.state, (await perform(t)) === value]).toEqual(['done', true])
+  },
+)
 
 test('the join of itself is a misuse, and leaves the tasklet able to go on', async () => {
   const t: Tasklet<unknown> = go(function* () {
@@ -156,6 +196,7 @@ test('the name is the one given, else that of the function, else the id', async 
   expect([named.name, anonymous.name, given.name]).toEqual(['worker', `tasklet#${anonymous.id}`, 'given'])
   await idle()
   expect([named.name, given.name, named.describe()]).toEqual(['worker', 'given', 'join "worker"'])
+  expect(go(() => {}).id).toBeGreaterThan(given.id)
 })
 
 test('the signal is aborted, with the exit as its reason, when the kill is asked for', async () => {
