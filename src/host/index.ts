@@ -1,4 +1,5 @@
 export type { HostPort, MountedApp, MountServer } from '../adapters/port.js'
+export { type FetchBindings, type FetchFunction, fetchHandler } from '../adapters/registry.js'
 export type { AdmissionOptions } from './admission.js'
 export type { CloseReport } from './close-report.js'
 export { createHost } from './create-host.js'

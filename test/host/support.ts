@@ -1,4 +1,5 @@
 /** What the host tests share: a host that is closed after each test, and clients that show exact bytes. */
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { type CloseReport, createHost, type Host, type HostOptions } from '../../src/host/index.js'
 
@@ -17,6 +18,19 @@ export async function closeHosts(): Promise<void> {
 export async function started(host: Host): Promise<{ port: number; url: string }> {
   const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
   return { port, url: `http://127.0.0.1:${port}` }
+}
+
+/** Runs `use` with the port of a server that serves `app` alone, without a host. */
+export async function alone<T>(app: RequestListener | Server, use: (port: number) => Promise<T>): Promise<T> {
+  const server = typeof app === 'function' ? createServer(app) : app
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  try {
+    return await use(typeof address === 'object' && address !== null ? address.port : 0)
+  } finally {
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  }
 }
 
 /** A connection that collects what it gets. */

@@ -1,0 +1,32 @@
+/**
+ * Connect apps, mounted unchanged. Called without a `next`, such an app answers every request, with its own 404 and error
+ * pages, as it does on a server of its own.
+ */
+import type { RequestListener } from 'node:http'
+import type { Server } from 'connect'
+import type { HostPort, MountedApp } from '../port.js'
+
+/** A Connect app is a function with a stack of handlers; its `route` is text, where that of an Express router is a method. */
+export function isConnect(app: unknown): app is Server & RequestListener {
+  return (
+    typeof app === 'function' &&
+    'stack' in app &&
+    Array.isArray(app.stack) &&
+    'handle' in app &&
+    'route' in app &&
+    typeof app.route === 'string'
+  )
+}
+
+export const connectHostPort: HostPort = {
+  name: 'Connect app',
+  accepts: isConnect,
+  open(app): MountedApp {
+    if (!isConnect(app)) throw new TypeError('not a Connect app')
+    return {
+      handle(req, res) {
+        app(req, res)
+      },
+    }
+  },
+}
