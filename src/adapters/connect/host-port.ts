@@ -7,7 +7,7 @@ import type { Server } from 'connect'
 import type { HostPort, MountedApp } from '../port.js'
 
 /** A Connect app is a function with a stack of handlers; its `route` is text, where that of an Express router is a method. */
-export function isConnect(app: unknown): app is Server & RequestListener {
+function isConnect(app: unknown): app is Server & RequestListener {
   return (
     typeof app === 'function' &&
     'stack' in app &&
