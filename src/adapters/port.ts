@@ -86,7 +86,7 @@ export interface HostPort {
   open(app: unknown, server: MountServer): MountedApp
   /**
    * For frameworks that are given their server by a factory: called while the factory runs, it calls `found` with the
-   * app, once that exists. Returns at once.
+   * app, once that exists. `options` are those that the factory was called with. Returns at once.
    */
-  watch?(server: MountServer, found: (app: unknown) => void): void
+  watch?(server: MountServer, found: (app: unknown) => void, options?: unknown): void
 }

@@ -51,7 +51,7 @@ export interface Host extends AsyncDisposable {
    * is made while the host listens is started in the next turn: add its plugins and routes before you await anything.
    * Throws as `server` does, the path at once and the rest when Fastify calls the factory.
    */
-  serverFactory(path: string, options?: MountOptions): (handler: RequestListener) => Server
+  serverFactory(path: string, options?: MountOptions): (handler: RequestListener, appOptions?: unknown) => Server
 
   /**
    * Waits for the apps to be ready, then listens at every address that it is given, or at none if one cannot be had.

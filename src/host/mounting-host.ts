@@ -107,18 +107,19 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     return this.#add(mountPath(path), options).server
   }
 
-  serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener) => Server {
+  serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener, appOptions?: unknown) => Server {
     assertOptions('host.serverFactory()', options)
     const checked = mountPath(path)
-    return handler => {
+    return (handler, appOptions) => {
       const mount = this.#add(checked, options)
       mount.server.on('request', handler)
       for (const port of this.#ports) {
-        port.watch?.(mount.server, app => {
+        const found = (app: unknown) => {
           mount.use(app, port)
           // It is being made, and gets its routes next.
           setImmediate(() => this.#startLate(mount))
-        })
+        }
+        port.watch?.(mount.server, found, appOptions)
       }
       return mount.server
     }

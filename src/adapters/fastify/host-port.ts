@@ -22,7 +22,8 @@ export const fastifyHostPort: HostPort = {
   },
   // A server factory is not told which instance it works for; Fastify announces that on its diagnostics channel, within
   // the same call.
-  watch(server, found) {
+  watch(server, found, options) {
+    if (!hasField(options, 'return503OnClosing') || options.return503OnClosing !== false) refusing.add(server)
     const onMessage = (message: unknown) => {
       if (typeof message !== 'object' || message === null || !('fastify' in message)) return
       if (isFastify(message.fastify) && message.fastify.server === server) found(message.fastify)
@@ -33,6 +34,13 @@ export const fastifyHostPort: HostPort = {
 }
 
 const CHANNEL = 'fastify.initialization'
+
+/** The servers of instances that answer 503 while they close. Only a server factory is told; an instance does not say it. */
+const refusing = new WeakSet<MountServer>()
+
+function hasField<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
+  return typeof value === 'object' && value !== null && key in value
+}
 
 function openOwn(app: FastifyInstance, server: MountServer): MountedApp {
   quiesceOnClose(app, server)
@@ -81,8 +89,17 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
   }
 }
 
-/** An instance that is closed before it has listened closes no server. */
+/**
+ * From its first `preClose` hook on, which is this one, an instance answers 503 and ends the connection, on which requests
+ * for its neighbours may be under way. So the host answers in its place, unless the instance means to serve to its end.
+ * One that is closed before it has listened closes no server; hence the other hook.
+ */
 function quiesceOnClose(app: FastifyInstance, server: MountServer): void {
+  if (refusing.has(server)) {
+    app.addHook('preClose', async () => {
+      server.quiesce()
+    })
+  }
   app.addHook('onClose', async () => {
     await server.quiesce()
   })
