@@ -1,6 +1,7 @@
 /**
- * The two contracts of an adapter, and nothing else: a *flow port* bridges sequences of values, a *host port* lets a
- * host serve an app. An adapter implements one or both and imports nothing but this file and the core.
+ * The two contracts of an adapter: a *flow port* bridges sequences of values, a *host port* lets a host serve an app.
+ * An adapter implements one or both and imports nothing but this file and the core. At the end, what a host tells those
+ * who trace its requests.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Receiver } from '../core/channel.js'
@@ -89,4 +90,25 @@ export interface HostPort {
    * app, once that exists. `options` are those that the factory was called with. Returns at once.
    */
   watch?(server: MountServer, found: (app: unknown) => void, options?: unknown): void
+}
+
+/**
+ * One request, as the host tells of it on the tracing channel `syncless.http` of `node:diagnostics_channel`: `start` and
+ * `end` around the call of the app, `error` when a handler threw or a tasklet failed, `asyncStart` and `asyncEnd` when
+ * the response has ended or its client is gone. It is the same object each time.
+ */
+export interface RequestTrace {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The path of the mount that serves it. */
+  readonly mount: string
+  /** What it failed with, if it did. An app that answers its own errors, as Express and Fastify do, does not tell. */
+  error?: unknown
+  /** At the end: whether the response was ended, or its client left before that. */
+  outcome?: 'ended' | 'gone'
+  /**
+   * To be called during `start`: the app is called by `around`, which calls `run` once, within a context of its own. For
+   * tracers whose context is no AsyncLocalStorage that they could bind to the channel.
+   */
+  within(around: (run: () => void) => void): void
 }

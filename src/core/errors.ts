@@ -9,6 +9,7 @@ export const errorCodes = {
   APP_ALREADY_READY:
     'A Fastify instance was mounted after it became ready, when it can no longer be driven by the host.',
   BLOCK_TRAP: 'A tasklet that is not to be blocked would have been. Only in syncless/stackless.',
+  BODY_TOO_LARGE: 'The body of a request was larger than the limit of its host or mount.',
   CHANNEL_CANCELLED: 'The receiving side of the channel said that it wants nothing more.',
   CHANNEL_CLOSED: 'The channel was closed by its producer.',
   CLIENT_GONE: 'The client left before its response had ended.',

@@ -13,6 +13,7 @@ import { answer } from './answer.js'
 import type { Exchange } from './exchange.js'
 import { onFirstByte } from './first-byte.js'
 import { InFlight } from './in-flight.js'
+import { assertOptions } from './options.js'
 import type { Stage } from './stage.js'
 
 /**
@@ -32,16 +33,9 @@ export interface AdmissionOptions {
   exempt?: (req: IncomingMessage) => boolean
 }
 
-/** What a bound has done; the counts only grow. */
-export interface AdmissionCounts {
-  admitted: number
-  refused: number
-}
-
 /** Places for requests, and the queue for them. */
 export class Gate {
   readonly retryAfter: number
-  readonly counts: AdmissionCounts = { admitted: 0, refused: 0 }
   inUse = 0
   readonly #limit: number
   readonly #room: number
@@ -50,13 +44,15 @@ export class Gate {
   readonly #queue = new Set<Ticket>()
   #pumping = false
 
-  constructor(options: AdmissionOptions, what: string) {
+  /** Throws `INVALID_ARGUMENT`. */
+  constructor(options: AdmissionOptions) {
+    assertOptions('admission', options)
     const { inFlight, queue = inFlight, maxWait = Number.POSITIVE_INFINITY, retryAfter = 1, exempt = never } = options
-    assertAtLeast(1, inFlight, `${what}.inFlight`)
-    assertAtLeast(0, queue, `${what}.queue`)
-    assertAtLeast(0, retryAfter, `${what}.retryAfter`)
-    if (typeof maxWait !== 'number' || !(maxWait >= 0)) throw invalid(`${what}.maxWait`, 'milliseconds', maxWait)
-    if (typeof exempt !== 'function') throw invalid(`${what}.exempt`, 'a function of the request', exempt)
+    assertAtLeast(1, inFlight, 'admission.inFlight')
+    assertAtLeast(0, queue, 'admission.queue')
+    assertAtLeast(0, retryAfter, 'admission.retryAfter')
+    if (typeof maxWait !== 'number' || !(maxWait >= 0)) throw invalid('admission.maxWait', 'milliseconds', maxWait)
+    if (typeof exempt !== 'function') throw invalid('admission.exempt', 'a function of the request', exempt)
     this.#limit = inFlight
     this.#room = queue
     this.#maxWait = maxWait
@@ -77,18 +73,13 @@ export class Gate {
     // Nobody overtakes those who wait, not even in the turn between a place that is free and its next holder.
     if (this.inUse < this.#limit && this.#queue.size === 0) {
       this.inUse++
-      this.counts.admitted++
       return 'in'
     }
-    if (this.#queue.size >= this.#room) {
-      this.counts.refused++
-      return 'full'
-    }
+    if (this.#queue.size >= this.#room) return 'full'
     this.#queue.add(ticket)
     if (this.#maxWait < Number.POSITIVE_INFINITY) {
       ticket.stopTimer = startTimer(this.#maxWait, () => {
         this.#queue.delete(ticket)
-        this.counts.refused++
         ticket.refuse(this)
       })
     }
@@ -120,11 +111,16 @@ export class Gate {
         if (this.inUse >= this.#limit) break
         this.abandon(ticket)
         this.inUse++
-        this.counts.admitted++
         ticket.proceed()
       }
     })
   }
+}
+
+/** What the gates do with the requests of one mount. */
+interface AdmissionCounts {
+  readonly waiting: InFlight
+  refused: number
 }
 
 /** One request on its way through the gates. */
@@ -133,15 +129,15 @@ class Ticket {
   readonly #exchange: Exchange
   readonly #gates: readonly Gate[]
   readonly #held: Gate[] = []
-  readonly #waiting: InFlight
+  readonly #counts: AdmissionCounts
   #next: (() => void) | null
   #queuedAt: Gate | null = null
   #counted = false
 
-  constructor(exchange: Exchange, gates: readonly Gate[], waiting: InFlight, next: () => void) {
+  constructor(exchange: Exchange, gates: readonly Gate[], counts: AdmissionCounts, next: () => void) {
     this.#exchange = exchange
     this.#gates = gates
-    this.#waiting = waiting
+    this.#counts = counts
     this.#next = next
   }
 
@@ -163,7 +159,7 @@ class Ticket {
     this.#queuedAt = gate
     if (this.#counted) return
     this.#counted = true
-    this.#waiting.enter()
+    this.#counts.waiting.enter()
     // Its handler runs for this request, whichever other one made room for it.
     if (this.#next !== null) this.#next = AsyncResource.bind(this.#next, 'SynclessAdmission')
   }
@@ -186,6 +182,7 @@ class Ticket {
 
   refuse(gate: Gate): void {
     const { req, res } = this.#exchange
+    this.#counts.refused++
     this.leave()
     // A client that was not told to go on may send its body or not: nothing after it could be told apart.
     if (req.headers.expect !== undefined) res.setHeader('Connection', 'close')
@@ -204,7 +201,7 @@ class Ticket {
   #waitedEnough(): void {
     if (!this.#counted) return
     this.#counted = false
-    this.#waiting.leave()
+    this.#counts.waiting.leave()
   }
 }
 
@@ -219,20 +216,17 @@ function isLongPoll(mount: ConnectionHolder, req: IncomingMessage): boolean {
 }
 
 /** The stage of one mount: its own gate, then the host's. */
-export class AdmissionStage implements Stage {
+export class AdmissionStage implements Stage, AdmissionCounts {
   readonly #gates: readonly Gate[]
   readonly #mount: ConnectionHolder
   readonly #tickets = new Map<Exchange, Ticket>()
-  readonly #waiting = new InFlight()
+  readonly waiting = new InFlight()
+  /** How many requests were refused. */
+  refused = 0
 
   constructor(gates: readonly Gate[], mount: ConnectionHolder) {
     this.#gates = gates
     this.#mount = mount
-  }
-
-  /** How many requests of this mount wait. */
-  get waiting(): number {
-    return this.#waiting.count
   }
 
   begin(exchange: Exchange, next: () => void): void {
@@ -241,7 +235,7 @@ export class AdmissionStage implements Stage {
       next()
       return
     }
-    const ticket = new Ticket(exchange, this.#gates, this.#waiting, next)
+    const ticket = new Ticket(exchange, this.#gates, this, next)
     this.#tickets.set(exchange, ticket)
     ticket.enter()
   }
@@ -252,7 +246,7 @@ export class AdmissionStage implements Stage {
   }
 
   idle(): Promise<void> {
-    return this.#waiting.idle()
+    return this.waiting.idle()
   }
 }
 

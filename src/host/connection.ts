@@ -2,6 +2,7 @@
  * One connection and its exchanges. A pipelined response that waits for its turn has no socket of its own yet and never
  * emits 'close', so that one listener on the socket settles whatever is unfinished when it closes.
  */
+import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { carrierOf, type Session } from './engine.js'
@@ -21,6 +22,8 @@ export class Connection {
   #state: 'open' | 'leaving' | 'ending' = 'open'
   /** The exchange whose answer says that the connection ends. */
   #last: Exchange | null = null
+  /** Requests beyond the depth to which it is served at once; null where there have been none. */
+  #later: (() => void)[] | null = null
 
   /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
   static of(socket: Duplex, open: Set<Connection>, session?: Session): Connection {
@@ -64,7 +67,34 @@ export class Connection {
     const at = this.exchanges.indexOf(exchange)
     if (at >= 0) this.exchanges.splice(at, 1)
     exchange.settle()
+    if (this.#later !== null) this.#serveNext(this.#later)
     if (this.#state === 'ending' && this.exchanges.length === 0) endSocket(this.socket)
+  }
+
+  /**
+   * Has the latest exchange wait until an earlier one is over. Nothing is read meanwhile: the body of an exchange that is
+   * served has come, as the next request came after it.
+   */
+  serveLater(run: () => void): void {
+    this.#later ??= this.#makeLater()
+    this.#later.push(AsyncResource.bind(run, 'SynclessPipelined'))
+    this.socket.pause()
+  }
+
+  #makeLater(): (() => void)[] {
+    const later: (() => void)[] = []
+    // The parser resumes the socket after each request, and so does whoever reads a body.
+    this.socket.on('resume', () => {
+      if (later.length > 0) this.socket.pause()
+    })
+    return later
+  }
+
+  #serveNext(later: (() => void)[]): void {
+    const run = later.shift()
+    if (run === undefined) return
+    if (later.length === 0) this.socket.resume()
+    run()
   }
 
   /** Says on its next answer that it ends, so that the client takes the request after that elsewhere. */
@@ -97,6 +127,7 @@ export class Connection {
 
   #closed(): void {
     this.#open.delete(this)
+    this.#later?.splice(0)
     for (const exchange of this.exchanges.splice(0)) exchange.settle()
   }
 }

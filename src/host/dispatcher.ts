@@ -7,11 +7,14 @@ import { answer } from './answer.js'
 import { Connection } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
+import type { LimitOptions } from './limits.js'
 import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
+import type { RequestIdStage } from './request-id.js'
 import { passStages } from './stage.js'
+import { traceStart, tracing } from './tracing.js'
 import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
@@ -22,6 +25,9 @@ export interface DispatchHost {
   readonly mounts: MountTable
   /** Whether clients are to take their next requests elsewhere. */
   readonly leaving: boolean
+  readonly limits: Required<LimitOptions>
+  /** Gives requests their ids; null where nothing was asked for. */
+  readonly ids: RequestIdStage | null
   accept(socket: Duplex): void
   report(error: SynclessError): void
 }
@@ -83,8 +89,9 @@ export class Dispatcher implements EngineSink {
     mount.server.inFlight.enter()
     connection.begin(exchange)
     if (mount.strip) stripMountPath(req, mount.path)
-    if (mount.stages === null) start(mount, event, exchange)
-    else passStages(mount.stages, exchange, () => start(mount, event, exchange))
+    if (connection.exchanges.length > this.#host.limits.pipelining) {
+      connection.serveLater(() => pass(mount, event, exchange))
+    } else pass(mount, event, exchange)
   }
 
   /** The mount to serve the request, if there is one; otherwise the request has been answered. */
@@ -105,8 +112,14 @@ export class Dispatcher implements EngineSink {
 
 const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {} }
 
+function pass(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+  if (mount.stages === null) start(mount, event, exchange)
+  else passStages(mount.stages, exchange, () => start(mount, event, exchange))
+}
+
 function start(mount: Mount, event: RequestEvent, exchange: Exchange): void {
-  enterScope(exchange, emit, mount, event, exchange)
+  if (tracing()) traceStart(exchange, mount.path, () => enterScope(exchange, emit, mount, event, exchange))
+  else enterScope(exchange, emit, mount, event, exchange)
 }
 
 function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {

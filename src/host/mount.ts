@@ -9,6 +9,7 @@ import type { Exchange, ExchangeOwner } from './exchange.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
 import { exchangeOf } from './request-scope.js'
 import type { Stage } from './stage.js'
+import { traceError, traceSettled, tracing } from './tracing.js'
 
 /** What a mount tells its host. */
 export interface MountHost extends MountServerHost {
@@ -121,6 +122,7 @@ export class Mount implements ExchangeOwner {
   }
 
   failed(exchange: Exchange, error: unknown): void {
+    if (tracing()) traceError(exchange, error)
     this.#host.report(
       new SynclessError('HANDLER_FAILED', `${exchange.label}, mounted at "${this.path}", failed: ${messageOf(error)}`, {
         cause: error,
@@ -130,6 +132,7 @@ export class Mount implements ExchangeOwner {
 
   settled(exchange: Exchange): void {
     this.server.inFlight.leave()
+    if (tracing()) traceSettled(exchange)
     if (this.stages !== null) for (const stage of this.stages) stage.end?.(exchange)
   }
 

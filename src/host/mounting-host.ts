@@ -15,6 +15,7 @@ import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
 import { destroyCarrier } from './engine.js'
 import type { App, Host } from './host.js'
+import { checkedLimits, type LimitOptions } from './limits.js'
 import type { ListenAddress } from './listen-address.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
@@ -31,6 +32,7 @@ import {
   type MountOptions,
   type RunOptions,
 } from './options.js'
+import type { RequestIdStage } from './request-id.js'
 import { closeOnSignals } from './signals.js'
 import { StageMaker } from './stage-maker.js'
 import { Transport } from './transport.js'
@@ -42,6 +44,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
   readonly lingering = new Set<Scope>()
+  readonly limits: Required<LimitOptions>
   readonly #ports: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | undefined
   readonly #stages: StageMaker
@@ -59,11 +62,16 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
     this.#stages = new StageMaker(options)
-    this.transport = new Transport(new Dispatcher(this), options)
+    this.limits = checkedLimits(options.limits)
+    this.transport = new Transport(new Dispatcher(this), { ...options, connections: this.limits.connections })
   }
 
   get listening(): boolean {
     return this.#state === 'listening' || this.#state === 'leaving'
+  }
+
+  get ids(): RequestIdStage | null {
+    return this.#stages.ids
   }
 
   get closing(): AbortSignal {

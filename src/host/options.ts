@@ -3,9 +3,11 @@ import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { AdmissionOptions } from './admission.js'
+import type { LimitOptions, MountLimitOptions } from './limits.js'
 import type { ListenAddress, Protocol } from './listen-address.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
 import type { Http2Options } from './node-http2-engine.js'
+import type { RequestIdOptions } from './request-id.js'
 import type { TlsOptions } from './tls.js'
 
 /** Options of `createHost`. */
@@ -30,6 +32,10 @@ export interface HostOptions {
   onError?: (error: SynclessError) => void
   /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
   admission?: AdmissionOptions
+  /** Bounds on connections, on what one connection may ask for at once, and on bodies. */
+  limits?: LimitOptions
+  /** Where requests get their ids from. Default: those that `requestId()` is asked for have random ones. */
+  requestId?: RequestIdOptions
   /** Host ports for kinds of app that the package does not know. */
   ports?: readonly HostPort[]
 }
@@ -43,6 +49,8 @@ export interface MountOptions {
   strip?: boolean
   /** A bound on the requests of this mount, ahead of the host's; false exempts it from the host's. Default: none. */
   admission?: AdmissionOptions | false
+  /** Limits of this mount, in place of the host's. */
+  limits?: MountLimitOptions
 }
 
 /** Where a host listens: one address, or several as `{ addresses: [...] }`. */

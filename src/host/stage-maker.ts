@@ -1,21 +1,31 @@
 /** Which stages a mount gets, by the options of its host and its own. */
 import { AdmissionStage, Gate } from './admission.js'
+import { BodyLimitStage } from './body-limit.js'
+import { checkedLimits } from './limits.js'
 import type { Mount } from './mount.js'
 import type { HostOptions, MountOptions } from './options.js'
+import { RequestIdStage } from './request-id.js'
 import type { Stage } from './stage.js'
 
 export class StageMaker {
+  readonly ids: RequestIdStage | null
   /** The bound on all mounts together. */
   readonly #gate: Gate | null
+  readonly #body: number
 
   /** Throws `INVALID_ARGUMENT` for options that make no sense. */
-  constructor(options: HostOptions) {
-    this.#gate = options.admission === undefined ? null : new Gate(options.admission, 'admission')
+  constructor({ admission, limits, requestId }: HostOptions) {
+    this.ids = requestId === undefined ? null : new RequestIdStage(requestId)
+    this.#gate = admission === undefined ? null : new Gate(admission)
+    this.#body = checkedLimits(limits).body
   }
 
-  /** Throws as the constructor does. */
+  /** Null where nothing is asked for. Throws as the constructor does. */
   make(mount: Mount, options: MountOptions): readonly Stage[] | null {
     const stages: Stage[] = []
+    if (this.ids !== null) stages.push(this.ids)
+    const { body } = checkedLimits({ body: this.#body, ...options.limits })
+    if (body < Number.POSITIVE_INFINITY) stages.push(new BodyLimitStage(body))
     const gates = this.#gates(options)
     if (gates.length > 0) stages.push(new AdmissionStage(gates, mount))
     return stages.length === 0 ? null : stages
@@ -23,7 +33,7 @@ export class StageMaker {
 
   #gates({ admission }: MountOptions): Gate[] {
     if (admission === false) return []
-    const gates = admission === undefined ? [] : [new Gate(admission, 'admission')]
+    const gates = admission === undefined ? [] : [new Gate(admission)]
     if (this.#gate !== null) gates.push(this.#gate)
     return gates
   }

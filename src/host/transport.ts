@@ -19,6 +19,8 @@ export interface TransportOptions {
   http?: NodeHttpOptions | undefined
   tls?: TlsOptions | undefined
   http2?: boolean | Http2Options | undefined
+  /** How many connections may be open at once. */
+  connections?: number | undefined
 }
 
 export class Transport {
@@ -30,12 +32,18 @@ export class Transport {
   readonly #secure: ((raw: Socket) => void) | null
   /** Connections that have not come so far that an engine has them. */
   readonly #pending = new Set<Socket>()
+  readonly #most: number
+  #open = 0
+  /** How many connections were refused because there were too many. */
+  refused = 0
   #listeners: Listener[] = []
   #stopped = false
 
   /** Throws `INVALID_ARGUMENT`. */
-  constructor(sink: EngineSink, { http = {}, http2 = false, tls }: TransportOptions) {
+  constructor(sink: EngineSink, options: TransportOptions) {
+    const { http = {}, http2 = false, tls, connections = Number.POSITIVE_INFINITY } = options
     this.#sink = sink
+    this.#most = connections
     this.#http = http
     this.#engine = checked('http', () => nodeHttpEngine(sink, http))
     this.#http2 = http2 === false ? null : checked('http2', () => nodeHttp2Engine(sink, http, optionsOf(http2)))
@@ -117,6 +125,7 @@ export class Transport {
   }
 
   #accepted(socket: Socket, protocol: Protocol): void {
+    if (this.#most < Number.POSITIVE_INFINITY && !this.#hasRoom(socket)) return
     if (protocol === 'http') {
       this.#engine.accept(socket)
       return
@@ -125,6 +134,17 @@ export class Transport {
     socket.once('close', () => this.#pending.delete(socket))
     if (protocol === 'https') this.#secure?.(socket)
     else this.#distinguish(socket)
+  }
+
+  #hasRoom(socket: Socket): boolean {
+    if (this.#open >= this.#most) {
+      this.refused++
+      socket.destroy()
+      return false
+    }
+    this.#open++
+    socket.once('close', () => this.#open--)
+    return true
   }
 
   #distinguish(socket: Socket): void {

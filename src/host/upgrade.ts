@@ -38,7 +38,9 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
   if (isWebSocket(req)) rememberWebSocket(req, socket)
   if (mount.strip) stripMountPath(req, mount.path)
   try {
-    mount.server.emit('upgrade', req, socket, head)
+    const emit = () => mount.server.emit('upgrade', req, socket, head)
+    if (host.ids === null) emit()
+    else host.ids.enter(req, emit)
   } catch (error) {
     socket.destroy()
     host.report(

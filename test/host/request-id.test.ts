@@ -1,0 +1,129 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { createServer, type IncomingMessage } from 'node:http'
+import express from 'express'
+import fastify from 'fastify'
+import { WebSocket, WebSocketServer } from 'ws'
+import { go, sleep } from '../../src/core/index.js'
+import { currentRequestId, requestId, taskletHandler } from '../../src/host/index.js'
+import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
+
+afterEach(closeHosts)
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+async function idFor(options: Parameters<typeof newHost>[0], headers = ''): Promise<string> {
+  const host = newHost(options)
+  host.mount('/', (req, res) => res.end(requestId(req)))
+  const { port } = await started(host)
+  const answer = await exchange(port, get('/', headers))
+  await host.close()
+  return answer.slice(answer.indexOf('\r\n\r\n') + 4)
+}
+
+test('it is a random one, unless a header or a function says otherwise', async () => {
+  expect(await idFor({})).toMatch(UUID)
+  expect(await idFor({ requestId: {} }, 'x-request-id: mine\n')).toMatch(UUID)
+  expect(await idFor({ requestId: { header: 'X-Request-Id' } }, 'x-request-id: mine\n')).toBe('mine')
+  expect(await idFor({ requestId: { header: 'x-request-id' } })).toMatch(UUID)
+  expect(await idFor({ requestId: { header: 'x-request-id', generate: req => `made-${req.method}` } })).toBe('made-GET')
+})
+
+test.each([
+  ['empty', ''],
+  ['longer than 128 characters', 'x'.repeat(129)],
+  ['with a space', 'a b'],
+  ['with a letter of another alphabet', 'ä'],
+  ['with quotes', '"a"'],
+  ['sent twice', 'a\nx-request-id: b'],
+])('a header that is %s is not taken over', async (_what, value) => {
+  const options = { requestId: { header: 'x-request-id', generate: () => 'ours' } }
+  expect(await idFor(options, `x-request-id: ${value}\n`)).toBe('ours')
+})
+
+test('the response says it only where that is asked for', async () => {
+  const host = newHost({ requestId: { header: 'x-request-id', respond: 'X-Request-Id' } })
+  host.mount('/', (_req, res) => res.end())
+  const { port } = await started(host)
+  expect(await exchange(port, get('/', 'x-request-id: mine\n'))).toContain('\r\nX-Request-Id: mine\r\n')
+})
+
+test('a request keeps it on its way through Express, a Fastify in it, and a host in that, and so does its context', async () => {
+  const seen: [string, string, string | undefined, unknown][] = []
+  const store = new AsyncLocalStorage<string>()
+  const note = (where: string, req: IncomingMessage) =>
+    seen.push([where, requestId(req), currentRequestId(), store.getStore()])
+  const outer = newHost({ requestId: { header: 'x-request-id' } })
+  const inner = newHost({ requestId: {} })
+
+  const handler = taskletHandler(function* (req, res) {
+    yield* sleep(1)
+    note('tasklet', req)
+    res.end('done')
+  })
+  inner.mount('/', handler)
+  const nested = createServer()
+  const api = fastify({
+    serverFactory: serve => nested.on('request', serve),
+    genReqId: requestId,
+  })
+  api.get('/*', async (request, reply) => {
+    note('Fastify', request.raw)
+    seen.push(['Fastify id', request.id, currentRequestId(), store.getStore()])
+    await go(function* () {
+      yield* sleep(1)
+      note('go()', request.raw)
+    })
+    reply.hijack()
+    handler(request.raw, reply.raw)
+  })
+  await api.ready()
+  const app = express()
+  app.use((req, _res, next) => {
+    store.run('entered by Express', () => {
+      note('Express', req)
+      setTimeout(next, 1)
+    })
+  })
+  app.use((req, res) => void nested.emit('request', req, res))
+  outer.mount('/', app)
+  const { port } = await started(outer)
+  expect(await exchange(port, get('/x', 'x-request-id: one\n'))).toContain('done')
+  await api.close()
+  expect(seen).toEqual(
+    ['Express', 'Fastify', 'Fastify id', 'go()', 'tasklet'].map(where => [where, 'one', 'one', 'entered by Express']),
+  )
+})
+
+test('those of one connection differ, and there is none outside', async () => {
+  const seen: (string | undefined)[] = []
+  const host = newHost({ requestId: {} })
+  host.mount('/', async (req, res) => {
+    await sleep(1)
+    seen.push(requestId(req), currentRequestId())
+    res.end('x')
+  })
+  const { port } = await started(host)
+  const client = new RawClient(port).send(`GET / HTTP/1.1\nHost: x\n\n${get('/')}`)
+  await client.closed
+  expect(new Set(seen).size).toBe(2)
+  expect(seen[0]).toBe(seen[1])
+  expect(currentRequestId()).toBe(undefined)
+})
+
+test('an upgrade has one, too', async () => {
+  const host = newHost({ requestId: { header: 'x-request-id' } })
+  const wss = new WebSocketServer({ server: host.server('/ws') })
+  wss.on('connection', (ws, req) => ws.send(`${requestId(req)} ${currentRequestId()}`))
+  const { port } = await started(host)
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/ws`, { headers: { 'x-request-id': 'mine' } })
+  expect(String(await new Promise(resolve => ws.once('message', resolve)))).toBe('mine mine')
+})
+
+test.each([[{ header: 'no good' }], [{ header: 5 }], [{ respond: '' }], [{ generate: 'random' }]])(
+  '%j is refused at once',
+  requestId => {
+    expect(() => Reflect.apply(newHost, null, [{ requestId }])).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    )
+  },
+)
