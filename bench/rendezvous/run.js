@@ -15,6 +15,7 @@ const work = mkdtempSync(path.join(tmpdir(), 'syncless-bench-'))
 
 const contenders = {
   syncless: () => measure(process.execPath, [path.join(here, 'syncless.js'), '1000000']),
+  'syncless, mixed': () => measure(process.execPath, [path.join(here, 'syncless.js'), '1000000', 'mixed']),
   effect: () => measure(process.execPath, [path.join(here, 'effect.js'), '100000']),
 }
 const go = path.join(work, 'go')
@@ -38,7 +39,7 @@ console.log(`rendezvous round trip, node ${process.version}, ${ROUNDS} rounds`)
 for (const [name, list] of Object.entries(times)) {
   const ratio = median(list) / median(times.syncless)
   console.log(
-    `${name.padEnd(10)} median ${median(list).toFixed(0).padStart(6)} ns   ` +
+    `${name.padEnd(15)} median ${median(list).toFixed(0).padStart(6)} ns   ` +
       `(${Math.min(...list).toFixed(0)} to ${Math.max(...list).toFixed(0)})   ${ratio.toFixed(2)} x syncless`,
   )
 }

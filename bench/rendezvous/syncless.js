@@ -1,7 +1,11 @@
-/** Round trips over two rendezvous channels between two tasklets, each in its own async context. Prints ns for one. */
+/**
+ * Round trips over two rendezvous channels between two tasklets, each in its own async context. Prints ns for one. With
+ * `mixed` as its second argument, every other kind of operation is used first.
+ */
 import { channel, go } from 'syncless'
+import { useEverything } from './mixed.js'
 
-const [rounds] = process.argv.slice(2).map(Number)
+const rounds = Number(process.argv[2])
 const there = channel()
 const back = channel()
 
@@ -27,5 +31,6 @@ async function run(count) {
   return Number(process.hrtime.bigint() - started) / count
 }
 
+if (process.argv[3] === 'mixed') await go(useEverything)
 await run(rounds / 10) // warm-up
 console.log(await run(rounds))

@@ -168,7 +168,8 @@ function swap(list: Node<unknown>[], a: number, b: number): void {
 export function select<B extends Branches, F = never>(branches: B, options: SelectOptions<F> = {}): Op<Choice<B, F>> {
   const list: Branch[] = []
   const seen = new Set<Node<unknown>>()
-  for (const [key, op] of Object.entries(branches)) {
+  for (const key of Object.keys(branches)) {
+    const op = branches[key]
     if (!op) continue
     if (!(op instanceof Op)) {
       throw new SynclessError(
