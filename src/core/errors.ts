@@ -20,6 +20,7 @@ export const errorCodes = {
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
   HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',
   HTTP2_UNSUPPORTED: 'An app that can be served over HTTP/1 only was mounted on a host that speaks HTTP/2.',
+  INJECT_FAILED: 'A request in memory got no whole answer: the connection was broken off, or changed its protocol.',
   INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
   MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
   MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',

@@ -1,6 +1,7 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { CloseReport } from './close-report.js'
+import type { InjectedResponse, InjectOptions, StreamedResponse } from './inject.js'
 import type { CloseOptions, HostListenOptions, MountOptions, RunOptions } from './options.js'
 
 /** A handler as Connect has it; a promise that it returns is watched for rejection. */
@@ -68,6 +69,54 @@ export interface Host extends AsyncDisposable {
    * closes were clean and 1 if something was left, which it writes to stderr. A second signal exits at once. Resolves and rejects as {@link Host.listen} does.
    */
   run(options: RunOptions): Promise<AddressInfo>
+
+  /**
+   * Sends a request to the host in memory: through its parser, its mounts and their apps, by no port, whether it listens
+   * or not. The apps are started first, as by `listen`. A string or a URL is the `url`. Each call has a connection of its own.
+   * Requests in memory and those by the network may be mixed as one likes.
+   *
+   * Rejects with `INVALID_ARGUMENT`, `HOST_STATE` (after `close()`), `INJECT_FAILED` (the connection was broken off, or
+   * the app changed the protocol), or with the reason of `signal`.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import express from 'express'
+   * import { createHost } from 'syncless/host'
+   *
+   * const host = createHost()
+   * host.mount('/', express().use(express.json()).post('/double', (req, res) => { res.json(2 * req.body.n) }))
+   * const response = await host.inject({ url: '/double', payload: { n: 21 } })
+   * assert.equal(response.status, 200)
+   * assert.equal(response.json(), 42)
+   * await host.close()
+   * ```
+   */
+  inject(options: InjectOptions & { stream: true }): Promise<StreamedResponse>
+  inject(options: InjectOptions | string | URL): Promise<InjectedResponse>
+
+  /**
+   * An agent for clients of the host in memory: `http.request({ agent })`, `new WebSocket(url, { agent })`. Whatever the
+   * URL says, connections lead to this host; they speak HTTP/1.1 and are kept alive, count as any other, and end with it.
+   * They are refused with `ECONNREFUSED` after `close()`.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import { createHost } from 'syncless/host'
+   * import { WebSocket, WebSocketServer } from 'ws'
+   *
+   * const host = createHost()
+   * new WebSocketServer({ server: host.server('/ws') }).on('connection', ws => ws.send('hello'))
+   * const ws = new WebSocket('ws://host/ws', { agent: host.agent })
+   * ws.on('message', async text => {
+   *   assert.equal(String(text), 'hello')
+   *   ws.close()
+   *   await host.close()
+   * })
+   * ```
+   */
+  readonly agent: Agent
 
   /**
    * Serves on for `readinessDelay`; then stops accepting connections, closes the apps (Fastify runs its `preClose` and

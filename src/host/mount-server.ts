@@ -13,6 +13,8 @@ import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
 export interface MountServerHost {
+  /** Whether it has served clients in memory, for which it need not listen. */
+  readonly usedInMemory: boolean
   readonly listening: boolean
   address(): AddressInfo | string | null
   /** `server` was told to listen when the host did already. */
@@ -76,6 +78,11 @@ export class HostedServer extends Server implements MountServer {
     if (this.#host.listening) this.#host.listenRequested(this)
     else awaitHost(this)
     return this
+  }
+
+  /** @internal Whether it is of no use unless its host listens. */
+  get needsListener(): boolean {
+    return !this.#host.usedInMemory
   }
 
   /** @internal The host listens. */
@@ -154,7 +161,8 @@ function awaitHost(server: HostedServer): void {
 }
 
 function reportWaiting(): void {
-  for (const { path } of waiting) {
+  for (const { path, needsListener } of waiting) {
+    if (!needsListener) continue
     const advice = 'call host.listen(), and do not await the app before'
     report(
       new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`),

@@ -1,6 +1,6 @@
 /** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
 import { setMaxListeners } from 'node:events'
-import type { RequestListener, Server } from 'node:http'
+import type { Agent, RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
@@ -15,8 +15,10 @@ import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
 import { destroyCarrier } from './engine.js'
 import type { App, Host } from './host.js'
+import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import { checkedLimits, type LimitOptions } from './limits.js'
 import type { ListenAddress } from './listen-address.js'
+import { MemoryAgent, type MemoryHost } from './memory-agent.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
@@ -39,7 +41,7 @@ import { Transport } from './transport.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'leaving' | 'closing'
 
-export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
+export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost {
   readonly transport: Transport
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
@@ -50,7 +52,9 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
   readonly #stages: StageMaker
   leaving = false
   readonly #closing = new AbortController()
+  usedInMemory = false
   #state: HostState = 'idle'
+  #agent: Agent | null = null
   #closed: Promise<CloseReport> | null = null
   #abandonStart: ((error: SynclessError) => void) | null = null
   #ignoreSignals: (() => void) | null = null
@@ -239,6 +243,33 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close().then(() => {})
+  }
+
+  get agent(): Agent {
+    this.#agent ??= new MemoryAgent(this)
+    return this.#agent
+  }
+
+  inject(options: InjectOptions & { stream: true }): Promise<StreamedResponse>
+  inject(options: InjectOptions | string | URL): Promise<InjectedResponse>
+  async inject(options: InjectOptions | string | URL): Promise<InjectedResponse | StreamedResponse> {
+    if (typeof options === 'string' || options instanceof URL) return inject(this, { url: options })
+    assertOptions('host.inject()', options)
+    return inject(this, options)
+  }
+
+  get stopped(): boolean {
+    return this.transport.stopped
+  }
+
+  get secure(): boolean {
+    return this.transport.secure
+  }
+
+  /** Starts the apps for clients in memory; whether the host listens does not matter to them. */
+  async ready(): Promise<void> {
+    this.usedInMemory = true
+    await Promise.all(Array.from(this.mounts, mount => mount.start()))
   }
 
   accept(socket: Duplex): void {

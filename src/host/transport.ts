@@ -56,6 +56,16 @@ export class Transport {
     )
   }
 
+  /** Whether it takes no connections any more. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** Whether it has a certificate. */
+  get secure(): boolean {
+    return this.#secure !== null
+  }
+
   /** Whether a connection may speak HTTP/2. */
   get speaksHttp2(): boolean {
     return this.#http2 !== null
