@@ -22,6 +22,8 @@ export class Broadcast<T> {
   readonly #dropping = new Map<Channel<T>, Overflow>()
   readonly #publishers = new List<Node<unknown>>()
   #end: { readonly error: unknown } | null = null
+  /** Whether a value is being delivered: what a callback that takes it asks for waits until all have it. */
+  #delivering = false
 
   /** @internal Use {@link broadcast}. */
   constructor(name: string) {
@@ -71,23 +73,30 @@ export class Broadcast<T> {
    * make a select withdraw another publish: what that lets go on waits until this one is out of the queue and complete.
    */
   deliver(publisher: PublishNode<T>, taker: ReceiverNode<T, unknown> | null): boolean {
+    if (this.#delivering) return false
     for (const subscription of this.#blocking) {
       if (subscription !== taker?.channel && !subscription.hasRoomFor(publisher)) return false
     }
     holdCallbacks(() => {
-      if (publisher.state === WAITING) this.#publishers.remove(publisher)
-      const value = publisher.item
-      for (const [subscription, overflow] of this.#dropping) offer(subscription, value, overflow)
-      for (const subscription of this.#blocking) {
-        if (subscription === taker?.channel) taker.accept(value)
-        else subscription.put(value, publisher)
+      this.#delivering = true
+      try {
+        if (publisher.state === WAITING) this.#publishers.remove(publisher)
+        const value = publisher.item
+        const blocking = [...this.#blocking]
+        for (const [subscription, overflow] of [...this.#dropping]) offer(subscription, value, overflow)
+        for (const subscription of blocking) {
+          if (subscription === taker?.channel) taker.accept(value)
+          else if (!subscription.closed) subscription.put(value, publisher)
+        }
+      } finally {
+        this.#delivering = false
       }
       publisher.complete(undefined)
     })
     return true
   }
 
-  /** @internal A publish that waited was withdrawn. */
+  /** @internal A publish is over, or was withdrawn: what came after it may go on. */
   publisherLeft(): void {
     this.#resume()
   }
@@ -121,7 +130,7 @@ export class Broadcast<T> {
   }
 
   #closeIfIdle(): void {
-    if (this.#end === null || this.#publishers.length > 0) return
+    if (this.#end === null || this.#publishers.length > 0 || this.#delivering) return
     for (const subscription of [...this.#blocking, ...this.#dropping.keys()]) subscription.close(this.#end.error)
   }
 }
@@ -201,7 +210,9 @@ class PublishNode<T> extends Node<void> {
       this.fail(new ChannelClosed(`cannot ${this.describe()}: it was closed`))
       return true
     }
-    return this.#publishers.length === 0 && this.#broadcast.deliver(this, null)
+    if (this.#publishers.length > 0 || !this.#broadcast.deliver(this, null)) return false
+    this.#broadcast.publisherLeft()
+    return true
   }
 
   override strands(): boolean {

@@ -1,4 +1,4 @@
-import { broadcast, channel, go, select } from '../../src/core/index.js'
+import { broadcast, channel, go, type Receiver, select } from '../../src/core/index.js'
 import { idle, outcome, rejection, watch } from './support.js'
 
 test('every subscriber gets every value that is published while it is subscribed', async () => {
@@ -247,6 +247,38 @@ test('a select never pairs its publish with its own receive', async () => {
   await news.publish(3)
   await idle()
   expect(later.map(each => each.outcome)).toEqual([2, 3])
+})
+
+test('one who takes a value may receive, publish, subscribe and close in the middle of the delivery', async () => {
+  const news = broadcast<number>()
+  const [a, b] = [news.subscribe({ capacity: 1 }), news.subscribe({ capacity: 1 })]
+  const log: unknown[] = []
+  // As a bridge does that hands values to callbacks.
+  const receive = () => {
+    const next = a.next().node()
+    const wake = () => {
+      const { value } = next.take()
+      log.push(value)
+      if (value === 1) {
+        news
+          .publish(2)
+          .node()
+          .performFor({ wake: () => log.push('published 2') })
+        log.push(news.subscribe({ capacity: 5 }))
+      }
+      if (value === 2) news.close()
+      if (value !== undefined) receive()
+    }
+    next.performFor({ wake })
+  }
+  receive()
+  await news.publish(1)
+  await idle()
+  const late = log[1] as Receiver<number>
+  expect(log).toEqual([1, late])
+  expect(await all(b)).toEqual([1, 2])
+  expect(log).toEqual([1, late, 2, 'published 2', undefined])
+  expect(await all(late)).toEqual([2])
 })
 
 test('a receiver behind the one of the publisher is room all the same', async () => {
