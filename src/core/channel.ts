@@ -47,7 +47,7 @@ export interface Receiver<out T> extends AsyncIterable<T> {
   receive(): Op<T>
   next(): Op<IteratorResult<T, undefined>>
   tryReceive(): { ok: true; value: T } | { ok: false; done: boolean }
-  each(fn: (value: T) => Co<unknown> | PromiseLike<unknown> | unknown): Co<void>
+  each<R>(fn: (value: T) => Co<R> | PromiseLike<R> | R): Co<void>
   values(options?: IterationOptions): AsyncIterableIterator<T>
   cancel(reason?: unknown): void
   readonly ended: Latched<ChannelEnd>
@@ -173,7 +173,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
    * assert.deepEqual(seen, [1, 2])
    * ```
    */
-  *each(fn: (value: T) => Co<unknown> | PromiseLike<unknown> | unknown): Co<void> {
+  *each<R>(fn: (value: T) => Co<R> | PromiseLike<R> | R): Co<void> {
     this.openIterators++
     let left: { reason: unknown } | null = null
     try {

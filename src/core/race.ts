@@ -7,23 +7,11 @@ import { ScopeRun } from './scope-run.js'
 /** What {@link race} and {@link all} run: an operation, or a function as `go` takes it. */
 export type Work<T = unknown> = Op<T> | (() => Co<T> | PromiseLike<T> | T)
 
-/** The result of a {@link Work}. */
-export type WorkResult<W> =
-  W extends Op<infer T>
-    ? T
-    : W extends () => infer R
-      ? R extends Generator<infer _Yields, infer T, infer _Takes>
-        ? T
-        : Awaited<R>
-      : never
+/** A {@link Work} for each result, under the same key or index. */
+export type Works<R> = { readonly [K in keyof R]: Work<R[K]> }
 
 /** Who won a race, by its key, with its result. */
-export type Winner<R extends Record<string, Work>> = {
-  [K in keyof R & string]: { key: K; value: WorkResult<R[K]> }
-}[keyof R & string]
-
-/** What {@link all} gives: a result for each, under the same key or index. */
-export type AllResults<R> = { -readonly [K in keyof R]: WorkResult<R[K]> }
+export type Winner<R> = { [K in keyof R & string]: { key: K; value: R[K] } }[keyof R & string]
 
 /**
  * Starts a tasklet for each competitor; the first to end decides, by its result or its error. The others are killed, and
@@ -54,7 +42,7 @@ export type AllResults<R> = { -readonly [K in keyof R]: WorkResult<R[K]> }
  * assert.deepEqual(log, ['slow was ended'])
  * ```
  */
-export function race<R extends Record<string, Work>>(competitors: R): Op<Winner<R>> {
+export function race<R extends Record<string, unknown>>(competitors: Works<R>): Op<Winner<R>> {
   const entries = Object.entries(competitors)
   if (entries.length === 0) throw new SynclessError('INVALID_ARGUMENT', 'race() needs at least one competitor')
   for (const [key, work] of entries) assertWork(work, `race: "${key}"`)
@@ -97,10 +85,10 @@ export function race<R extends Record<string, Work>>(competitors: R): Op<Winner<
  * assert.deepEqual([user, orders], ['ada', [1, 2]])
  * ```
  */
-export function all<const R extends Record<string, Work> | readonly Work[]>(works: R): Op<AllResults<R>> {
+export function all<R extends Record<string, unknown> | unknown[] | []>(works: Works<R>): Op<R> {
   const entries = Object.entries(works)
   for (const [key, work] of entries) assertWork(work, `all: "${key}"`)
-  return new ScopeRun(function* all(scope): Co<AllResults<R>> {
+  return new ScopeRun(function* all(scope): Co<R> {
     const tasklets = entries.map(([key, work]) => {
       const tasklet = scope.go(work instanceof Op ? () => work : work)
       tasklet.name = key
@@ -109,7 +97,7 @@ export function all<const R extends Record<string, Work> | readonly Work[]>(work
     const results: [string, unknown][] = []
     for (const [index, tasklet] of tasklets.entries()) results.push([entries[index]?.[0] ?? '', yield* tasklet])
     const shaped: unknown = Array.isArray(works) ? results.map(([, value]) => value) : Object.fromEntries(results)
-    return shaped as AllResults<R>
+    return shaped as R
   })
 }
 

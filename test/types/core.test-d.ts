@@ -1,21 +1,46 @@
 /** What the compiler has to accept and to refuse. Nothing here runs; `npx tsc -p tsconfig.json --noEmit` is the test. */
 import {
   action,
+  all,
   always,
+  type Broadcast,
+  broadcast,
+  Cancelled,
   type Channel,
+  type ChannelEnd,
+  type ChannelStatistics,
   type Co,
   call,
   channel,
+  current,
+  deferred,
+  detach,
+  type ErrorCode,
+  type ExitSource,
+  enterScope,
+  event,
   go,
+  isTaskletExit,
+  main,
   never,
   type Op,
+  type Permit,
   perform,
   type Receiver,
+  race,
+  Scope,
   type Sender,
+  SynclessError,
+  schedule,
   scope,
   select,
+  semaphore,
+  shield,
   sleep,
   type Tasklet,
+  type TaskletExit,
+  type TaskletState,
+  TimeoutError,
   timeout,
   until,
 } from '../../src/core/index.js'
@@ -236,3 +261,168 @@ if (taken.ok) same<typeof taken.value, string>()
 else same<typeof taken.done, boolean>()
 const sent = ch.trySend('x')
 same<typeof sent, 'sent' | 'full' | 'closed'>()
+
+// A broadcast has the type of what is published; a subscription is a receiver.
+const news = broadcast<string>({ name: 'news' })
+same<typeof news, Broadcast<string>>()
+const subscription = news.subscribe({ capacity: 1, overflow: 'latest' })
+same<typeof subscription, Receiver<string>>()
+const published = news.publish('x')
+same<typeof published, Op<void>>()
+// @ts-expect-error a broadcast of strings publishes no number
+news.publish(1)
+// @ts-expect-error there is no such policy
+news.subscribe({ overflow: 'newest' })
+
+// Permits, flags, and outcomes that come later.
+go(function* () {
+  const permit = yield* semaphore(2).acquire()
+  same<typeof permit, Permit>()
+  using _released: Permit = permit
+  const raised = yield* event().wait()
+  same<typeof raised, void>()
+  const answer = deferred<number>()
+  const answered = yield* answer
+  same<typeof answered, number>()
+  // @ts-expect-error it takes a number
+  answer.resolve('x')
+})
+
+// race() gives the winner, discriminated by its key; all() the results in the shape of what it got.
+go(function* () {
+  const winner = yield* race({ text: ch.receive(), count: async () => 1, nothing: function* () {}, plain: () => true })
+  same<
+    typeof winner,
+    | { key: 'text'; value: string }
+    | { key: 'count'; value: number }
+    | { key: 'nothing'; value: void }
+    | { key: 'plain'; value: boolean }
+  >()
+  const record = yield* all({ text: ch.receive(), count: async () => 1 })
+  same<typeof record, { text: string; count: number }>()
+  const tuple = yield* all([ch.receive(), async () => 1, () => helper(1)])
+  same<typeof tuple, [string, number, string]>()
+  // @ts-expect-error a promise is no work: it runs already
+  yield* race({ a: Promise.resolve(1) })
+  // @ts-expect-error nor is it for all()
+  yield* all([Promise.resolve(1)])
+})
+race({
+  // @ts-expect-error a coroutine without the star, in a race
+  a: function* () {
+    yield helper(1)
+  },
+})
+all([
+  () => helper(1),
+  // @ts-expect-error nor in all()
+  function* () {
+    yield sleep(1)
+  },
+])
+
+// Scopes that are held, and what runs in them.
+const held = new Scope({ name: 'held', onFailure: error => same<typeof error, unknown>() })
+const inHeld = held.go((n: number) => helper(n), 1)
+same<typeof inHeld, Tasklet<string>>()
+// @ts-expect-error the argument is missing
+held.go((n: number) => helper(n))
+const heldClosed = held.close()
+same<typeof heldClosed, Op<void>>()
+const entered = enterScope(held, (a: string, b: number) => a.repeat(b), 'x', 2)
+same<typeof entered, string>()
+const detached = detach((n: number) => n, 1)
+same<typeof detached, Tasklet<number>>()
+const shielded = shield(10, () => helper(1))
+same<typeof shielded, Op<string>>()
+const program = main(function* (s) {
+  same<typeof s, Scope>()
+  yield* sleep(1)
+  return 1
+})
+same<typeof program, Promise<number | undefined>>()
+// @ts-expect-error without the star, in a program
+main(function* () {
+  yield sleep(1)
+})
+// @ts-expect-error without the star, in a shield
+shield(10, function* () {
+  yield sleep(1)
+})
+
+// A tasklet and what is asked of it.
+const running = current()
+same<typeof running, Tasklet<unknown>>()
+const killing = pair.kill('why')
+same<typeof killing, Op<void>>()
+same<typeof pair.state, TaskletState>()
+same<typeof pair.signal, AbortSignal>()
+const raised = pair.raise(new Error())
+same<typeof raised, void>()
+const mappedJoin = pair.map(result => result.a)
+same<typeof mappedJoin, Op<number>>()
+const scheduled = schedule()
+same<typeof scheduled, Op<void>>()
+// @ts-expect-error the id is given
+pair.id = 1
+
+// call() takes a coroutine or an async function.
+const calledCoroutine = call(helper(1))
+same<typeof calledCoroutine, Op<string>>()
+// @ts-expect-error a function that gives no promise
+call(() => 1)
+// @ts-expect-error a promise: use until()
+call(Promise.resolve(1))
+// @ts-expect-error no promise
+until(5)
+// @ts-expect-error what it resolves with has the type of the operation
+action<number>(resolve => resolve('x'))
+// @ts-expect-error a cancel function takes nothing
+action<number>(() => (n: number) => n)
+
+// Ends of channels, iterators, statistics.
+go(function* () {
+  const end = yield* ch.ended
+  same<typeof end, ChannelEnd>()
+  if (end.by === 'cancel') same<typeof end.reason, unknown>()
+  yield* ch.each(value => same<typeof value, string>())
+  yield* ch.each(function* (value) {
+    same<typeof value, string>()
+    yield* sleep(1)
+  })
+})
+// @ts-expect-error without the star, in each()
+ch.each(function* () {
+  yield sleep(1)
+})
+// @ts-expect-error in a held scope
+held.go(function* () {
+  yield sleep(1)
+})
+// @ts-expect-error in a detached tasklet
+detach(function* () {
+  yield sleep(1)
+})
+same<ReturnType<typeof ch.values>, AsyncIterableIterator<string>>()
+same<ReturnType<typeof ch.statistics>, ChannelStatistics>()
+same<typeof ch.preference, -1 | 0 | 1>()
+// @ts-expect-error no such preference
+ch.preference = 2
+// @ts-expect-error what is counted cannot be set
+ch.balance = 1
+
+// Errors are told apart by class and by code.
+function told(error: unknown): void {
+  if (error instanceof TimeoutError) same<typeof error.ms, number>()
+  if (error instanceof SynclessError) {
+    same<typeof error.code, ErrorCode>()
+    // @ts-expect-error no error has this code
+    void (error.code === 'NO_SUCH_CODE')
+  }
+  if (isTaskletExit(error)) {
+    same<typeof error, TaskletExit>()
+    same<typeof error.source, ExitSource>()
+  }
+  if (error instanceof Cancelled) same<typeof error.scope, object>()
+}
+void told
