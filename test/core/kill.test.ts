@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   action,
   type Co,
+  call,
   channel,
   current,
   go,
@@ -293,17 +294,42 @@ test('the kill of a tasklet that has ended does nothing', async () => {
   expect([t.state, t.signal.aborted]).toEqual(['done', false])
 })
 
-test('a tasklet that kills itself throws its exit in place', async () => {
-  const log: string[] = []
-  const t = go(function* () {
-    try {
-      yield* current().kill('done with it')
-      log.push('LEAK')
-    } finally {
-      yield* sleep(1)
-      log.push('cleaned up')
-    }
-  })
+function* endingItself(): Co<void> {
+  try {
+    yield* current().kill('done with it')
+    log.push('LEAK')
+  } finally {
+    yield* sleep(1)
+    log.push('cleaned up')
+  }
+}
+
+test.each<[string, () => Co<unknown>]>([
+  ['', endingItself],
+  [
+    'in a call',
+    function* () {
+      yield* call(endingItself())
+    },
+  ],
+  [
+    'in a scope',
+    function* () {
+      yield* scope(endingItself)
+    },
+  ],
+  [
+    'in a scope that was cancelled',
+    function* () {
+      yield* scope(function* (s) {
+        s.cancel()
+        yield* endingItself()
+      })
+    },
+  ],
+])('a tasklet that kills itself throws its exit in place, once, and cleanup may wait: %s', async (_where, body) => {
+  log.length = 0
+  const t = go(body)
   await time.clock.runAll()
   expect(log).toEqual(['cleaned up'])
   expect(t.state).toBe('killed')
@@ -373,24 +399,6 @@ test('a self-kill while a kill is pending throws once, and cleanup may still wai
   await idle()
   ch.trySend(1)
   t.kill()
-  await time.clock.runAll()
-  expect(log).toEqual(['cleaned up'])
-  expect(t.state).toBe('killed')
-})
-
-test('a self-kill where the scope was cancelled throws once, and cleanup may still wait', async () => {
-  const log: string[] = []
-  const t = go(function* () {
-    yield* scope(function* (s) {
-      s.cancel()
-      try {
-        current().kill()
-      } finally {
-        yield* sleep(1)
-        log.push('cleaned up')
-      }
-    })
-  })
   await time.clock.runAll()
   expect(log).toEqual(['cleaned up'])
   expect(t.state).toBe('killed')

@@ -33,6 +33,25 @@ test('a wake-up only enqueues: nothing runs inside the one that woke it', async 
   expect(log).toEqual(['after the send', 'woken'])
 })
 
+test('what is ready runs in a microtask, in one drain, before anything else of the event loop', async () => {
+  const log: string[] = []
+  setImmediate(() => log.push('immediate'))
+  for (const name of ['a', 'b']) {
+    go(function* () {
+      log.push(name)
+      yield* schedule()
+      log.push(name)
+    })
+  }
+  queueMicrotask(() => log.push('microtask'))
+  await turn()
+  expect(log).toEqual(['a', 'b', 'a', 'b', 'microtask', 'immediate'])
+})
+
+test('the choices of a fresh process are those of a fixed seed', () => {
+  expect(loop.random.seed).toBe(1)
+})
+
 test('a tasklet that ends or fails lets the others run on', async () => {
   const log: string[] = []
   const failing = go(() => {

@@ -89,3 +89,54 @@ test.each(['one for all', 'one each'])(
     expect(Number(stdout)).toBeLessThanOrEqual(800)
   },
 )
+
+test('what has ended holds its outcome and nothing else, however long its handle is kept', async () => {
+  const { stdout } = await script.run(`
+    const refs = {}, kept = []
+    const note = (name, object) => { (refs[name] ??= []).push(new WeakRef(object)); return object }
+    const ends = {
+      done: t => t,
+      failed: t => { t.then(null, () => {}); t.raise(new Error()) },
+      killed: t => void t.kill(),
+    }
+    const ways = {
+      started: async (name, end) => { const t = make(name); await go(() => schedule()); end(t); await t.then(null, () => {}) },
+      'not started': async (name, end) => { const t = make(name); end(t); await t.then(null, () => {}) },
+      async: async (name, end) => { const t = makeAsync(name); await go(() => schedule()); end(t); await t.then(null, () => {}) },
+    }
+    function make(name) {
+      const t = go(note(name, function* (arg) {
+        const local = note(name, {})
+        yield* sleep(1)
+        return local === arg
+      }), note(name, {}))
+      kept.push(t)
+      return t
+    }
+    function makeAsync(name) {
+      const t = go(note(name, async arg => {
+        const local = note(name, {})
+        await new Promise(resolve => setTimeout(resolve, 1))
+        return local === arg
+      }), note(name, {}))
+      kept.push(t)
+      return t
+    }
+    for (const [way, run] of Object.entries(ways)) {
+      for (const [how, end] of Object.entries(ends)) await run(way + ', ' + how, end)
+    }
+    const items = channel(100)
+    kept.push(items)
+    for (let n = 0; n < 50; n++) await items.send(note('an item that was received', {}))
+    for (let n = 0; n < 50; n++) items.tryReceive()
+    const dropped = channel(100)
+    kept.push(dropped)
+    for (let n = 0; n < 50; n++) await dropped.send(note('an item that was dropped', {}))
+    dropped.cancel()
+    await new Promise(resolve => setTimeout(resolve, 5))
+    gc()
+    const left = Object.entries(refs).map(([name, list]) => [name, list.filter(ref => ref.deref() !== undefined).length])
+    console.log(JSON.stringify({ kinds: left.length, left: left.filter(([, count]) => count > 0), kept: kept.length }))
+  `)
+  expect(JSON.parse(stdout)).toEqual({ kinds: 11, left: [], kept: 11 })
+})

@@ -512,23 +512,34 @@ describe('misuse', () => {
   })
 })
 
-test('every operation has an iterator with next, throw and return', () => {
+const oneShot = (): Op<unknown>[] => {
   const ch = channel<number>()
-  const ops = [
+  return [
     ch.receive(),
     ch.send(1),
     ch.next(),
     sleep(1),
     schedule(),
-    never,
-    select({}),
+    select({ n: never }),
     timeout(1, never),
-    ch.ended,
+    semaphore(1).acquire(),
+    event().wait(),
+    broadcast<number>().publish(1),
   ]
-  for (const op of ops) {
+}
+
+test('every operation has an iterator with next, throw and return', () => {
+  for (const op of [...oneShot(), never, channel().ended, go(() => {}), until(Promise.resolve())]) {
     const iterator = op[Symbol.iterator]()
     expect([typeof iterator.next, typeof iterator.throw, typeof iterator.return]).toEqual(Array(3).fill('function'))
   }
+})
+
+test('a one-shot operation is its own iterator and its own result: a wait allocates nothing beyond it', async () => {
+  for (const op of oneShot()) expect(op[Symbol.iterator]()).toBe(op)
+  const ch = channel<number>(1)
+  const send = ch.send(1)
+  expect(await go(() => Object.is(send[Symbol.iterator]().next(), send))).toBe(true)
 })
 
 test('a generator that is returned from, not thrown into, unlinks its operation', async () => {

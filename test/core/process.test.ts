@@ -103,33 +103,59 @@ test('a tasklet that catches its exit for ever hangs nothing: timers go on, and 
   expect(stderr).toContain('stubborn')
 })
 
-test('an error end that nobody received is reported at the exit', async () => {
-  const { code, stderr } = await script.run(`
-    const orders = channel(0, { name: 'orders' })
-    globalThis.keep = orders
-    orders.close(new Error('never seen'))
-  `)
-  expect(code).toBe(0)
-  expect(stderr).toMatch(/"orders"[\s\S]*never seen/)
-})
+describe.each([
+  ['the error end of a channel', "channel(0, { name: 'orders' })", 'close', 'orders.receive()'],
+  ['the rejection of a deferred', "deferred('orders')", 'reject', 'orders'],
+])('%s', (_what, made, end, receive) => {
+  test('that nobody received is reported at the exit', async () => {
+    const { code, stderr } = await script.run(`
+      const orders = globalThis.keep = ${made}
+      orders.${end}(new Error('never seen'))
+      orders.${end}(new Error('came too late'))
+    `)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/orders.*never seen[\s\S]*Error: never seen\n +at/)
+    expect(stderr.match(/nobody received/g)).toHaveLength(1)
+    expect(stderr).not.toContain('too late')
+  })
 
-test('an error end whose channel is collected is reported before that', async () => {
-  const { stderr, stdout } = await script.run(`
-    process.on('warning', warning => { console.log(warning.message); clearInterval(interval) })
-    ;(() => channel(0, { name: 'orders' }).close(new Error('never seen')))()
-    const interval = setInterval(() => gc(), 1)
-  `)
-  expect(stdout).toMatch(/"orders".*never seen/)
-  expect(stderr.match(/never seen/g)?.length).toBeGreaterThan(0)
-})
+  test('that is no Error is reported as what it is', async () => {
+    const { stderr } = await script.run(`const orders = globalThis.keep = ${made}; orders.${end}('a text')`)
+    expect(stderr).toMatch(/nobody received: a text\na text/)
+  })
 
-test('an error end that was received is not reported', async () => {
-  const { stderr } = await script.run(`
-    const orders = channel()
-    orders.close(new Error('seen'))
-    await orders.receive().then(null, () => {})
-  `)
-  expect(stderr).not.toContain('nobody received')
+  test('that is collected before anybody received it is reported before the exit, once', async () => {
+    const { stderr, stdout } = await script.run(`
+      process.on('warning', ({ code, message }) => { console.log(code, message); clearInterval(interval) })
+      ;(() => { const orders = ${made}; orders.${end}(new Error('never seen')) })()
+      const interval = setInterval(() => gc(), 1)
+    `)
+    expect(stdout).toMatch(/^UNRECEIVED_ERROR .*orders.*never seen$/)
+    expect(stderr.match(/an error got lost/g)).toHaveLength(1)
+  })
+
+  test('that was received is not reported, now or later', async () => {
+    const { stderr } = await script.run(`
+      await (async () => {
+        const orders = ${made}
+        orders.${end}(new Error('seen'))
+        await ${receive}.then(null, () => {})
+      })()
+      for (let i = 0; i < 5; i++) { gc(); await new Promise(resolve => setTimeout(resolve, 1)) }
+    `)
+    expect(stderr).toBe('')
+  })
+
+  test('that says no more than that a scope has ended is not reported', async () => {
+    const { stderr } = await script.run(`
+      const orders = globalThis.keep = ${made}
+      orders.${end}(new SynclessError('SCOPE_CLOSED', 'the request is over'))
+      const other = globalThis.other = ${made}
+      other.${end}(new SynclessError('TIMEOUT', 'too slow'))
+    `)
+    expect(stderr).toContain('too slow')
+    expect(stderr).not.toContain('the request is over')
+  })
 })
 
 test('tasklets that wait for a channel do not keep the process alive, those that sleep do', async () => {
