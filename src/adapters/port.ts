@@ -48,6 +48,12 @@ export interface MountServer extends Server {
   readonly listenRequested: boolean
   /** Refuses this mount's new requests with 503, and resolves when no response of it is in flight. Idempotent. */
   quiesce(): Promise<void>
+  /** Whether requests that the app has nothing for may go on to another. */
+  readonly handsOver: boolean
+  /** Whether there is another app for this request; if not, the app answers it itself, as it would alone. */
+  hasNext(req: IncomingMessage): boolean
+  /** Takes the request to that app. The response must not have begun. */
+  passOn(req: IncomingMessage): void
 }
 
 /** The prototypes of the requests and responses of an app that has its own. */
@@ -100,7 +106,7 @@ export interface HostPort {
 export interface RequestTrace {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** The path of the mount that serves it. */
+  /** The path of the mount that serves it; of several in turn, the last. */
   readonly mount: string
   /** What it failed with, if it did. An app that answers its own errors, as Express and Fastify do, does not tell. */
   error?: unknown

@@ -18,6 +18,7 @@ export const errorCodes = {
   DUPLICATE_PACKAGE:
     'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
+  HAND_OVER_LIMIT: 'An app had read a body that was too large to be handed over to the next app.',
   HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',
   HTTP2_UNSUPPORTED: 'An app that can be served over HTTP/1 only was mounted on a host that speaks HTTP/2.',
   INJECT_FAILED: 'A request in memory got no whole answer: the connection was broken off, or changed its protocol.',

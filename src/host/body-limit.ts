@@ -73,6 +73,7 @@ function whenSent({ req, res }: Exchange, done: () => void): void {
 class BodyCount {
   readonly #req: IncomingMessage
   readonly #exceeded: () => void
+  readonly #inner: IncomingMessage['push'] | null
   #most: number
   #size = 0
   #swallows = false
@@ -81,6 +82,8 @@ class BodyCount {
     this.#req = req
     this.#most = most
     this.#exceeded = exceeded
+    // Covered before, where the body is recorded.
+    this.#inner = Object.getOwnPropertyDescriptor(req, 'push')?.value ?? null
     const value = (chunk: Buffer | null, ...rest: []) => this.#push(chunk, rest)
     Object.defineProperty(req, 'push', { value, configurable: true, writable: true, enumerable: false })
   }
@@ -109,7 +112,10 @@ class BodyCount {
     this.#size += chunk?.length ?? 0
     if (!this.#swallows) {
       if (this.#size > this.#most) this.#exceeded()
-      if (!this.#swallows) return Object.getPrototypeOf(this.#req).push.call(this.#req, chunk, ...rest)
+      if (!this.#swallows) {
+        const push = this.#inner ?? Object.getPrototypeOf(this.#req).push
+        return push.call(this.#req, chunk, ...rest)
+      }
     }
     if (chunk === null || this.#size > this.#most) this.#finish()
     return true

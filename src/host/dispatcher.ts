@@ -1,12 +1,13 @@
-/** Takes what the engine parsed to the mount that owns its path. */
+/** Takes what the engine parsed to the mount that owns its path, and from there to the next, where that is wished. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { SynclessError } from '../core/errors.js'
+import { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
 import { Connection } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
+import { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
 import { refuseMalformed } from './malformed.js'
 import type { Mount } from './mount.js'
@@ -28,6 +29,7 @@ export interface DispatchHost {
   readonly limits: Required<LimitOptions>
   /** Gives requests their ids; null where nothing was asked for. */
   readonly ids: RequestIdStage | null
+  readonly draining: boolean
   accept(socket: Duplex): void
   report(error: SynclessError): void
 }
@@ -88,10 +90,49 @@ export class Dispatcher implements EngineSink {
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
     connection.begin(exchange)
+    if (mount.handOverLimit !== null) {
+      const rest = this.#host.mounts.after(mount, req.url ?? '/')
+      if (rest.length > 0) {
+        exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, event === 'checkContinue')
+      }
+    }
     if (mount.strip) stripMountPath(req, mount.path)
     if (connection.exchanges.length > this.#host.limits.pipelining) {
       connection.serveLater(() => pass(mount, event, exchange))
     } else pass(mount, event, exchange)
+  }
+
+  /** Takes an exchange to the next mount. There is one, and the response has not begun. */
+  handOver(exchange: Exchange, handOver: HandOver): void {
+    const { next } = handOver
+    if (next === undefined) return
+    if (!next.open && !this.#host.draining) {
+      unavailable(exchange.res)
+      return
+    }
+    exchange.owner.settled(exchange)
+    exchange.owner = next
+    next.server.inFlight.enter()
+    handOver.pass(outcome => {
+      if (outcome === 'gone' || exchange.outcome !== null || exchange.res.headersSent) return
+      if (outcome === 'over') {
+        this.#refuseLarge(exchange)
+        return
+      }
+      if (next.strip) stripMountPath(exchange.req, next.path)
+      pass(next, handOver.awaitsContinue ? 'checkContinue' : 'request', exchange)
+    })
+  }
+
+  #refuseLarge(exchange: Exchange): void {
+    answer(exchange.res, 413)
+    this.#host.report(
+      new SynclessError(
+        'HAND_OVER_LIMIT',
+        `the body of ${exchange.label} was read by an app that had nothing for it, and is too large to be handed over: ` +
+          'raise the limit, handOver: { limit }',
+      ),
+    )
   }
 
   /** The mount to serve the request, if there is one; otherwise the request has been answered. */
@@ -100,7 +141,7 @@ export class Dispatcher implements EngineSink {
     if (mount?.open === true) return mount
     this.#begin(req, res)
     if (mount === undefined) answer(res, 404)
-    else answer(res, 503, { 'Retry-After': '1' })
+    else unavailable(res)
     return undefined
   }
 
@@ -110,7 +151,11 @@ export class Dispatcher implements EngineSink {
   }
 }
 
-const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {} }
+const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {}, passOn() {} }
+
+function unavailable(res: ServerResponse): void {
+  answer(res, 503, { 'Retry-After': '1' })
+}
 
 function pass(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   if (mount.stages === null) start(mount, event, exchange)
@@ -126,6 +171,7 @@ function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   try {
     if (event === 'checkContinue' && mount.server.listenerCount('checkContinue') === 0) {
       exchange.res.writeContinue()
+      if (exchange.handOver !== null) exchange.handOver.awaitsContinue = false
       mount.server.emit('request', exchange.req, exchange.res)
     } else mount.server.emit(event, exchange.req, exchange.res)
   } catch (error) {

@@ -8,16 +8,20 @@ import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
 import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
 import { breakOff, isAnswered } from './engine.js'
+import type { HandOver } from './hand-over.js'
 import { originalUrl } from './mount-path.js'
+import { traceSettled, tracing } from './tracing.js'
 
 /** What an exchange tells the mount that it belongs to. */
 export interface ExchangeOwner {
   /** A handler threw or a tasklet failed. The client has been answered already. */
   failed(exchange: Exchange, error: unknown): void
-  /** The response has ended, or will never. Called once. */
+  /** The exchange is no longer this owner's: its response has ended, or will never, or another mount has it. Called once. */
   settled(exchange: Exchange): void
   /** The request is over; tasklets of it may still be at work, or at their cleanup. */
   lingers(scope: Scope): void
+  /** Its app has nothing for the request. Throws `HOST_STATE` where nobody is asked to be next. */
+  passOn(exchange: Exchange): void
 }
 
 const exchanges = new WeakMap<IncomingMessage, Exchange>()
@@ -30,7 +34,10 @@ export function rememberedExchange(req: IncomingMessage): Exchange | undefined {
 export class Exchange implements ScopeProvider {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly owner: ExchangeOwner
+  /** The mount whose app has the request now. */
+  owner: ExchangeOwner
+  /** How the request gets to the next app; null where there is none, or it is too late. */
+  handOver: HandOver | null = null
   /** Null while the client waits for the rest of the response. */
   outcome: 'ended' | 'gone' | null = null
   #scope: Scope | null = null
@@ -65,19 +72,20 @@ export class Exchange implements ScopeProvider {
     return scope
   }
 
-  /** Answers 500, or breaks off a response that has begun, ends the request's tasklets and reports. Never throws. */
-  fail(error: unknown): void {
+  /** Answers with `status`, or breaks off a response that has begun, ends the request's tasklets and reports. Never throws. */
+  fail(error: unknown, status = 500): void {
     const consequence = this.outcome === 'gone' && (isTaskletExit(error) || error instanceof TaskletKilled)
     if (consequence) return
-    this.#refuse()
+    this.#refuse(status)
     this.#scope?.cancel(error)
-    this.owner.failed(this, error)
+    // What asks for a status of the 400s says what its client did, and anyone can do it.
+    if (status >= 500) this.owner.failed(this, error)
   }
 
-  #refuse(): void {
+  #refuse(status: number): void {
     const { res } = this
     try {
-      if (!res.headersSent) answer(res, 500)
+      if (!res.headersSent) answer(res, status)
       else if (!res.writableEnded) breakOff(res)
     } catch {
       // A handler may have left its own methods on the response.
@@ -97,6 +105,8 @@ export class Exchange implements ScopeProvider {
       this.#scope?.cancel(this.#gone())
     }
     if (this.#scope !== null) this.owner.lingers(this.#scope)
+    this.handOver?.end()
+    if (tracing()) traceSettled(this)
     this.owner.settled(this)
   }
 

@@ -9,21 +9,28 @@ const METHODS = ['write', 'end', 'flushHeaders'] as const
 
 /** Calls `begun` once, when the first byte of the answer is about to be written. */
 export function onFirstByte(res: ServerResponse, begun: () => void): void {
-  const covers = new Map<(typeof METHODS)[number], unknown>()
+  const undo: (() => void)[] = []
   let waiting = true
-  const begin = () => {
-    if (!waiting) return
+  const uncover = () => {
     waiting = false
-    for (const [name, cover] of covers) if (res[name] === cover) Reflect.deleteProperty(res, name)
-    begun()
+    for (const step of undo.splice(0)) step()
   }
   for (const name of METHODS) {
+    // Covered before, for another who waits, or by middleware.
+    const own = Object.getOwnPropertyDescriptor(res, name)
     const cover = function (this: ServerResponse, ...args: unknown[]): unknown {
-      begin()
+      if (waiting) {
+        uncover()
+        begun()
+      }
       // Somebody who has wrapped the cover in the meantime goes on calling it.
-      return Reflect.apply(Object.getPrototypeOf(this)[name], this, args)
+      return Reflect.apply(own === undefined ? Object.getPrototypeOf(this)[name] : own.value, this, args)
     }
-    covers.set(name, cover)
     Object.defineProperty(res, name, { value: cover, configurable: true, writable: true, enumerable: false })
+    undo.push(() => {
+      if (res[name] !== cover) return
+      if (own === undefined) Reflect.deleteProperty(res, name)
+      else Object.defineProperty(res, name, own)
+    })
   }
 }

@@ -9,6 +9,7 @@ import type { MountServer } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import { answer } from './answer.js'
+import { openExchange } from './connection.js'
 import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
@@ -19,12 +20,15 @@ export interface MountServerHost {
   address(): AddressInfo | string | null
   /** `server` was told to listen when the host did already. */
   listenRequested(server: HostedServer): void
+  /** Whether another server at the path of `server` takes its upgrades. */
+  upgradesTaken(server: HostedServer): boolean
   /** Destroys the connections on which `server` has an unfinished response or an upgraded protocol. */
   destroyConnections(server: HostedServer): void
 }
 
 export class HostedServer extends Server implements MountServer {
   readonly path: string
+  readonly handsOver: boolean
   readonly inFlight = new InFlight()
   listenRequested = false
   /** Whether new requests are refused: it is closing, or closed. */
@@ -42,9 +46,10 @@ export class HostedServer extends Server implements MountServer {
     })
   }
 
-  constructor(path: string, host: MountServerHost) {
+  constructor(path: string, host: MountServerHost, handsOver: boolean) {
     super()
     this.path = path
+    this.handsOver = handsOver
     this.#host = host
     // Node's own listeners serve a server that has connections: they parse, and time slow clients out.
     this.removeAllListeners('connection')
@@ -55,7 +60,7 @@ export class HostedServer extends Server implements MountServer {
 
   #listenerAdded(event: string | symbol, listener: unknown): void {
     if (event === 'request' && listener !== unowned) this.off('request', unowned)
-    if (event === 'upgrade' && this.listenerCount('upgrade') > 0) {
+    if (event === 'upgrade' && (this.listenerCount('upgrade') > 0 || this.#host.upgradesTaken(this))) {
       throw new SynclessError(
         'UPGRADE_TAKEN',
         `upgrades under "${this.path}" have an owner already: give each WebSocket or Socket.IO server a path of its ` +
@@ -93,6 +98,15 @@ export class HostedServer extends Server implements MountServer {
 
   override address(): AddressInfo | string | null {
     return this.#host.address()
+  }
+
+  hasNext(req: IncomingMessage): boolean {
+    return (openExchange(req)?.handOver ?? null) !== null
+  }
+
+  passOn(req: IncomingMessage): void {
+    const exchange = openExchange(req)
+    if (exchange !== undefined) exchange.owner.passOn(exchange)
   }
 
   quiesce(): Promise<void> {
@@ -174,8 +188,10 @@ function reportWaiting(): void {
 
 // The first listener of every mount server. Engine.IO takes the listeners it finds and calls them for whatever it does
 // not own; without one, such a request would get no answer at all.
-function unowned(this: HostedServer, _req: IncomingMessage, res: ServerResponse): void {
-  if (this.listenerCount('request') <= 1) answer(res, 404)
+function unowned(this: HostedServer, req: IncomingMessage, res: ServerResponse): void {
+  if (this.listenerCount('request') > 1) return
+  if (this.handsOver) this.passOn(req)
+  else answer(res, 404)
 }
 
 function isCallback(value: unknown): value is () => void {

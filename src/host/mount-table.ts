@@ -6,14 +6,26 @@ import { originForm, owns } from './mount-path.js'
 export class MountTable implements Iterable<Mount> {
   #mounts: Mount[] = []
 
-  /** Adds a mount, in place of one whose app was closed. Throws `MOUNT_TAKEN` if the path has another. */
+  /**
+   * Adds a mount, in place of one whose app was closed, else behind those at its path. Throws `MOUNT_TAKEN` unless each of
+   * these hands over to the next.
+   */
   add(mount: Mount): void {
-    const present = this.at(mount.path)
-    if (present?.over === true) this.remove(present)
-    else if (present !== undefined) {
-      throw new SynclessError('MOUNT_TAKEN', `"${mount.path}" has an app already: mount each app at a path of its own`)
+    const { path } = mount
+    const closed = this.#mounts.findIndex(other => other.path === path && other.over)
+    const mounts =
+      closed < 0
+        ? [...this.#mounts, mount].sort((a, b) => b.path.length - a.path.length)
+        : this.#mounts.map((other, at) => (at === closed ? mount : other))
+    const here = mounts.filter(other => other.path === path)
+    if (here.slice(0, -1).some(({ handOverLimit }) => handOverLimit === null)) {
+      throw new SynclessError(
+        'MOUNT_TAKEN',
+        `"${path}" has an app already: mount each app at a path of its own, or the one that is asked first with ` +
+          '{ handOver: true }',
+      )
     }
-    this.#mounts = [...this.#mounts, mount].sort((a, b) => b.path.length - a.path.length)
+    this.#mounts = mounts
   }
 
   remove(mount: Mount): void {
@@ -25,8 +37,12 @@ export class MountTable implements Iterable<Mount> {
     return this.#mounts.length === 1 ? (this.#mounts[0] ?? null) : null
   }
 
-  at(path: string): Mount | undefined {
-    return this.#mounts.find(mount => mount.path === path)
+  at(path: string): Mount[] {
+    return this.#mounts.filter(mount => mount.path === path)
+  }
+
+  of(server: object): Mount | undefined {
+    return this.#mounts.find(mount => mount.server === server)
   }
 
   /** The mount that owns a request target. */
@@ -34,6 +50,20 @@ export class MountTable implements Iterable<Mount> {
     const url = originForm(target)
     for (const mount of this.#mounts) if (owns(mount.path, url)) return mount
     return undefined
+  }
+
+  /** The mounts that get what `mount` has nothing for: the next that owns the target, and those it hands over to in turn. */
+  after(mount: Mount, target: string): Mount[] {
+    const url = originForm(target)
+    const rest: Mount[] = []
+    let last = mount
+    for (const next of this.#mounts.slice(this.#mounts.indexOf(mount) + 1)) {
+      if (last.handOverLimit === null) break
+      if (!owns(next.path, url)) continue
+      rest.push(next)
+      last = next
+    }
+    return rest
   }
 
   [Symbol.iterator](): Iterator<Mount> {

@@ -4,16 +4,22 @@ import type { HostPort, MessagePrototypes, MountedApp } from '../adapters/port.j
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import { answer } from './answer.js'
-import { messageOf } from './error-text.js'
+import { messageOf, statusOf } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
+import { type HandOver, handOverLimit } from './hand-over.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
+import type { MountOptions } from './options.js'
 import { exchangeOf } from './request-scope.js'
 import type { Stage } from './stage.js'
-import { traceError, traceSettled, tracing } from './tracing.js'
+import { traceError, tracing } from './tracing.js'
 
 /** What a mount tells its host. */
 export interface MountHost extends MountServerHost {
   report(error: SynclessError): void
+  /** The requests in flight at other mounts that may be handed over to `mount`. */
+  expectedBy(mount: Mount): HandOver[]
+  /** Takes an exchange to the next mount. */
+  handOver(exchange: Exchange, handOver: HandOver): void
   lingers(scope: Scope): void
 }
 
@@ -21,6 +27,8 @@ export class Mount implements ExchangeOwner {
   readonly path: string
   readonly strip: boolean
   readonly server: HostedServer
+  /** How many bytes are kept of a body, for the next mount; null where nothing is handed over. */
+  readonly handOverLimit: number | null
   /** What its requests pass before they reach the app; null where nothing was asked for. */
   stages: readonly Stage[] | null = null
   #app: MountedApp | null = null
@@ -30,10 +38,11 @@ export class Mount implements ExchangeOwner {
   #ready = true
   readonly #host: MountHost
 
-  constructor(path: string, strip: boolean, host: MountHost) {
+  constructor(path: string, options: MountOptions, host: MountHost) {
     this.path = path
-    this.strip = strip
-    this.server = new HostedServer(path, host)
+    this.strip = options.strip === true
+    this.handOverLimit = handOverLimit(options.handOver)
+    this.server = new HostedServer(path, host, this.handOverLimit !== null)
     this.#host = host
   }
 
@@ -50,6 +59,10 @@ export class Mount implements ExchangeOwner {
   /** The prototypes of the app's messages, where it has its own. */
   get prototypes(): MessagePrototypes | null {
     return this.#app?.prototypes ?? null
+  }
+
+  get takesUpgrades(): boolean {
+    return !this.over && this.server.listenerCount('upgrade') > 0
   }
 
   /** Whether nothing but what a library such as Socket.IO has attached serves it. */
@@ -113,12 +126,25 @@ export class Mount implements ExchangeOwner {
 
   /** Those that were taken on before the close are still to be served. */
   async #letIn(): Promise<void> {
+    for (;;) {
+      const expected = this.#host.expectedBy(this)
+      if (expected.length === 0) break
+      await Promise.all(expected.map(handOver => handOver.decided()))
+    }
     if (this.stages !== null) await Promise.all(this.stages.map(stage => stage.idle?.()))
   }
 
   #declined(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    if (error !== undefined && error !== null) exchangeOf(req, res).fail(error)
-    else if (!res.headersSent) answer(res, 404)
+    const exchange = exchangeOf(req, res)
+    if (error !== undefined && error !== null) exchange.fail(error, statusOf(error))
+    else this.passOn(exchange)
+  }
+
+  /** Once more than is needed, by an app that declines twice or has answered, it does nothing. */
+  passOn(exchange: Exchange): void {
+    if (exchange.owner !== this || exchange.outcome !== null || exchange.res.headersSent) return
+    if (exchange.handOver === null) answer(exchange.res, 404)
+    else this.#host.handOver(exchange, exchange.handOver)
   }
 
   failed(exchange: Exchange, error: unknown): void {
@@ -132,7 +158,6 @@ export class Mount implements ExchangeOwner {
 
   settled(exchange: Exchange): void {
     this.server.inFlight.leave()
-    if (tracing()) traceSettled(exchange)
     if (this.stages !== null) for (const stage of this.stages) stage.end?.(exchange)
   }
 

@@ -14,6 +14,8 @@ import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
 import { destroyCarrier } from './engine.js'
+import type { Exchange } from './exchange.js'
+import type { HandOver } from './hand-over.js'
 import type { App, Host } from './host.js'
 import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import { checkedLimits, type LimitOptions } from './limits.js'
@@ -52,6 +54,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly #stages: StageMaker
   leaving = false
   readonly #closing = new AbortController()
+  readonly #dispatcher = new Dispatcher(this)
   usedInMemory = false
   #state: HostState = 'idle'
   #agent: Agent | null = null
@@ -67,7 +70,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     setMaxListeners(0, this.closing)
     this.#stages = new StageMaker(options)
     this.limits = checkedLimits(options.limits)
-    this.transport = new Transport(new Dispatcher(this), { ...options, connections: this.limits.connections })
+    this.transport = new Transport(this.#dispatcher, { ...options, connections: this.limits.connections })
   }
 
   get listening(): boolean {
@@ -99,7 +102,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     const checked = mountPath(path)
     const port = choosePort(app, this.#ports)
     // An instance that was made with this mount's server factory is there already.
-    if (this.mounts.at(checked)?.serves(app, options.strip) === true) return this
+    if (this.mounts.at(checked).some(mount => mount.serves(app, options.strip))) return this
     const mount = this.#add(checked, options)
     try {
       this.#assertServable(mount, [app])
@@ -139,7 +142,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   #add(path: string, options: MountOptions): Mount {
     if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
-    const mount = new Mount(path, options.strip === true, this)
+    const mount = new Mount(path, options, this)
     mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
     this.#choosePrototypes()
@@ -165,7 +168,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   listenRequested(server: HostedServer): void {
-    const mount = this.mounts.at(server.path)
+    const mount = this.mounts.of(server)
     if (mount !== undefined) this.#announce(mount)
   }
 
@@ -276,6 +279,19 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.transport.accept(socket)
   }
 
+  upgradesTaken(server: HostedServer): boolean {
+    return this.mounts.at(server.path).some(other => other.server !== server && other.takesUpgrades)
+  }
+
+  expectedBy(mount: Mount): HandOver[] {
+    const exchanges = [...this.connections].flatMap(connection => connection.exchanges)
+    return exchanges.flatMap(({ handOver }) => (handOver?.mayReach(mount) === true ? [handOver] : []))
+  }
+
+  handOver(exchange: Exchange, handOver: HandOver): void {
+    this.#dispatcher.handOver(exchange, handOver)
+  }
+
   destroyConnections(server: HostedServer): void {
     for (const connection of this.connections) {
       const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
@@ -300,7 +316,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 }
 
-const anyoneCanCause: ReadonlySet<ErrorCode> = new Set(['MALFORMED_REQUEST', 'TLS_HANDSHAKE_FAILED'])
+const anyoneCanCause: ReadonlySet<ErrorCode> = new Set(['HAND_OVER_LIMIT', 'MALFORMED_REQUEST', 'TLS_HANDSHAKE_FAILED'])
 
 function isOf(owner: unknown, server: HostedServer): boolean {
   return owner instanceof Mount && owner.server === server

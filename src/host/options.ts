@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { AdmissionOptions } from './admission.js'
+import type { HandOverOptions } from './hand-over.js'
 import type { LimitOptions, MountLimitOptions } from './limits.js'
 import type { ListenAddress, Protocol } from './listen-address.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
@@ -26,8 +27,8 @@ export interface HostOptions {
   http2?: boolean | Http2Options
   /**
    * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
-   * `ACCEPT_FAILED`, and what anyone can cause: `MALFORMED_REQUEST` and `TLS_HANDSHAKE_FAILED`. Without it the first two
-   * are process warnings, and the others are not reported.
+   * `ACCEPT_FAILED`, and what anyone can cause: `MALFORMED_REQUEST`, `TLS_HANDSHAKE_FAILED` and `HAND_OVER_LIMIT`.
+   * Without it the first two are process warnings, and the others are not reported.
    */
   onError?: (error: SynclessError) => void
   /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
@@ -47,6 +48,12 @@ export interface MountOptions {
    * shorter, `req.baseUrl` and `req.originalUrl` say the rest. Default: false, the app sees full paths.
    */
   strip?: boolean
+  /**
+   * Whether requests that the app has nothing for go on to the mount that would have them without it: the next one at the
+   * same path, or else at a shorter one. A body that the app has read is read by the next app from its begin, up to a limit.
+   * Default: false; such a request is answered with 404.
+   */
+  handOver?: boolean | HandOverOptions
   /** A bound on the requests of this mount, ahead of the host's; false exempts it from the host's. Default: none. */
   admission?: AdmissionOptions | false
   /** Limits of this mount, in place of the host's. */

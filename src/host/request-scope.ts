@@ -56,6 +56,9 @@ export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange 
 const unhosted: ExchangeOwner = {
   failed: (exchange, error) => report(error, `${exchange.label} failed`),
   settled: () => {},
+  passOn: () => {
+    throw new SynclessError('HOST_STATE', 'passOn(): no host serves this request')
+  },
   lingers: scope => {
     scope.close()
   },

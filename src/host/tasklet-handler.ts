@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isTaskletExit } from '../core/errors.js'
 import type { Co } from '../core/op.js'
+import { answer } from './answer.js'
 import { exchangeOf } from './request-scope.js'
 
-/** A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. */
+/**
+ * A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. One that has nothing for
+ * the request calls `next()`, as middleware does.
+ */
 export type TaskletHandler<
   Req extends IncomingMessage = IncomingMessage,
   Res extends ServerResponse = ServerResponse,
-> = (req: Req, res: Res) => Co<unknown>
+> = (req: Req, res: Res, next: () => void) => Co<unknown>
 
 /**
  * Makes a `(req, res, next)` function of a tasklet handler, for `host.mount()`, for an Express route, and for a bare
@@ -39,9 +43,9 @@ export function taskletHandler<
   return function handle(req, res, next) {
     const { scope } = exchangeOf(req, res)
     scope.go(function* () {
-      if (next === undefined) return yield* handler(req, res)
+      if (next === undefined) return yield* handler(req, res, () => answer(res, 404))
       try {
-        yield* handler(req, res)
+        yield* handler(req, res, () => next())
       } catch (error) {
         if (isTaskletExit(error)) throw error
         next(error ?? new Error(`the tasklet handler threw ${error}`))

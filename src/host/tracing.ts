@@ -17,6 +17,13 @@ export function tracing(): boolean {
 
 /** Runs the app's part of an exchange, between `start` and `end`, inside whatever subscribers have put around it. */
 export function traceStart(exchange: Exchange, mount: string, run: () => void): void {
+  const known = traces.get(exchange)
+  if (known !== undefined) {
+    // Handed over by another mount. It is one request, and what subscribers have put around it is still there.
+    Object.assign(known, { mount })
+    run()
+    return
+  }
   let inside = run
   const trace: RequestTrace = {
     request: exchange.req,

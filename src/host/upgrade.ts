@@ -13,7 +13,7 @@ import { originalUrl, stripMountPath } from './mount-path.js'
 
 /** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
 export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
-  return isWebSocket(req) || takesUpgrades(host.mounts.find(req.url ?? '/'))
+  return isWebSocket(req) || takesUpgrades(upgradeMount(host, req))
 }
 
 export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -24,7 +24,7 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     answerOnlyEarlier(connection)
     return
   }
-  const mount = host.mounts.find(req.url ?? '/')
+  const mount = upgradeMount(host, req)
   if (!takesUpgrades(mount)) {
     if (isWebSocket(req)) refuse(socket, '404 Not Found')
     else serveWithoutUpgrade(host, req, socket, head)
@@ -49,6 +49,13 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
       }),
     )
   }
+}
+
+/** The mount that owns the path, or of those that it hands over to the first that takes upgrades. */
+function upgradeMount(host: DispatchHost, { url = '/' }: IncomingMessage): Mount | undefined {
+  const mount = host.mounts.find(url)
+  if (mount === undefined || mount.handOverLimit === null || takesUpgrades(mount)) return mount
+  return host.mounts.after(mount, url).find(takesUpgrades) ?? mount
 }
 
 function takesUpgrades(mount: Mount | undefined): mount is Mount {

@@ -6,8 +6,11 @@ import type { RequestListener } from 'node:http'
 import type { Express } from 'express'
 import type { HostPort, MountedApp } from '../port.js'
 
+/** What an Express app is to whoever mounts it, in the types of Node; Express's own types know it as middleware of Express. */
+type Mountable = (...args: [...Parameters<RequestListener>, next?: (error?: unknown) => void]) => void
+
 // `settings` tells an app from a Router, which cannot answer by itself and is mounted as a plain function.
-function isExpress(app: unknown): app is Express & RequestListener {
+function isExpress(app: unknown): app is Express & Mountable {
   return typeof app === 'function' && 'settings' in app && 'handle' in app && 'set' in app && 'use' in app
 }
 
@@ -15,8 +18,18 @@ export const expressHostPort: HostPort = {
   name: 'Express app',
   accepts: isExpress,
   http1Only: 'it gives every request and response prototypes that are made for HTTP/1',
-  open(app): MountedApp {
+  open(app, server): MountedApp {
     if (!isExpress(app)) throw new TypeError('not an Express app')
+    if (server.handsOver) {
+      return {
+        prototypes: app,
+        // Asked for what is next, it neither answers 404 nor shows an error page.
+        handle(req, res, next) {
+          if (server.hasNext(req)) app(req, res, next)
+          else app(req, res)
+        },
+      }
+    }
     return {
       prototypes: app,
       handle(req, res) {

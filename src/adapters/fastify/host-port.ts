@@ -18,6 +18,7 @@ export const fastifyHostPort: HostPort = {
   accepts: isFastify,
   open(app, server): MountedApp {
     if (!isFastify(app)) throw new TypeError('not a Fastify instance')
+    if (server.handsOver) passOnUnknown(app, server)
     return app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
   },
   // A server factory is not told which instance it works for; Fastify announces that on its diagnostics channel, within
@@ -102,6 +103,18 @@ function quiesceOnClose(app: FastifyInstance, server: MountServer): void {
   }
   app.addHook('onClose', async () => {
     await server.quiesce()
+  })
+}
+
+/** What no route matches goes on before its body is read; Fastify's own 404 would read it, and refuse what it cannot parse. */
+function passOnUnknown(app: FastifyInstance, server: MountServer): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404 || !server.hasNext(request.raw)) {
+      done()
+      return
+    }
+    reply.hijack()
+    server.passOn(request.raw)
   })
 }
 

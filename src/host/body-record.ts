@@ -1,0 +1,119 @@
+/**
+ * What an app has read of a request's body, kept so that another can read it again. Bytes are noted as they come in from
+ * the parser, in front of the stream and without a listener on it: whether and when the stream flows is for its reader to
+ * decide.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** How a rewind ended. `'over'`: the body is larger than the limit. `'gone'`: the client has left. */
+export type RewindOutcome = 'unread' | 'over' | 'gone'
+
+/** The events of a stream. Whoever listened to one that is over would not be called again. */
+const STREAM_EVENTS = ['data', 'readable', 'end', 'close', 'error', 'aborted', 'pause', 'resume']
+
+export class BodyRecord {
+  /** How many bytes may be kept for whoever reads next. */
+  limit: number
+  readonly #req: IncomingMessage
+  #cover: IncomingMessage['push'] | null = null
+  readonly #res: ServerResponse
+  #chunks: Buffer[] | null = []
+  #size = 0
+  #tooLarge: (() => void) | null = null
+
+  /** Begins to record. Nothing of the body may have come in before. */
+  constructor(req: IncomingMessage, res: ServerResponse, limit: number) {
+    this.limit = limit
+    this.#req = req
+    this.#res = res
+    const { 'content-length': length, 'transfer-encoding': coding } = req.headers
+    if (coding === undefined && (length === undefined || length === '0') && req.httpVersionMajor < 2) return
+    this.#cover = (chunk: unknown, encoding) => {
+      if (chunk instanceof Uint8Array) this.#note(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+      return Object.getPrototypeOf(req).push.call(req, chunk, encoding)
+    }
+    Object.defineProperty(req, 'push', { value: this.#cover, configurable: true, writable: true, enumerable: false })
+  }
+
+  #note(bytes: Buffer): void {
+    // Nothing is handed over once the answer has begun.
+    if (this.#res.headersSent) this.stop()
+    // What still waits in the stream has not been read and need not be kept; the stream itself bounds it.
+    if (this.#size - this.#req.readableLength > this.limit) this.#chunks = null
+    this.#size += bytes.length
+    this.#chunks?.push(bytes)
+    if (this.#size > this.limit) this.#tooLarge?.()
+  }
+
+  /** Whether the request is as it came: nothing of its body was read, and nothing is about to be. */
+  get #untouched(): boolean {
+    const { readableEnded, destroyed, readableFlowing, readableEncoding, readableLength } = this.#req
+    if (readableEnded || destroyed || readableFlowing === true || readableEncoding !== null) return false
+    return readableLength === this.#size
+  }
+
+  /** Whether the stream has come to its end and does nothing more. After its `end`, one of HTTP/1 destroys itself. */
+  get #over(): boolean {
+    return this.#req.closed || (this.#req.readableEnded && this.#req.httpVersionMajor >= 2)
+  }
+
+  /**
+   * Makes the request unread again. A body that was read in part is read to its end first, so that no reader is left in the
+   * middle of it. Calls `done` now, or later in the same async context.
+   */
+  rewind(done: (outcome: RewindOutcome) => void): void {
+    if (this.#untouched) done('unread')
+    else if (this.#over) done(this.#refill())
+    else this.#readOn(AsyncResource.bind(done))
+  }
+
+  #readOn(done: (outcome: RewindOutcome) => void): void {
+    const req = this.#req
+    let waiting = true
+    const settle = (outcome: () => RewindOutcome) => {
+      if (!waiting) return
+      waiting = false
+      done(outcome())
+    }
+    this.#tooLarge = () => settle(() => 'over')
+    if (this.#size > this.limit) this.#tooLarge()
+    for (const event of ['end', 'close']) {
+      req.on(event, () => {
+        if (this.#over) settle(() => this.#refill())
+      })
+    }
+    // Whoever waits for something else does not keep it waiting; who listens to `data` gets all of it.
+    req.removeAllListeners('readable')
+    req.on('data', ignore)
+    req.on('pause', () => queueMicrotask(() => req.resume()))
+    req.resume()
+  }
+
+  /**
+   * The same object, as a stream that has not begun: another object would be another request, to middleware that holds on to
+   * it and to Node. To call a constructor on what is there is how streams were made before there were classes.
+   */
+  #refill(): RewindOutcome {
+    const req = this.#req
+    if (!req.readableEnded || req.aborted) return 'gone'
+    if (this.#chunks === null || this.#size > this.limit) return 'over'
+    for (const event of STREAM_EVENTS) req.removeAllListeners(event)
+    const { readableHighWaterMark: highWaterMark, httpVersionMajor } = req
+    Reflect.apply(Readable, req, [{ highWaterMark, autoDestroy: httpVersionMajor < 2 }])
+    const { push } = Object.getPrototypeOf(req)
+    for (const chunk of this.#chunks) push.call(req, chunk)
+    push.call(req, null)
+    return 'unread'
+  }
+
+  /** Lets go of what was kept. */
+  stop(): void {
+    this.#chunks = null
+    this.#tooLarge = null
+    if (this.#req.push === this.#cover) Reflect.deleteProperty(this.#req, 'push')
+  }
+}
+
+function ignore(): void {}

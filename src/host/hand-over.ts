@@ -1,0 +1,98 @@
+/**
+ * How a request that its app has nothing for gets to the next app as if that were the first. Prepared when the request is
+ * dispatched, for mounts that declare it and only where there is a next one.
+ */
+import { inspect } from 'node:util'
+import { SynclessError } from '../core/errors.js'
+import { BodyRecord, type RewindOutcome } from './body-record.js'
+import type { Exchange } from './exchange.js'
+import { onFirstByte } from './first-byte.js'
+import type { Mount } from './mount.js'
+import { RequestMarks } from './request-marks.js'
+
+/** What `handOver` of `host.mount` may say. */
+export interface HandOverOptions {
+  /**
+   * How many bytes of a body the host keeps while this app reads it, to hand them to the next one. A request whose body was
+   * read and is larger is answered with 413. Bodies that were not read have no limit. Default: 1 048 576.
+   */
+  limit?: number
+}
+
+const LIMIT = 1_048_576
+
+/** The limit in bytes, or null where nothing is handed over. Throws `INVALID_ARGUMENT`. */
+export function handOverLimit(option: boolean | HandOverOptions | undefined): number | null {
+  if (option === undefined || option === false) return null
+  if (option === true) return LIMIT
+  if (typeof option !== 'object' || option === null) throw invalid('handOver', 'true, or { limit }', option)
+  const { limit = LIMIT } = option
+  if (!Number.isInteger(limit) || limit < 0) throw invalid('handOver.limit', 'a number of bytes, 0 or more', limit)
+  return limit
+}
+
+export class HandOver {
+  /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
+  awaitsContinue: boolean
+  readonly #exchange: Exchange
+  /** The apps that may still get the request, in order. */
+  readonly #rest: Mount[]
+  readonly #marks: RequestMarks
+  readonly #body: BodyRecord
+  #decided: Promise<void> | null = null
+  #decide = () => {}
+
+  /** `rest`: at least one. */
+  constructor(exchange: Exchange, limit: number, rest: Mount[], awaitsContinue: boolean) {
+    this.awaitsContinue = awaitsContinue
+    this.#exchange = exchange
+    this.#rest = rest
+    this.#marks = new RequestMarks(exchange.req, exchange.res)
+    this.#body = new BodyRecord(exchange.req, exchange.res, limit)
+  }
+
+  /** The app that gets it next. */
+  get next(): Mount | undefined {
+    return this.#rest[0]
+  }
+
+  /** Whether `mount` may still get it. */
+  mayReach(mount: Mount): boolean {
+    return this.#rest.includes(mount) && !this.#exchange.res.headersSent
+  }
+
+  /** Resolves when another app has got it, or none will: its response has begun, or is over. */
+  decided(): Promise<void> {
+    this.#decided ??= new Promise(resolve => {
+      this.#decide = resolve
+      onFirstByte(this.#exchange.res, resolve)
+    })
+    return this.#decided
+  }
+
+  /** Makes the request what it was, for the next app, which has become its owner. Calls `done` now or later. */
+  pass(done: (outcome: RewindOutcome) => void): void {
+    const mount = this.#rest.shift()
+    this.#decide()
+    this.#decided = null
+    this.#body.rewind(outcome => {
+      if (outcome === 'unread') {
+        this.#marks.restore()
+        if (this.#rest.length === 0) this.end()
+        else this.#body.limit = mount?.handOverLimit ?? 0
+      }
+      done(outcome)
+    })
+  }
+
+  /** Nothing more is handed over. */
+  end(): void {
+    this.#decide()
+    this.#body.stop()
+    this.#exchange.handOver = null
+  }
+}
+
+function invalid(what: string, wanted: string, value: unknown): SynclessError {
+  return new SynclessError('INVALID_ARGUMENT', `${what} is ${inspect(value)}: give ${wanted}`)
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SynclessError } from '../core/errors.js'
+import { openExchange } from './connection.js'
+
+/** A reply in which a framework keeps what it would send, such as Fastify's. */
+export interface PendingReply {
+  readonly raw: ServerResponse
+  /** Keeps the framework from answering. */
+  hijack(): unknown
+  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
+}
+
+/**
+ * Hands a request over to the app that is next, from anywhere in an app that was mounted with `handOver`: where Fastify has
+ * a route and its handler or a hook finds that the request is for another app, or where a plain server has no `next` to call.
+ * Takes Node's request, or Fastify's reply, whose headers then go along. Without a next app the answer is 404. Does nothing
+ * once the response has begun or the client is gone.
+ *
+ * Throws `HOST_STATE` for a request that no host serves, and for one whose response is over.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import fastify from 'fastify'
+ * import { createHost, passOn } from 'syncless/host'
+ *
+ * const host = createHost()
+ * const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+ * api.post('/orders', async (request, reply) => {
+ *   if (request.headers['x-beta'] === undefined) return passOn(reply)
+ *   return 'Fastify'
+ * })
+ * host.mount('/', express().use(express.json()).post('/orders', (req, res) => void res.send(`Express: ${req.body.item}`)))
+ *
+ * const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+ * const order = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"item":"tea"}' }
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/orders`, order)).text()) // Express: tea
+ * await host.close()
+ * ```
+ */
+export function passOn(of: IncomingMessage | PendingReply): void {
+  const req = 'hijack' in of ? of.raw.req : of
+  const exchange = openExchange(req)
+  if (exchange === undefined) {
+    throw new SynclessError('HOST_STATE', 'passOn(): no host serves this request, or its response is over')
+  }
+  if ('hijack' in of) {
+    of.hijack()
+    if (!of.raw.headersSent) {
+      for (const [name, value] of Object.entries(of.getHeaders()))
+        if (value !== undefined) of.raw.setHeader(name, value)
+    }
+  }
+  exchange.owner.passOn(exchange)
+}
