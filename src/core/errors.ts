@@ -25,7 +25,7 @@ export const errorCodes = {
   INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
   MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
   MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',
-  MOUNT_TAKEN: 'Two apps were mounted at the same path.',
+  MOUNT_TAKEN: 'Two apps were mounted at the same path, and the first does not hand over to the second.',
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',

@@ -4,8 +4,9 @@
  * decide.
  */
 import { AsyncResource } from 'node:async_hooks'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
+import { carrierOf } from './engine.js'
 
 /** How a rewind ended. `'over'`: the body is larger than the limit. `'gone'`: the client has left. */
 export type RewindOutcome = 'unread' | 'over' | 'gone'
@@ -17,17 +18,15 @@ export class BodyRecord {
   /** How many bytes may be kept for whoever reads next. */
   limit: number
   readonly #req: IncomingMessage
-  #cover: IncomingMessage['push'] | null = null
-  readonly #res: ServerResponse
+  readonly #cover: IncomingMessage['push'] | null = null
   #chunks: Buffer[] | null = []
   #size = 0
   #tooLarge: (() => void) | null = null
 
   /** Begins to record. Nothing of the body may have come in before. */
-  constructor(req: IncomingMessage, res: ServerResponse, limit: number) {
+  constructor(req: IncomingMessage, limit: number) {
     this.limit = limit
     this.#req = req
-    this.#res = res
     const { 'content-length': length, 'transfer-encoding': coding } = req.headers
     if (coding === undefined && (length === undefined || length === '0') && req.httpVersionMajor < 2) return
     this.#cover = (chunk: unknown, encoding) => {
@@ -38,8 +37,6 @@ export class BodyRecord {
   }
 
   #note(bytes: Buffer): void {
-    // Nothing is handed over once the answer has begun.
-    if (this.#res.headersSent) this.stop()
     // What still waits in the stream has not been read and need not be kept; the stream itself bounds it.
     if (this.#size - this.#req.readableLength > this.limit) this.#chunks = null
     this.#size += bytes.length
@@ -97,7 +94,8 @@ export class BodyRecord {
    */
   #refill(): RewindOutcome {
     const req = this.#req
-    if (!req.readableEnded || req.aborted) return 'gone'
+    // In HTTP/2, what was aborted ends, too.
+    if (!req.readableEnded || carrierOf(req).closed) return 'gone'
     if (this.#chunks === null || this.#size > this.limit) return 'over'
     for (const event of STREAM_EVENTS) req.removeAllListeners(event)
     const { readableHighWaterMark: highWaterMark, httpVersionMajor } = req
@@ -109,9 +107,14 @@ export class BodyRecord {
   }
 
   /** Lets go of what was kept. */
-  stop(): void {
+  drop(): void {
     this.#chunks = null
     this.#tooLarge = null
+  }
+
+  /** Also leaves nothing on the request. */
+  remove(): void {
+    this.drop()
     if (this.#req.push === this.#cover) Reflect.deleteProperty(this.#req, 'push')
   }
 }

@@ -48,7 +48,7 @@ export class HandOver {
     this.#exchange = exchange
     this.#rest = rest
     this.#marks = new RequestMarks(exchange.req, exchange.res)
-    this.#body = new BodyRecord(exchange.req, exchange.res, limit)
+    this.#body = new BodyRecord(exchange.req, limit)
   }
 
   /** The app that gets it next. */
@@ -78,8 +78,10 @@ export class HandOver {
     this.#body.rewind(outcome => {
       if (outcome === 'unread') {
         this.#marks.restore()
-        if (this.#rest.length === 0) this.end()
-        else this.#body.limit = mount?.handOverLimit ?? 0
+        if (this.#rest.length === 0) {
+          this.#body.remove()
+          this.end()
+        } else this.#body.limit = mount?.handOverLimit ?? 0
       }
       done(outcome)
     })
@@ -88,7 +90,7 @@ export class HandOver {
   /** Nothing more is handed over. */
   end(): void {
     this.#decide()
-    this.#body.stop()
+    this.#body.drop()
     this.#exchange.handOver = null
   }
 }

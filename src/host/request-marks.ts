@@ -25,31 +25,34 @@ const REQUEST_NAMES = [
 const RESPONSE_NAMES = ['locals', 'statusCode', 'statusMessage']
 const POWERED_BY = 'X-Powered-By'
 
-/** One object as it was. Most requests come with none of the names, so that this is made in no time. */
+/** One object as it was. */
 class ObjectMarks {
   readonly #object: object
   readonly #names: readonly string[]
   readonly #prototype: object | null
-  readonly #symbols: number
-  readonly #own = new Map<string, unknown>()
+  /** Values of the names that were there; where a host is not inside something else, there are none. */
+  #own: Map<string, unknown> | null = null
 
   constructor(object: object, names: readonly string[]) {
     this.#object = object
     this.#names = names
     this.#prototype = Object.getPrototypeOf(object)
-    this.#symbols = Object.getOwnPropertySymbols(object).length
-    for (const name of names) if (Object.hasOwn(object, name)) this.#own.set(name, Reflect.get(object, name))
+    for (const name of names) {
+      if (!Object.hasOwn(object, name)) continue
+      this.#own ??= new Map()
+      this.#own.set(name, Reflect.get(object, name))
+    }
   }
 
   restore(): void {
     const object = this.#object
     if (Object.getPrototypeOf(object) !== this.#prototype) Object.setPrototypeOf(object, this.#prototype)
     for (const name of this.#names) {
-      if (this.#own.has(name)) Reflect.set(object, name, this.#own.get(name))
+      if (this.#own?.has(name) === true) Reflect.set(object, name, this.#own.get(name))
       else Reflect.deleteProperty(object, name)
     }
     // A router undoes what it has set by setting it to what it was, which is undefined.
-    for (const symbol of Object.getOwnPropertySymbols(object).slice(this.#symbols)) {
+    for (const symbol of Object.getOwnPropertySymbols(object)) {
       if (Reflect.get(object, symbol) === undefined) Reflect.deleteProperty(object, symbol)
     }
   }

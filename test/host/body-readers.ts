@@ -65,16 +65,6 @@ export const readers: Record<string, Reader> = {
   'Express 5': expressReader(express),
   'Fastify 4': fastifyReader(fastify4),
   'Fastify 5': fastifyReader(fastify),
-  'fetch app': (host, seen, role) => {
-    const app = {
-      async fetch(request: globalThis.Request) {
-        const value = await fetchValue(request)
-        seen(value)
-        return role === 'first' ? new Response(null, { status: 404 }) : new Response(value)
-      },
-    }
-    mount(host, app, role)
-  },
   'tasklet handler': (host, seen, role) => {
     const handler = taskletHandler(function* (req, res, next) {
       const value = meaning(yield* until(buffer(req)), req.headers)
@@ -152,17 +142,6 @@ function fastifyValue(body: unknown): string {
   if (body === undefined || body === null) return 'none'
   if (Buffer.isBuffer(body)) return JSON.stringify(body.toString('hex'))
   return JSON.stringify(body, (_, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString() : value))
-}
-
-async function fetchValue(request: globalThis.Request): Promise<string> {
-  if (request.body === null) return 'none'
-  if (!request.headers.get('content-type')?.startsWith('multipart')) {
-    return meaning(Buffer.from(await request.arrayBuffer()), Object.fromEntries(request.headers))
-  }
-  const value: Record<string, string> = {}
-  for (const [name, entry] of await request.formData())
-    value[name] = typeof entry === 'string' ? entry : await entry.text()
-  return JSON.stringify(value)
 }
 
 /** What the bytes of a body mean. */

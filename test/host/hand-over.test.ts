@@ -1,10 +1,19 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { connect } from 'node:http2'
 import { PassThrough } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
-import { createHost, type HandOverOptions, type Middleware, passOn, requestScope } from '../../src/host/index.js'
+import {
+  createHost,
+  type HandOverOptions,
+  type Host,
+  type Middleware,
+  passOn,
+  requestScope,
+} from '../../src/host/index.js'
 import { type Body, bodies, readers } from './body-readers.js'
-import { express } from './frameworks.js'
+import { ca, server as tls } from './certificates.js'
+import { express, fastify } from './frameworks.js'
 import { closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
@@ -415,17 +424,79 @@ describe('who has not asked for it', () => {
   })
 })
 
-test('nothing is kept of a body once its response has begun', async () => {
-  const begun: boolean[] = []
-  const { port } = await chain((req, res) => {
-    begun.push(Object.hasOwn(req, 'push'))
-    res.write('x')
-    req.resume().on('end', () => {
-      begun.push(Object.hasOwn(req, 'push'))
-      res.end()
-    })
+describe('HTTP/2', () => {
+  async function ask(port: number, pieces: readonly string[]): Promise<string> {
+    const session = connect(`https://127.0.0.1:${port}`, { ca })
+    const stream = session.request({ ':method': 'POST', ':path': '/x?y', 'content-type': 'text/plain' })
+    for (const piece of pieces) {
+      stream.write(piece)
+      await turns()
+    }
+    stream.end()
+    const answer = await text(stream)
+    session.close()
+    return answer
+  }
+
+  const lasts: Record<string, (host: Host) => void> = {
+    'a plain function': host => void host.mount('/', echo),
+    Fastify: host => {
+      const app = fastify({ serverFactory: host.serverFactory('/') })
+      app.post('/x', async request => `${String(request.body).length} ${String(request.body).slice(0, 12)}`)
+    },
+  }
+  const firsts: Record<string, Middleware> = {
+    'unread by a function that rewrites the URL': (req, _res, next) => {
+      req.url = '/elsewhere'
+      next()
+    },
+    'read to its end': async (req, _res, next) => {
+      await buffer(req)
+      next()
+    },
+    'read, in the listener of its end': (req, _res, next) => void req.resume().on('end', () => next()),
+    'read in part': (req, _res, next) => {
+      req
+        .once('end', () => next())
+        .once('data', () => {
+          req.pause()
+          next()
+        })
+    },
+  }
+
+  test.each(Object.entries(firsts))('a body that was %s', async (_name, first) => {
+    for (const mount of Object.values(lasts)) {
+      const host = newHost({ tls, http2: true })
+      mount(host.mount('/', first, { handOver: true }))
+      const { port } = await started(host)
+      expect(await ask(port, ['some', ' ', 'text'])).toBe('9 some text')
+      expect(await ask(port, ['x'.repeat(200_000)])).toBe('200000 xxxxxxxxxxxx')
+      expect(await ask(port, [])).toBe('0 ')
+    }
   })
-  const raw = new RawClient(port).send('POST / HTTP/1.1\nHost: x\nContent-Length: 4\nConnection: close\n\nsome')
-  await raw.closed
-  expect(begun).toEqual([true, false])
+
+  test('a client that leaves meanwhile: the next app never sees the request', async () => {
+    const [reached, left] = [defer(), defer()]
+    const last = jest.fn()
+    const host = newHost({ tls, http2: true })
+    const first: Middleware = (req, _res, next) => {
+      requestScope(req).signal.addEventListener('abort', () => left.resolve())
+      req.once('data', () => {
+        next()
+        reached.resolve()
+      })
+    }
+    host.mount('/', first, { handOver: true }).mount('/', last)
+    const { port } = await started(host)
+    const session = connect(`https://127.0.0.1:${port}`, { ca })
+    const stream = session.request({ ':method': 'POST', ':path': '/' }).on('error', () => {})
+    stream.write('some')
+    await reached.promise
+    stream.destroy(new Error('leaves'))
+    await left.promise
+    await turns()
+    expect(last).not.toHaveBeenCalled()
+    session.close()
+  })
 })
