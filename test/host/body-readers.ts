@@ -2,8 +2,7 @@
  * Apps of every kind that read a body in the way of their kind, tell what they have made of it, and answer or pass on. What
  * they make of a body is one text, so that it can be compared.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { createGunzip, gunzipSync, gzipSync } from 'node:zlib'
 import formbody from '@fastify/formbody'
@@ -65,6 +64,16 @@ export const readers: Record<string, Reader> = {
   'Express 5': expressReader(express),
   'Fastify 4': fastifyReader(fastify4),
   'Fastify 5': fastifyReader(fastify),
+  'fetch app': (host, seen, role) => {
+    const app = {
+      async fetch(request: globalThis.Request) {
+        const value = await fetchValue(request)
+        seen(value)
+        return role === 'first' ? new Response(null, { status: 404 }) : new Response(value)
+      },
+    }
+    mount(host, app, role)
+  },
   'tasklet handler': (host, seen, role) => {
     const handler = taskletHandler(function* (req, res, next) {
       const value = meaning(yield* until(buffer(req)), req.headers)
@@ -144,6 +153,17 @@ function fastifyValue(body: unknown): string {
   return JSON.stringify(body, (_, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString() : value))
 }
 
+async function fetchValue(request: globalThis.Request): Promise<string> {
+  if (request.body === null) return 'none'
+  if (!request.headers.get('content-type')?.startsWith('multipart')) {
+    return meaning(Buffer.from(await request.arrayBuffer()), Object.fromEntries(request.headers))
+  }
+  const value: Record<string, string> = {}
+  for (const [name, entry] of await request.formData())
+    value[name] = typeof entry === 'string' ? entry : await entry.text()
+  return JSON.stringify(value)
+}
+
 /** What the bytes of a body mean. */
 function meaning(bytes: Buffer, headers: IncomingMessage['headers']): string {
   const type = headers['content-type']
@@ -155,9 +175,4 @@ function meaning(bytes: Buffer, headers: IncomingMessage['headers']): string {
   if (type.includes('urlencoded')) return JSON.stringify(Object.fromEntries(new URLSearchParams(bytes.toString())))
   if (type.includes('octet')) return JSON.stringify(bytes.toString('hex'))
   return (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
-}
-
-/** Node's own way to be asked for a body, for programs that need no framework. */
-export async function echo(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  res.end(await buffer(Readable.from(req)))
 }

@@ -1,8 +1,10 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { connect } from 'node:http2'
 import { PassThrough } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
+import type { RequestTrace } from '../../src/adapters/port.js'
 import {
   createHost,
   type HandOverOptions,
@@ -367,6 +369,53 @@ describe('the limit', () => {
     const { post, end } = client((await started(host)).port)
     expect(await post(bytes('12345'))).toBe('5 12345')
     expect(await post(bytes('123456'))).toMatch(/^413/)
+    end()
+  })
+})
+
+describe('beside what else the host does with a request', () => {
+  const read: Middleware = async (req, _res, next) => {
+    await buffer(req)
+    next()
+  }
+
+  test('a limit on bodies holds, and what is below it is handed over', async () => {
+    const host = newHost({ limits: { body: 100 } })
+    host.mount('/', read, { handOver: true }).mount('/', echo)
+    const { post, end } = client((await started(host)).port)
+    expect(await post(bytes('some', 'more'))).toBe('8 somemore')
+    expect(await post(bytes('x'.repeat(60), 'x'.repeat(41)))).toMatch(/^413/)
+    end()
+  })
+
+  test('a tracer is told of one request, and of the mount that has answered it', async () => {
+    const told: string[] = []
+    const channel = tracingChannel<string, RequestTrace>('syncless.http')
+    const note = (name: string) => (trace: RequestTrace) => void told.push(`${name} ${trace.mount}`)
+    const subscribers = {
+      start: note('start'),
+      end: note('end'),
+      asyncStart: note('asyncStart'),
+      asyncEnd: note('asyncEnd'),
+      error: note('error'),
+    }
+    channel.subscribe(subscribers)
+    const host = newHost()
+    host.mount('/x', read, { handOver: true }).mount('/', echo)
+    const { post, end } = client((await started(host)).port)
+    expect(await post(bytes('some'))).toBe('4 some')
+    await turns()
+    channel.unsubscribe(subscribers)
+    expect(told).toEqual(['start /x', 'end /x', 'asyncStart /', 'asyncEnd /'])
+    end()
+  })
+
+  test('a bound on requests counts one that moves on once, at each mount that it passes', async () => {
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    host.mount('/', read, { handOver: true, admission: { inFlight: 1, queue: 0 } })
+    host.mount('/', echo, { admission: { inFlight: 1, queue: 0 } })
+    const { post, end } = client((await started(host)).port)
+    for (let i = 0; i < 3; i++) expect(await post(bytes('some'))).toBe('4 some')
     end()
   })
 })

@@ -1,10 +1,20 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import connect from 'connect'
 import cookieParser from 'cookie-parser'
+import { Hono } from 'hono'
+import Koa from 'koa'
 import { WebSocket, WebSocketServer } from 'ws'
 import { go, Scope, until } from '../../src/core/index.js'
-import { createHost, type Middleware, passOn, requestScope, taskletHandler } from '../../src/host/index.js'
+import {
+  createHost,
+  fetchHandler,
+  type Middleware,
+  passOn,
+  requestScope,
+  taskletHandler,
+} from '../../src/host/index.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
@@ -66,6 +76,29 @@ describe('a request that its app has nothing for', () => {
           { handOver: true },
         )
       },
+      connect: host => void host.mount('/', connect().use('/own', say('own')), { handOver: true }),
+      koa: host => {
+        const app = new Koa()
+        app.use(async (ctx, then) => {
+          await then()
+          ctx.set('x-late', 'not for the next app')
+        })
+        app.use((ctx, then) => {
+          if (ctx.path !== '/own') return then()
+          ctx.body = 'own'
+        })
+        host.mount('/', app, { handOver: true })
+      },
+      hono: host =>
+        void host.mount(
+          '/',
+          new Hono().get('/own', c => c.text('own')),
+          { handOver: true },
+        ),
+      fetch: host => {
+        const handler = fetchHandler(request => (request.url.endsWith('/own') ? new Response('own') : null))
+        host.mount('/', handler, { handOver: true })
+      },
       tasklet: host => {
         const handler = taskletHandler(function* (req, res, next) {
           if (req.url === '/own') res.end('own')
@@ -80,6 +113,11 @@ describe('a request that its app has nothing for', () => {
       fastify4: host => void fastify4({ serverFactory: host.serverFactory('/') }).get('/next', async () => 'next'),
       fastify: host => void fastify({ serverFactory: host.serverFactory('/') }).get('/next', async () => 'next'),
       plain: host => void host.mount('/', say('next')),
+      hono: host =>
+        void host.mount(
+          '/',
+          new Hono().get('/next', c => c.text('next')),
+        ),
     }
     for (const [first, mountFirst] of Object.entries(firsts)) {
       for (const [last, mountLast] of Object.entries(lasts)) {
@@ -177,6 +215,7 @@ describe('the next app sees the request as if it were the first', () => {
     'Express 5 with parsers and a router': deep(express),
     'a router of Express 4': router(express4),
     'a router of Express 5': router(express),
+    Connect: (...args) => Reflect.apply(connect().use('/x', pass), null, args),
     'a rewriting handler': (req, res, next) => {
       req.url = '/elsewhere'
       req.method = 'PUT'

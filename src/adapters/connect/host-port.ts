@@ -21,8 +21,16 @@ function isConnect(app: unknown): app is Server & RequestListener {
 export const connectHostPort: HostPort = {
   name: 'Connect app',
   accepts: isConnect,
-  open(app): MountedApp {
+  open(app, server): MountedApp {
     if (!isConnect(app)) throw new TypeError('not a Connect app')
+    if (server.handsOver) {
+      return {
+        handle(req, res, next) {
+          if (server.hasNext(req)) app(req, res, next)
+          else app(req, res)
+        },
+      }
+    }
     return {
       handle(req, res) {
         app(req, res)

@@ -1,6 +1,7 @@
 /**
  * Fetch apps, mounted unchanged: Hono, h3, and whatever else has a `fetch` method that takes a `Request` and gives a
- * `Response`. Such an app answers every request, so that its 404 is an answer like any other.
+ * `Response`. Such an app answers every request, so that its 404 is an answer like any other, unless it was mounted to hand
+ * over what it has nothing for: it has no other way to say so.
  */
 import type { HostPort, MountedApp, MountServer } from '../port.js'
 import { type FetchFunction, serve } from './fetch-handler.js'
@@ -20,10 +21,22 @@ export const fetchHostPort: HostPort = {
   open(app, server): MountedApp {
     if (!isFetchApp(app)) throw new TypeError('not a fetch app')
     const fetch: FetchFunction = (request, env) => app.fetch(request, env)
+    const declining: FetchFunction = async (request, env) => {
+      const response = await app.fetch(request, env)
+      if (response?.status !== 404 || !server.hasNext(env.incoming)) return response
+      response.body?.cancel().catch(() => {})
+      return null
+    }
     return {
       handle(req, res, next) {
         const stripped = 'baseUrl' in req
-        serve(fetch, req, res, next, stripped ? undefined : request => owns(server, req, request))
+        serve(
+          server.handsOver ? declining : fetch,
+          req,
+          res,
+          next,
+          stripped ? undefined : request => owns(server, req, request),
+        )
       },
     }
   },

@@ -4,9 +4,9 @@
  */
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
-import type { HostPort, MountedApp } from '../port.js'
+import type { HostPort, MountedApp, MountServer } from '../port.js'
 
-type KoaApp = Pick<Koa, 'callback'>
+type KoaApp = Pick<Koa, 'callback' | 'use'>
 
 function isKoa(app: unknown): app is KoaApp {
   return (
@@ -19,16 +19,27 @@ function isKoa(app: unknown): app is KoaApp {
   )
 }
 
+/** Middleware behind all others: what it sees, none of them has answered. */
+function passOn(server: MountServer): Koa.Middleware {
+  return ctx => {
+    if (ctx.body !== undefined || ctx.status !== 404 || !server.hasNext(ctx.req)) return
+    ctx.respond = false
+    server.passOn(ctx.req)
+  }
+}
+
 export const koaHostPort: HostPort = {
   name: 'Koa app',
   accepts: isKoa,
-  open(app): MountedApp {
+  open(app, server): MountedApp {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null
     return {
       // It takes the middleware that there is, and adds Koa's own error listener where there is none: so not before.
       async ready() {
-        listener ??= app.callback()
+        if (listener !== null) return
+        if (server.handsOver) app.use(passOn(server))
+        listener = app.callback()
       },
       handle(req, res, next) {
         // Koa answers errors itself; what rejects is an error listener of the app's.
