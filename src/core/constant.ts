@@ -28,10 +28,32 @@ class NeverNode extends LatchNode<never> {
   protected override unlink(): void {}
 }
 
-/** An operation that is ready at once, with `value`. Semantics: CML `alwaysEvt`. */
+/**
+ * An operation that is ready at once, with `value`. Semantics: CML `alwaysEvt`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { always, channel, select } from 'syncless'
+ *
+ * const jobs = channel<string>()
+ * const chosen = await select({ job: jobs.receive(), idle: always('nothing to do') }, { biased: true })
+ * assert.deepEqual(chosen, { key: 'idle', value: 'nothing to do' })
+ * ```
+ */
 export function always<T>(value: T): Op<T> {
   return new Always(value)
 }
 
-/** An operation that never happens; a branch that is never chosen. Semantics: CML `never`. */
+/**
+ * An operation that never happens; a branch that is never chosen. Semantics: CML `never`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { never, timeout } from 'syncless'
+ *
+ * assert.equal(await timeout(1, never, { else: 'given up' }), 'given up')
+ * ```
+ */
 export const never: Op<never> = new Never()

@@ -138,7 +138,28 @@ export class Cancelled extends TaskletExit {
   }
 }
 
-/** Whether `error` is the exit of a killed tasklet, which a `catch` has to let pass. */
+/**
+ * Whether `error` is the exit of a killed tasklet, which a `catch` has to let pass.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { go, isTaskletExit, never, schedule } from 'syncless'
+ *
+ * const log: string[] = []
+ * const t = go(function* () {
+ *   try {
+ *     yield* never
+ *   } catch (error) {
+ *     log.push(isTaskletExit(error) ? `asked to end: ${error.reason}` : 'failed')
+ *     throw error
+ *   }
+ * })
+ * await schedule()
+ * await t.kill('enough')
+ * assert.deepEqual(log, ['asked to end: enough'])
+ * ```
+ */
 export function isTaskletExit(error: unknown): error is TaskletExit {
   return error instanceof TaskletExit
 }

@@ -29,12 +29,42 @@ export function go<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLi
   return scope === null ? tasklet.start() : scope.adopt(tasklet)
 }
 
-/** Like {@link go}, in the root scope: the tasklet outlives the scope, the request or the connection it is started in. */
+/**
+ * Like {@link go}, in the root scope: the tasklet outlives the scope, the request or the connection it is started in.
+ * Throws `INVALID_ARGUMENT`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, detach, scope } from 'syncless'
+ *
+ * const ch = channel<string>()
+ * await scope(function* () {
+ *   detach(function* () {
+ *     yield* ch.send('sent after the scope had ended')
+ *   })
+ * })
+ * assert.equal(await ch.receive(), 'sent after the scope had ended')
+ * ```
+ */
 export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLike<T> | T, ...args: A): Tasklet<T> {
   return makeTasklet(fn, args, null).start()
 }
 
-/** The tasklet that runs now. Throws `MISUSE` where none does. */
+/**
+ * The tasklet that runs now. Throws `MISUSE` where none does. Semantics: `stackless.getcurrent()`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { current, go } from 'syncless'
+ *
+ * const t = go(function* worker() {
+ *   return current()
+ * })
+ * assert.equal((await t).name, 'worker')
+ * ```
+ */
 export function current(): Tasklet<unknown> {
   if (loop.current === null) {
     throw new SynclessError('MISUSE', 'current() was called where no tasklet runs')
@@ -60,7 +90,25 @@ class ScheduleNode extends Node<void> {
   protected unlink(): void {}
 }
 
-/** Lets every tasklet that is ready run before this one goes on. Semantics: `stackless.schedule()`. */
+/**
+ * Lets every tasklet that is ready run before this one goes on. Semantics: `stackless.schedule()`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { all, schedule } from 'syncless'
+ *
+ * const log: string[] = []
+ * function* worker(name: string) {
+ *   for (const step of [1, 2]) {
+ *     log.push(`${name}${step}`)
+ *     yield* schedule()
+ *   }
+ * }
+ * await all([() => worker('a'), () => worker('b')])
+ * assert.deepEqual(log, ['a1', 'b1', 'a2', 'b2'])
+ * ```
+ */
 export function schedule(): Op<void> {
   return new ScheduleNode()
 }

@@ -38,6 +38,21 @@ export function useAmbientScope(): () => Scope | null {
 /**
  * Calls `fn` with `args`, so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is asked for
  * its scope only when one is first needed.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { enterScope, go, never, Scope } from 'syncless'
+ *
+ * const connection = new Scope({ name: 'connection' })
+ * const t = await enterScope(connection, async () => {
+ *   await null
+ *   return { tasklet: go(function* () { yield* never }) }
+ * })
+ * connection.cancel()
+ * await connection.close()
+ * assert.equal(t.tasklet.state, 'killed')
+ * ```
  */
 export function enterScope<A extends unknown[], R>(provider: ScopeProvider, fn: (...args: A) => R, ...args: A): R {
   return needed ? ambient.run(provider, fn, ...args) : fn(...args)
