@@ -60,9 +60,9 @@ export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | Promi
  * import { current, go } from 'syncless'
  *
  * const t = go(function* worker() {
- *   return current()
+ *   return current().name
  * })
- * assert.equal((await t).name, 'worker')
+ * assert.equal(await t, 'worker')
  * ```
  */
 export function current(): Tasklet<unknown> {
@@ -96,7 +96,7 @@ class ScheduleNode extends Node<void> {
  * @example
  * ```ts
  * import assert from 'node:assert/strict'
- * import { all, schedule } from 'syncless'
+ * import { go, schedule } from 'syncless'
  *
  * const log: string[] = []
  * function* worker(name: string) {
@@ -105,7 +105,8 @@ class ScheduleNode extends Node<void> {
  *     yield* schedule()
  *   }
  * }
- * await all([() => worker('a'), () => worker('b')])
+ * const tasklets = [go(worker, 'a'), go(worker, 'b')]
+ * for (const t of tasklets) await t
  * assert.deepEqual(log, ['a1', 'b1', 'a2', 'b2'])
  * ```
  */
