@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds on a monotonic scale. */
   now(): number
+  /** Milliseconds since 1970, as `Date.now()` gives them: what absolute times are compared with. */
+  date(): number
   /** Calls `fn` once after `ms` milliseconds (at most 2^31-1); returns what `clearTimer` takes. */
   setTimer(fn: () => void, ms: number): object
   clearTimer(timer: object): void
@@ -11,6 +13,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  date: () => Date.now(),
   setTimer: (fn, ms) => setTimeout(fn, ms),
   clearTimer: timer => clearTimeout(timer as NodeJS.Timeout),
   setBackgroundTimer: (fn, ms) => setTimeout(fn, ms).unref(),

@@ -23,6 +23,7 @@ export const errorCodes = {
   HTTP2_UNSUPPORTED: 'An app that can be served over HTTP/1 only was mounted on a host that speaks HTTP/2.',
   INJECT_FAILED: 'A request in memory got no whole answer: the connection was broken off, or changed its protocol.',
   INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
+  LEAK: 'Something was left behind where assertNoLeaks() of syncless/testing forbids it.',
   MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
   MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',
   MOUNT_TAKEN: 'Two apps were mounted at the same path, and the first does not hand over to the second.',
@@ -90,14 +91,24 @@ export class ChannelCancelled extends SynclessError {
   }
 }
 
-/** Thrown at the boundary of a `timeout()`; `ms` is the time that was allowed. Code `TIMEOUT`. */
+/** Thrown at the boundary of a `timeout()` or a `deadline()`. Code `TIMEOUT`. */
 export class TimeoutError extends SynclessError {
+  /** The time that was allowed; of a deadline, what was left of it when the work began, and 0 if it had passed. */
   readonly ms: number
+  /** The deadline, in milliseconds since 1970; null for a `timeout()`. */
+  readonly at: number | null
 
-  constructor(ms: number, what: string) {
-    super('TIMEOUT', `${what} took longer than ${ms} ms`)
+  constructor(ms: number, what: string, at: number | null = null) {
+    super('TIMEOUT', at === null ? `${what} took longer than ${ms} ms` : `${what} was not over by ${instant(at)}`)
     this.ms = ms
+    this.at = at
   }
+}
+
+/** @internal An absolute time for people. */
+export function instant(at: number): string {
+  // Beyond this there are no dates.
+  return Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : String(at)
 }
 
 /** Thrown when a killed tasklet is joined: an ordinary error. The exit it took is the `cause`. Code `TASKLET_KILLED`. */

@@ -15,6 +15,7 @@ export {
 } from './channel.js'
 export type { IterationOptions } from './channel-iterator.js'
 export { always, never } from './constant.js'
+export { deadline } from './deadline.js'
 export { type Deferred, deferred } from './deferred.js'
 export { type Dump, dump, dumpOnSignal, type ScopeDump } from './dump.js'
 export {

@@ -13,6 +13,12 @@ import type { Tasklet } from './tasklet.js'
 
 const resolved = Promise.resolve()
 
+/**
+ * Says which of the ready tasklets runs next; null is none, for now. `first` is the first of them, and `promoted` whether
+ * it was moved there to be the next.
+ */
+export type Chooser = (first: Tasklet<unknown>, promoted: boolean) => Tasklet<unknown> | null
+
 export class Loop {
   /** The tasklet that runs now; null in ordinary callbacks and async functions. */
   current: Tasklet<unknown> | null = null
@@ -31,8 +37,10 @@ export class Loop {
   #length = 0
   #switches = 0
   #armed = false
-  #resting = false
+  #resting: NodeJS.Immediate | null = null
   #draining = false
+  #chooser: Chooser | null = null
+  #promoted: Tasklet<unknown> | null = null
 
   get readyCount(): number {
     return this.#length
@@ -41,6 +49,11 @@ export class Loop {
   /** The tasklets that are ready, in their order. */
   *ready(): Generator<Tasklet<unknown>, void, unknown> {
     for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.after) yield tasklet
+  }
+
+  /** How much of the budget is spent: unchanged where nothing has run. */
+  get switches(): number {
+    return this.#switches
   }
 
   /** Appends a tasklet that is not in the queue. */
@@ -66,6 +79,7 @@ export class Loop {
     else head.before = tasklet
     this.#head = tasklet
     this.#length++
+    if (this.#chooser !== null) this.#promoted = tasklet
   }
 
   /** Takes a tasklet that is in the queue out of it. */
@@ -81,14 +95,55 @@ export class Loop {
     this.#length--
   }
 
+  /** Decides the order in place of the queue; only tests set one. It takes effect with the next drain. */
+  get chooser(): Chooser | null {
+    return this.#chooser
+  }
+
+  set chooser(chooser: Chooser | null) {
+    this.#chooser = chooser
+    this.#promoted = null
+    if (this.#head !== null && !this.#armed && !this.#draining) this.#arm()
+  }
+
+  /** Begins a new budget, and ends a rest: what runs from here on does not depend on what ran before. */
+  freshBudget(): void {
+    this.#switches = 0
+    if (this.#resting === null) return
+    clearImmediate(this.#resting)
+    this.#resting = null
+    if (this.#head !== null) this.#arm()
+  }
+
+  /** Runs the one ready tasklet that `choose` names, and gives it. */
+  runOne(choose: Chooser): Tasklet<unknown> | null {
+    const first = this.#head
+    const tasklet = first === null ? null : choose(first, first === this.#promoted)
+    if (tasklet === null) return null
+    this.#promoted = null
+    this.#draining = true
+    this.stamp = Math.floor(this.clock.now())
+    try {
+      this.dequeue(tasklet)
+      tasklet.resume()
+    } finally {
+      this.#draining = false
+    }
+    return tasklet
+  }
+
   #arm(): void {
-    if (this.#resting) return
+    if (this.#resting !== null) return
     this.#armed = true
     resolved.then(this.#drain)
   }
 
   readonly #drain = (): void => {
     this.#armed = false
+    if (this.#chooser !== null) {
+      this.#drainChosen()
+      return
+    }
     this.#draining = true
     this.stamp = Math.floor(this.clock.now())
     try {
@@ -106,11 +161,22 @@ export class Loop {
     }
   }
 
+  #drainChosen(): void {
+    while (this.#chooser !== null && this.#head !== null) {
+      if (this.#switches >= this.budget) {
+        this.#rest()
+        return
+      }
+      if (this.runOne(this.#chooser) === null) return
+      this.#switches++
+    }
+    if (this.#head !== null) this.#arm()
+  }
+
   /** Lets timers, I/O and signals have a whole turn of the event loop. */
   #rest(): void {
-    this.#resting = true
-    setImmediate(() => {
-      this.#resting = false
+    this.#resting = setImmediate(() => {
+      this.#resting = null
       this.#switches = 0
       if (this.#head !== null) this.#drain()
     })

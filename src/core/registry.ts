@@ -57,7 +57,7 @@ class Registry {
   readonly #leaks = new FinalizationRegistry<Aged>(aged => this.#wasCollected(aged))
 
   add(tasklet: Tasklet<unknown>): void {
-    if (!this.#used) this.#begin()
+    if (!this.#used) this.begin()
     const tail = this.#tail
     tasklet.olderLive = tail
     if (tail === null) this.#head = tasklet
@@ -88,8 +88,9 @@ class Registry {
     }
   }
 
-  /** The first tasklet starts. */
-  #begin(): void {
+  /** Puts in place what a process with tasklets has; the first one that starts does so, if nobody did. */
+  begin(): void {
+    if (this.#used) return
     this.#used = true
     reportDeadlockAtExit(this)
     captureStacksIfAsked()

@@ -3,45 +3,40 @@
  * that one exit at a time is ever thrown into a tasklet: the body's comes from the scope, the waiter's from outside.
  */
 import { currentScope } from './current-scope.js'
-import { Cancelled, isTaskletExit, SynclessError, TaskletExit, TimeoutError } from './errors.js'
+import { Cancelled, isTaskletExit, SynclessError, TaskletExit } from './errors.js'
 import { Latched, LatchNode } from './latched.js'
+import type { Limit } from './limit.js'
 import { loop } from './loop.js'
 import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { makeTasklet, Scope } from './scope.js'
-import { startTimer } from './sleep.js'
 import { afterReady, type Tasklet } from './tasklet.js'
 
 /** The body of a scope: a generator function, which is given the scope. */
 export type ScopeBody<T> = (scope: Scope) => Co<T>
 
-/** What ends a scope after a time: `fallback` is its value then, where one was given. */
-export interface Deadline<F> {
-  readonly ms: number
-  readonly fallback: { readonly value: F } | null
-}
-
 /** @internal Runs when it is first waited for; settles when the body and every tasklet of the scope are gone. */
 export class ScopeRun<T, F = never> extends Latched<T | F> {
   readonly #body: ScopeBody<T>
-  readonly #deadline: Deadline<F> | null
+  readonly #limit: Limit<F> | null
   #scope: Scope | null = null
   #parent: Scope | null = null
   #stop: (() => void) | null = null
   #error: { value: unknown } | null = null
   #received = false
 
-  constructor(body: ScopeBody<T>, deadline: Deadline<F> | null = null) {
+  constructor(body: ScopeBody<T>, limit: Limit<F> | null = null) {
     super()
     if (typeof body !== 'function') {
       throw new SynclessError('INVALID_ARGUMENT', 'a scope takes a generator function: scope(function* () { ... })')
     }
     this.#body = body
-    this.#deadline = deadline
+    this.#limit = limit
   }
 
   describe(): string {
-    return this.#deadline === null ? `scope "${this.#name}"` : `timeout of ${this.#deadline.ms} ms on "${this.#name}"`
+    const what = `scope "${this.#name}"`
+    return this.#limit === null ? what : `${what}, ${this.#limit.describe()}`
   }
 
   get #name(): string {
@@ -49,7 +44,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
   }
 
   override external(): boolean {
-    return this.#stop !== null && this.#deadline?.ms !== Number.POSITIVE_INFINITY
+    return this.#stop !== null && this.#limit?.finite === true
   }
 
   override blockers(): Iterable<Tasklet<unknown>> {
@@ -84,17 +79,11 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     const joined = body.node()
     joined.performFor({ wake: () => {} })
     scope.adopt(body)
-    this.#startTimer(scope)
+    this.#stop = this.#limit?.start(() => scope.requestExit(new Cancelled(scope, 'timeout'))) ?? null
     scope
       .close()
       .node()
       .performFor({ wake: () => this.#conclude(scope, joined, owner) })
-  }
-
-  #startTimer(scope: Scope): void {
-    const deadline = this.#deadline
-    if (deadline === null) return
-    this.#stop = startTimer(deadline.ms, () => scope.requestExit(new Cancelled(scope, 'timeout')))
   }
 
   /** Called when the body and every tasklet are gone. */
@@ -103,9 +92,8 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
   #conclude(scope: Scope, body: Node<T>, owner: Tasklet<unknown> | null): void {
     this.#stop?.()
     this.ended()
-    const timedOut = scope.caught && this.#deadline !== null && scope.source === 'timeout'
     if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
-    else if (timedOut && this.#deadline !== null) this.#settleLate(this.#deadline)
+    else if (this.#limit !== null && scope.caught && scope.source === 'timeout') this.#settleLate(this.#limit)
     else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
     // The exit of the owner is nobody else's: a body that nobody waits for may have killed its owner.
     const exiting = owner !== null && owner.exit !== null && owner.exit === this.failure
@@ -113,9 +101,9 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     else this.#parent?.release(this)
   }
 
-  #settleLate(deadline: Deadline<F>): void {
-    if (deadline.fallback !== null) this.settle(DONE, deadline.fallback.value, undefined)
-    else this.settle(FAILED, undefined, new TimeoutError(deadline.ms, `"${this.#name}"`))
+  #settleLate(limit: Limit<F>): void {
+    if (limit.fallback !== null) this.settle(DONE, limit.fallback.value, undefined)
+    else this.settle(FAILED, undefined, limit.error(`"${this.#name}"`))
   }
 
   /** Asks the scope to end. */

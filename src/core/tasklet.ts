@@ -479,8 +479,11 @@ export class Tasklet<T = unknown> extends Latched<T> {
  * turns of the event loop while the budget is spent.
  */
 export function afterReady(fn: () => void): void {
-  new Tasklet(() => void setImmediate(fn), [], null, null).start()
+  new Barrier(() => void setImmediate(fn), [], null, null).start()
 }
+
+/** @internal Never runs before what was ready before it, in a shuffled order neither. */
+export class Barrier extends Tasklet<void> {}
 
 class JoinNode<T> extends LatchNode<T> {
   override poll(): boolean {

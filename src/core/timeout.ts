@@ -1,23 +1,24 @@
-import { isTaskletExit, SynclessError, TaskletExit, TimeoutError } from './errors.js'
+import { isTaskletExit, SynclessError, TaskletExit } from './errors.js'
+import { Duration, type Limit } from './limit.js'
 import { type Co, type Node, Op, WrappingNode } from './op.js'
-import { type Deadline, ScopeRun } from './scope-run.js'
-import { assertDuration, startTimer } from './sleep.js'
+import { ScopeRun } from './scope-run.js'
+import { assertDuration } from './sleep.js'
 import { holdCallbacks } from './withdrawal.js'
 
 /** An operation with a timer beside it: one of the two commits, the other is withdrawn. */
 class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
-  readonly #deadline: Deadline<F>
+  readonly #limit: Limit<F>
   #stop: (() => void) | null = null
   #timedOut = false
   #ending = false
 
-  constructor(source: Node<T>, deadline: Deadline<F>) {
+  constructor(source: Node<T>, limit: Limit<F>) {
     super(source)
-    this.#deadline = deadline
+    this.#limit = limit
   }
 
   override describe(): string {
-    return `${super.describe()}, for ${this.#deadline.ms} ms`
+    return `${super.describe()}, ${this.#limit.describe()}`
   }
 
   override lingers(error: unknown): boolean {
@@ -26,7 +27,7 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
   }
 
   override external(): boolean {
-    return this.#deadline.ms !== Number.POSITIVE_INFINITY || super.external()
+    return this.#limit.finite || super.external()
   }
 
   /** The operation committed first. */
@@ -49,12 +50,12 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
   override take(): T | F {
     if (!this.#timedOut) return this.source.take()
     if (this.#ending) takeExit(this.source)
-    if (this.#deadline.fallback !== null) return this.#deadline.fallback.value
-    throw new TimeoutError(this.#deadline.ms, `"${this.source.describe()}"`)
+    if (this.#limit.fallback !== null) return this.#limit.fallback.value
+    throw this.#limit.error(`"${this.source.describe()}"`)
   }
 
   protected override link(): void {
-    if (!this.#ending) this.#stop = startTimer(this.#deadline.ms, () => this.#expire())
+    if (!this.#ending) this.#stop = this.#limit.start(() => this.#expire())
     super.link()
   }
 
@@ -95,8 +96,12 @@ export function timeout<T, F = never>(
   options?: { readonly else: F },
 ): Op<T | F> {
   assertDuration(ms, 'timeout()')
-  const deadline = { ms, fallback: options !== undefined && 'else' in options ? { value: options.else } : null }
-  if (work instanceof Op) return new TimeoutNode(work.node(), deadline)
-  if (typeof work === 'function') return new ScopeRun<T, F>(work, deadline)
-  throw new SynclessError('INVALID_ARGUMENT', 'timeout() takes an operation or a generator function after the time')
+  return limited(new Duration(ms, options), work, 'timeout')
+}
+
+/** @internal `work` with `limit` on it; `name` is the function that was called. */
+export function limited<T, F>(limit: Limit<F>, work: Op<T> | (() => Co<T>), name: string): Op<T | F> {
+  if (work instanceof Op) return new TimeoutNode(work.node(), limit)
+  if (typeof work === 'function') return new ScopeRun<T, F>(work, limit)
+  throw new SynclessError('INVALID_ARGUMENT', `${name}() takes an operation or a generator function after the time`)
 }

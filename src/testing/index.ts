@@ -1,5 +1,6 @@
 /**
- * What tests of concurrent code need: a clock that obeys, seeded schedules, and connections in memory.
+ * What tests of concurrent code need: a clock that obeys, seeded schedules, single steps, a check for what was left
+ * behind, and connections in memory.
  *
  * @module syncless/testing
  */
@@ -9,5 +10,8 @@ export {
   type MemorySocketOptions,
   memorySocketPair,
 } from '../host/memory-socket.js'
-export { seed } from './seed.js'
-export { runUntilIdle, type VirtualClock, virtualClock } from './virtual-clock.js'
+export { runUntilIdle } from './idle.js'
+export { assertNoLeaks, type LeakCheck, type LeakOptions, leakCheck } from './leaks.js'
+export { type Seeded, type SeedOptions, seed } from './seed.js'
+export { type Stepper, stepping } from './stepping.js'
+export { type VirtualClock, type VirtualClockOptions, virtualClock } from './virtual-clock.js'

@@ -1,31 +1,62 @@
 import type { Clock } from '../core/clock.js'
+import { SynclessError } from '../core/errors.js'
 import { loop } from '../core/loop.js'
+import { fakeDate } from './fake-date.js'
+import { type Quiet, runUntilIdle, untilQuiet } from './idle.js'
+import { type Timer, Timers } from './timers.js'
 
-interface Timer {
-  readonly due: number
-  readonly order: number
-  readonly fn: () => void
-  readonly background: boolean
+/** Where the dates of a virtual clock begin, if nothing else is said. Origin: Go `testing/synctest`. */
+const EPOCH = Date.UTC(2000, 0, 1)
+
+/** Options of {@link virtualClock}. */
+export interface VirtualClockOptions {
+  /** Whether time jumps to the next timer by itself when nothing else goes on. Default false. */
+  readonly autoAdvance?: boolean
+  /** For how many turns of the event loop nothing has to go on before time jumps. Default 10. */
+  readonly turns?: number
+  /** For how many real milliseconds no tasklet has to run before time jumps. Default 0. */
+  readonly patience?: number
+  /** The date at which the clock begins, in milliseconds since 1970 if it is a number. Default 2000-01-01T00:00:00Z. */
+  readonly epoch?: number | Date
+  /** Whether `Date.now()` and `new Date()` give the clock's date until it is restored. Default false. */
+  readonly fakeDate?: boolean
 }
 
-/** Time that passes only when told to. */
+/** Time that passes only when told to, or when nothing else is left to do. Made by {@link virtualClock}. */
 export class VirtualClock implements Clock {
-  readonly #timers = new Set<Timer>()
-  readonly #restore: () => void
+  readonly #before = loop.clock
+  readonly #timers = new Timers()
+  readonly #epoch: number
+  readonly #quiet: Quiet
+  readonly #restoreDate: (() => void) | null
   #now = 0
-  #order = 0
+  #autoAdvance: boolean
+  #advancing = 0
+  #watching = false
+  #restored = false
 
   /** @internal Use {@link virtualClock}. */
-  constructor() {
-    const before = loop.clock
+  constructor(options: VirtualClockOptions) {
+    const { autoAdvance = false, turns = 10, patience = 0, epoch = EPOCH } = options
+    this.#epoch = Number(epoch)
+    this.#quiet = { turns, patience, mark: () => this.#timers.changes }
+    this.#autoAdvance = autoAdvance
+    checked('turns', turns, turns >= 1)
+    checked('patience', patience, patience >= 0)
+    checked('epoch', this.#epoch, true)
+    this.#restoreDate = options.fakeDate === true ? fakeDate(() => this.date()) : null
     loop.clock = this
-    this.#restore = () => {
-      loop.clock = before
-    }
+    loop.freshBudget()
   }
 
+  /** Milliseconds that have passed since the clock was made. */
   now(): number {
     return this.#now
+  }
+
+  /** The clock's date, in milliseconds since 1970. */
+  date(): number {
+    return this.#epoch + this.#now
   }
 
   /** How many timers are set, those of grace periods included. */
@@ -33,70 +64,135 @@ export class VirtualClock implements Clock {
     return this.#timers.size
   }
 
+  /** @internal */
+  get timers(): Iterable<Timer> {
+    return this.#timers
+  }
+
+  /** Whether time jumps by itself; see {@link virtualClock}. May be set at any time. */
+  get autoAdvance(): boolean {
+    return this.#autoAdvance
+  }
+
+  set autoAdvance(on: boolean) {
+    this.#autoAdvance = on
+    this.#watch()
+  }
+
   setTimer(fn: () => void, ms: number): object {
-    return this.#add(fn, ms, false)
+    const timer = this.#timers.add(fn, this.#now + Math.max(0, ms), false)
+    this.#watch()
+    return timer
   }
 
   setBackgroundTimer(fn: () => void, ms: number): object {
-    return this.#add(fn, ms, true)
+    return this.#timers.add(fn, this.#now + Math.max(0, ms), true)
   }
 
   clearTimer(timer: object): void {
-    this.#timers.delete(timer as Timer)
+    this.#timers.delete(timer)
   }
 
   /** Lets every tasklet that can run do so, then fires the timers of the next `ms` milliseconds in their order. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
-    await runUntilIdle()
-    for (let timer = this.#next(); timer !== null && timer.due <= end; timer = this.#next()) {
-      await this.#fire(timer)
-    }
-    this.#now = end
+    await this.#byHand(async () => {
+      await runUntilIdle()
+      for (let timer = this.#timers.first; timer !== null && timer.due <= end; timer = this.#timers.first) {
+        await this.#fire(timer)
+      }
+      this.#now = Math.max(this.#now, end)
+    })
   }
 
   /** Fires timers, each at its time, until none but those of grace periods are left and nothing can run. */
   async runAll(): Promise<void> {
-    await runUntilIdle()
-    for (let timer = this.#next(false); timer !== null; timer = this.#next(false)) await this.#fire(timer)
+    await this.#byHand(async () => {
+      await runUntilIdle()
+      for (let timer = this.#next; timer !== null; timer = this.#next) await this.#fire(timer)
+    })
   }
 
-  /** Puts the clock that was there before back in its place. */
+  /** Puts the clock that was there before back in its place. What waits for a timer of this one waits for ever. */
   restore(): void {
-    this.#restore()
+    if (this.#restored) return
+    this.#restored = true
+    loop.clock = this.#before
+    this.#restoreDate?.()
   }
 
   [Symbol.dispose](): void {
     this.restore()
   }
 
-  #add(fn: () => void, ms: number, background: boolean): Timer {
-    const timer = { due: this.#now + Math.max(0, ms), order: this.#order++, fn, background }
-    this.#timers.add(timer)
-    return timer
-  }
-
-  #next(background = true): Timer | null {
-    let first: Timer | null = null
-    for (const timer of this.#timers) {
-      if (timer.background && !background) continue
-      if (first === null || timer.due < first.due || (timer.due === first.due && timer.order < first.order))
-        first = timer
-    }
-    return first
+  /** The timer that time may go on to: one of a grace period only on the way to another. */
+  get #next(): Timer | null {
+    return this.#timers.someInForeground ? this.#timers.first : null
   }
 
   async #fire(timer: Timer): Promise<void> {
     this.#timers.delete(timer)
     this.#now = Math.max(this.#now, timer.due)
-    timer.fn()
+    timer.fire()
     await runUntilIdle()
+  }
+
+  async #byHand(work: () => Promise<void>): Promise<void> {
+    this.#advancing++
+    try {
+      await work()
+    } finally {
+      this.#advancing--
+      this.#watch()
+    }
+  }
+
+  get #mayJump(): boolean {
+    return this.#autoAdvance && !this.#restored && this.#advancing === 0 && this.#next !== null
+  }
+
+  /** Makes time jump, timer after timer, for as long as it may. */
+  async #watch(): Promise<void> {
+    if (this.#watching || !this.#mayJump) return
+    this.#watching = true
+    try {
+      while (this.#mayJump) {
+        await untilQuiet(this.#quiet, () => !this.#mayJump)
+        if (this.#mayJump) await this.#jump()
+      }
+    } finally {
+      this.#watching = false
+    }
+  }
+
+  /** Fires the timers of the next instant, each after what the one before it woke has run. */
+  async #jump(): Promise<void> {
+    let timer = this.#timers.first
+    const due = timer?.due ?? 0
+    for (; timer !== null && timer.due <= due && this.#mayJump; timer = this.#timers.first) await this.#fire(timer)
   }
 }
 
+function checked(name: string, value: number, inRange: boolean): void {
+  if (Number.isFinite(value) && inRange) return
+  throw new SynclessError('INVALID_ARGUMENT', `virtualClock() cannot have ${name}: ${String(value)}`)
+}
+
 /**
- * Puts a virtual clock under the core: `sleep`, `timeout` and grace periods then wait for {@link VirtualClock.advance}.
- * `restore()`, or leaving a `using` block, puts the real clock back. Semantics: Trio `MockClock`, Go `synctest`.
+ * Puts a virtual clock under the core: `sleep`, `timeout`, `deadline` and grace periods wait for it, not for real time.
+ * Time passes by {@link VirtualClock.advance} and {@link VirtualClock.runAll}; with `autoAdvance` also by itself: it jumps
+ * to the next timer when nothing goes on.
+ *
+ * Nothing goes on when for `turns` turns of the event loop, one after the other, no tasklet was ready or ran, no timer of
+ * the clock was set or cleared, the event loop handled no event of a socket, a pipe, a process or a thread, and Node listed
+ * no request to a file or a name server as active. So time does not overtake promises that settle within that many turns,
+ * nor answers over loopback within the process. It sees neither real timers nor how long a thread, another process or the
+ * network will take to answer: there, set `patience`, or switch `autoAdvance` off for a while. A grace period that has run
+ * out ends a cleanup on the way to another timer; time does not jump for it alone.
+ *
+ * The global `Date` stays real unless `fakeDate` is set; without it, take absolute times from {@link VirtualClock.date}.
+ * Real timers (`setTimeout`) stay real. `restore()`, or leaving a `using` block, puts the real clock back. Semantics:
+ * Trio `MockClock` and its `autojump_threshold`. Throws `INVALID_ARGUMENT` for an option out of range.
  *
  * @example
  * ```ts
@@ -104,22 +200,22 @@ export class VirtualClock implements Clock {
  * import { go, sleep } from 'syncless'
  * import { virtualClock } from 'syncless/testing'
  *
- * const clock = virtualClock()
- * const t = go(function* () {
- *   yield* sleep(3_600_000)
- *   return 'an hour later'
- * })
- * await clock.advance(3_600_000)
- * assert.equal(await t, 'an hour later')
- * clock.restore()
+ * {
+ *   using clock = virtualClock()
+ *   const t = go(function* () {
+ *     yield* sleep(3_600_000)
+ *     return 'an hour later'
+ *   })
+ *   await clock.advance(3_600_000)
+ *   assert.equal(await t, 'an hour later')
+ * }
+ * {
+ *   using clock = virtualClock({ autoAdvance: true })
+ *   await sleep(3_600_000) // at once
+ *   assert.equal(clock.now(), 3_600_000)
+ * }
  * ```
  */
-export function virtualClock(): VirtualClock {
-  return new VirtualClock()
-}
-
-/** Resolves when no tasklet is ready to run and none becomes so within a turn of the event loop. */
-export async function runUntilIdle(): Promise<void> {
-  do await new Promise<void>(resolve => setImmediate(resolve))
-  while (loop.readyCount > 0)
+export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
+  return new VirtualClock(options)
 }

@@ -14,7 +14,7 @@ beforeAll(() => {
 afterAll(() => script.remove())
 
 test('names, states, scopes, operations, whom each waits on and for how long', async () => {
-  const restore = seed(7)
+  using _seeded = seed(7)
   const lock = semaphore(1, 'lock')
   const program = go(function* program() {
     yield* scope(function* work() {
@@ -64,7 +64,6 @@ test('names, states, scopes, operations, whom each waits on and for how long', a
   await program.kill()
   await idle()
   expect(dump().tasklets).toEqual([])
-  restore()
 })
 
 test('one that was asked to end and cleans up is marked, and a daemon', async () => {

@@ -129,13 +129,12 @@ describe('never pairs with itself', () => {
 
 describe('fairness', () => {
   async function counts(rounds: number, make: () => Op<{ key: string }>): Promise<Record<string, number>> {
-    const restore = seed(7)
+    using _seeded = seed(7)
     const seen: Record<string, number> = {}
     for (let i = 0; i < rounds; i++) {
       const { key } = await make()
       seen[key] = (seen[key] ?? 0) + 1
     }
-    restore()
     return seen
   }
 
@@ -170,10 +169,9 @@ describe('fairness', () => {
 
   test('the same seed gives the same choices, another one others', async () => {
     const run = async (value: number) => {
-      const restore = seed(value)
+      using _seeded = seed(value)
       let choices = ''
       for (let i = 0; i < 40; i++) choices += (await select({ a: always(1), b: always(2) })).key
-      restore()
       return choices
     }
     expect(await run(3)).toBe(await run(3))

@@ -119,6 +119,10 @@ export class ManualClock implements Clock {
     return this.time
   }
 
+  date(): number {
+    return this.time
+  }
+
   setTimer(fn: () => void, ms: number): object {
     const timer = {}
     this.timers.set(timer, { fn, ms })

@@ -13,6 +13,7 @@ import {
   call,
   channel,
   current,
+  deadline,
   deferred,
   detach,
   type ErrorCode,
@@ -217,6 +218,17 @@ const limitedFunction = timeout(5, function* () {
 same<typeof limitedFunction, Op<number>>()
 const functionWithElse = timeout(5, () => helper(1), { else: undefined })
 same<typeof functionWithElse, Op<string | undefined>>()
+// deadline has the types of timeout, and takes a date.
+const byInstant = deadline(new Date(), ch.receive())
+same<typeof byInstant, Op<string>>()
+const deadlineWithElse = deadline(5, () => helper(1), { else: null })
+same<typeof deadlineWithElse, Op<string | null>>()
+// @ts-expect-error a text is no instant
+deadline('2030-01-01', ch.receive())
+// @ts-expect-error in a deadline
+deadline(5, function* () {
+  yield sleep(1)
+})
 
 // A scope that cannot be cancelled from inside always has its result; one that can may give undefined.
 const closedScope = scope(function* () {

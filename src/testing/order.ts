@@ -1,0 +1,54 @@
+/** Who says what runs next. A seeded order and a stepper may be on at once: the loop has one chooser, made of both. */
+import { SynclessError } from '../core/errors.js'
+import { type Chooser, loop } from '../core/loop.js'
+
+const inTurn: Chooser = first => first
+const none: Chooser = () => null
+
+let order: Chooser = inTurn
+let holders = 0
+
+function apply(): void {
+  if (holders > 0) loop.chooser = none
+  else loop.chooser = order === inTurn ? null : order
+}
+
+/** Puts an order in place of the present one, which is given back; null is that of the queue. */
+export function replaceOrder(chooser: Chooser | null): Chooser {
+  const before = order
+  order = chooser ?? inTurn
+  apply()
+  return before
+}
+
+/** Whether the loop runs nothing by itself. */
+export function isHeld(): boolean {
+  return holders > 0
+}
+
+/** From here on the loop runs nothing by itself; returns what lets it go. */
+export function hold(): () => void {
+  let held = true
+  holders++
+  apply()
+  return () => {
+    if (!held) return
+    held = false
+    holders--
+    apply()
+  }
+}
+
+/** Runs one tasklet, the one that would have been next. */
+export function runNext(): ReturnType<Chooser> {
+  const ran = loop.runOne(order)
+  // Where the tasklet let the loop go, it now has to be set going.
+  apply()
+  return ran
+}
+
+/** Throws `MISUSE` in a tasklet: the drain that runs it has its order already. */
+export function assertOutside(what: string): void {
+  if (loop.current === null) return
+  throw new SynclessError('MISUSE', `${what} was called in a tasklet: call it in the test that starts them`)
+}
