@@ -1,4 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { hasStream } from './engine.js'
 
 /**
  * Answers in the host's own name, with nothing of what a handler may have prepared, but for `Connection`, which is a
@@ -12,7 +13,7 @@ export function answer(res: ServerResponse, status: number, headers: Record<stri
   const reason = STATUS_CODES[status] ?? ''
   const body = `${reason}\n`
   res.statusCode = status
-  if (res.req.httpVersionMajor < 2) res.statusMessage = reason
+  if (!hasStream(res.req)) res.statusMessage = reason
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
   res.setHeader('Content-Type', 'text/plain; charset=utf-8')
   res.setHeader('Content-Length', Buffer.byteLength(body))

@@ -5,7 +5,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { carrierOf, type Session } from './engine.js'
+import { carrierOf, hasStream, type Session } from './engine.js'
 import type { Exchange } from './exchange.js'
 
 const connections = new WeakMap<Duplex, Connection>()
@@ -28,11 +28,6 @@ export class Connection {
   /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
   static of(socket: Duplex, open: Set<Connection>, session?: Session): Connection {
     return connections.get(socket) ?? new Connection(socket, open, session)
-  }
-
-  /** Whether a response has begun on `socket`, and its client may still be receiving it. */
-  static answering(socket: Duplex): boolean {
-    return connections.get(socket)?.exchanges[0]?.res.headersSent === true
   }
 
   private constructor(socket: Duplex, open: Set<Connection>, session: Session | undefined) {
@@ -119,7 +114,7 @@ export class Connection {
    * HTTP/2 says it for the session as a whole, and has no such header.
    */
   #endWith(exchange: Exchange): void {
-    if (exchange.res.headersSent || exchange.req.httpVersionMajor > 1) return
+    if (exchange.res.headersSent || hasStream(exchange.req)) return
     if (this.#last?.res.headersSent === false) this.#last.res.setHeader('Connection', 'keep-alive')
     exchange.res.setHeader('Connection', 'close')
     this.#last = exchange

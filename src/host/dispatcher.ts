@@ -9,7 +9,7 @@ import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
-import { refuseMalformed } from './malformed.js'
+import { malformed } from './malformed.js'
 import type { Mount } from './mount.js'
 import { stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
@@ -75,8 +75,8 @@ export class Dispatcher implements EngineSink {
     dispatchUpgrade(this.#host, req, socket, head)
   }
 
-  malformed(error: Error, socket: Duplex): void {
-    const report = refuseMalformed(error, socket)
+  malformed(error: Error): void {
+    const report = malformed(error)
     if (report !== undefined) this.#host.report(report)
   }
 

@@ -3,7 +3,7 @@
  * out. What listens, and how a connection came to be, is the transport's affair; nothing outside knows which engine runs.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { constants, type Http2Stream } from 'node:http2'
+import { constants, Http2ServerRequest, type Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { MessagePrototypes } from '../adapters/port.js'
 import type { SynclessError } from '../core/errors.js'
@@ -28,8 +28,8 @@ export interface EngineSink {
   /** Whether an `Upgrade` is to be taken; asked where the engine can still serve the request without it. */
   wantsUpgrade(req: IncomingMessage): boolean
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Bytes that are no request, or one that came too slowly. The sink answers and ends the connection. */
-  malformed(error: Error, socket: Duplex): void
+  /** Bytes that were no request, or one that came too slowly. The engine has answered them and ended the connection. */
+  malformed(error: Error): void
   /** A connection has failed, and has been dealt with. */
   failed(error: SynclessError): void
 }
@@ -67,8 +67,9 @@ export function destroyCarrier(carrier: Duplex): void {
   else carrier.destroy()
 }
 
-function hasStream(req: IncomingMessage): req is IncomingMessage & { stream: Http2Stream } {
-  return req.httpVersionMajor === 2
+/** Whether a request came by HTTP/2. Its version does not say: a client of HTTP/1.1 may claim any. */
+export function hasStream(req: IncomingMessage): req is IncomingMessage & { stream: Http2Stream } {
+  return req instanceof Http2ServerRequest
 }
 
 function isStream(carrier: Duplex): carrier is Http2Stream {

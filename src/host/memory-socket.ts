@@ -7,9 +7,12 @@ import { AsyncResource } from 'node:async_hooks'
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** What may come in: bytes with the writer's callback, or the end of the other side. */
-type Arrival = { chunk: Buffer; taken: Done } | { error: Error | null }
+/** What may come in: bytes, with the callback of a writer that waits, or the end of the other side. */
+type Arrival = { chunk: Buffer; taken: Done | null } | { error: Error | null }
 type Done = (error?: Error | null) => void
+
+/** How many bytes a writer may be ahead of the other end's read buffer before it waits, as a kernel would hold them. */
+const WINDOW = 1 << 16
 
 /** An address that is shown; nothing is looked up. */
 export interface MemoryAddress {
@@ -42,7 +45,11 @@ export class MemorySocket extends Duplex {
   server: unknown = null
   #peer: MemorySocket | null = null
   readonly #arrivals: Arrival[] = []
-  /** Of the chunk that has filled the read buffer. */
+  /** How many bytes are among them. */
+  #waiting = 0
+  /** Whether the read buffer is. */
+  #full = false
+  /** Of the writer of the chunk that has filled it. */
   #taken: Done | null = null
   #scheduled = false
   #timer: NodeJS.Timeout | null = null
@@ -81,7 +88,11 @@ export class MemorySocket extends Duplex {
     this.bytesWritten += chunk.length
     this.#touch()
     if (this.#peer === null || this.#peer.destroyed) taken(systemError('EPIPE', 'write'))
-    else this.#tell({ chunk, taken })
+    else if (this.#peer.#waiting + chunk.length > WINDOW) this.#tell({ chunk, taken })
+    else {
+      this.#tell({ chunk, taken: null })
+      taken()
+    }
   }
 
   override _final(done: Done): void {
@@ -92,6 +103,7 @@ export class MemorySocket extends Duplex {
   override _read(): void {
     const taken = this.#taken
     this.#taken = null
+    this.#full = false
     taken?.()
     this.#schedule()
   }
@@ -102,13 +114,13 @@ export class MemorySocket extends Duplex {
 
   #arrive(arrival: Arrival): void {
     if (this.destroyed) return
-
     this.#arrivals.push(arrival)
+    if ('chunk' in arrival) this.#waiting += arrival.chunk.length
     this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#arrivals.length === 0 || this.#taken !== null) return
+    if (this.#scheduled || this.#arrivals.length === 0 || this.#full) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -116,29 +128,32 @@ export class MemorySocket extends Duplex {
     })
   }
 
+  // One arrival a turn: what a reader does for one, in its ticks and microtasks, comes before the next, as with a socket.
   #deliver(): void {
-    while (this.#taken === null && !this.destroyed) {
-      const arrival = this.#arrivals.shift()
-      if (arrival === undefined) return
-      this.#touch()
-      if ('chunk' in arrival) {
-        const { chunk, taken } = arrival
-        this.bytesRead += chunk.length
-        if (this.push(chunk)) taken()
-        else this.#taken = taken
-      } else if (arrival.error === null) this.push(null)
-      else this.destroy(arrival.error)
-    }
+    if (this.#full || this.destroyed) return
+    const arrival = this.#arrivals.shift()
+    if (arrival === undefined) return
+    this.#touch()
+    if ('chunk' in arrival) {
+      const { chunk, taken } = arrival
+      this.bytesRead += chunk.length
+      this.#waiting -= chunk.length
+      this.#full = !this.push(chunk)
+      if (this.#full) this.#taken = taken
+      else taken?.()
+    } else if (arrival.error === null) this.push(null)
+    else this.destroy(arrival.error)
+    this.#schedule()
   }
 
   override _destroy(error: Error | null, done: Done): void {
     this.setTimeout(0)
-    const lost = this.#arrivals.splice(0).flatMap(arrival => ('chunk' in arrival ? arrival.taken : []))
+    const lost = this.#arrivals.splice(0)
     // As the system has it: to close before everything has been taken is a reset.
-    const reset = lost.length > 0
-    if (this.#taken !== null) lost.push(this.#taken)
+    const reset = this.#waiting > 0
+    this.#taken?.(systemError('ECONNRESET', 'write'))
     this.#taken = null
-    for (const taken of lost) taken(systemError('ECONNRESET', 'write'))
+    for (const arrival of lost) if ('chunk' in arrival) arrival.taken?.(systemError('ECONNRESET', 'write'))
     if (reset) this.#tell({ error: systemError('ECONNRESET', 'read') })
     else if (!this.writableFinished) this.#tell({ error: null })
     done(error)

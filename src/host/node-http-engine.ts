@@ -19,7 +19,21 @@ export interface NodeHttpOptions
  * cuts a response that has been ended and not yet sent; the host knows what is under way on each connection.
  */
 class HttpServer extends Server {
+  readonly #malformed: (error: Error) => void
+
+  constructor(options: ServerOptions, malformed: (error: Error) => void) {
+    super(options)
+    this.#malformed = malformed
+  }
+
   override closeIdleConnections(): void {}
+
+  // To say that nobody listens has Node itself answer what is no request.
+  override emit(event: string, one?: unknown, two?: unknown, three?: unknown): boolean {
+    if (event !== 'clientError') return super.emit(event, one, two, three)
+    this.#malformed(one as Error)
+    return false
+  }
 }
 
 /** Throws Node's own error for an option that it refuses. */
@@ -51,7 +65,9 @@ export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engi
 function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses['options']): Server {
   const { timeout, maxHeadersCount, maxRequestsPerSocket, ...rest } = options
   // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
-  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) })
+  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) }, error =>
+    sink.malformed(error),
+  )
   if (timeout !== undefined) server.timeout = timeout
   if (maxHeadersCount !== undefined) server.maxHeadersCount = maxHeadersCount
   if (maxRequestsPerSocket !== undefined) server.maxRequestsPerSocket = maxRequestsPerSocket
@@ -60,6 +76,5 @@ function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses[
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
   server.on('upgrade', (req, socket, head) => sink.upgrade(req, socket, head))
-  server.on('clientError', (error, socket) => sink.malformed(error, socket))
   return server
 }

@@ -4,6 +4,7 @@
  * its requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import { SynclessError } from '../../core/errors.js'
 
@@ -26,7 +27,7 @@ export class Client {
     }
     res.once('close', () => this.settle())
     // A stream of HTTP/2 has no socket of its own, and its response always closes.
-    if (req.httpVersionMajor < 2) clientsOf(req.socket).add(this)
+    if (!(req instanceof Http2ServerRequest)) clientsOf(req.socket).add(this)
   }
 
   /** Aborted with an `AbortError`, whose cause is `CLIENT_GONE`, when the client leaves before the response is ended. */
