@@ -75,10 +75,10 @@ export interface MountedApp {
   /** Resolves when the app can serve. Until then its requests get 503. A rejection fails the start of the host. */
   ready?(): Promise<void>
   /**
-   * Closes the app: resolves when its requests are over and its own cleanup has run. The host calls it once and bounds
-   * it by its deadline.
+   * Closes the app: resolves when its requests are over and its own cleanup has run. The host calls it once, and destroys
+   * what is left after `deadline` milliseconds.
    */
-  close?(): Promise<void>
+  close?(deadline: number): Promise<void>
 }
 
 /** How one kind of app is hosted. The host knows this contract and never a framework. */

@@ -92,6 +92,24 @@ export class Connection {
     run()
   }
 
+  /** As `begin`, for a host inside another server. A request that another host has begun is one of the connection's already. */
+  visit(exchange: Exchange): void {
+    const outer = this.exchanges.findLast(({ req }) => req === exchange.req)
+    if (outer === undefined) this.begin(exchange)
+    else outer.innermost.inner = exchange
+  }
+
+  /** Leaves an exchange that has visited, and of which nothing was answered, to whoever called. */
+  withdraw(exchange: Exchange): void {
+    const at = this.exchanges.indexOf(exchange)
+    if (at < 0) for (const outer of this.exchanges) outer.forget(exchange)
+    else {
+      this.exchanges.splice(at, 1)
+      exchange.res.off('close', responseClosed)
+    }
+    exchange.release()
+  }
+
   /** Says on its next answer that it ends, so that the client takes the request after that elsewhere. */
   leave(): void {
     if (this.#state !== 'open' || this.upgradedBy !== null) return
@@ -132,9 +150,14 @@ export function endSocket(socket: Duplex, lastWords?: string): void {
   socket.end(lastWords, () => socket.destroy())
 }
 
-/** The unfinished exchange of a request. */
+/** The unfinished exchange of a request; the innermost, where hosts are nested. */
 export function openExchange(req: IncomingMessage): Exchange | undefined {
-  return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)
+  return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)?.innermost
+}
+
+/** Leaves an exchange that has visited, and of which nothing was answered, to whoever called. */
+export function withdraw(exchange: Exchange): void {
+  connections.get(carrierOf(exchange.req))?.withdraw(exchange)
 }
 
 // One function for all responses: what it needs can be found from the response, without a closure for each.

@@ -1,28 +1,31 @@
 /** Takes what the engine parsed to the mount that owns its path, and from there to the next, where that is wished. */
+import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
+import type { RequestEvent } from './attach.js'
 import { Connection } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
+import { elsewhere, type Guests } from './guests.js'
 import { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
 import type { Mount } from './mount.js'
-import { stripMountPath } from './mount-path.js'
+import { restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import type { RequestIdStage } from './request-id.js'
 import { passStages } from './stage.js'
 import { traceStart, tracing } from './tracing.js'
-import { dispatchUpgrade, wantsUpgrade } from './upgrade.js'
 
-type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
+import { dispatchUpgrade, dispatchVisitingUpgrade, wantsUpgrade } from './upgrade.js'
 
 /** What the dispatcher needs of its host. */
 export interface DispatchHost {
   readonly connections: Set<Connection>
+  readonly guests: Guests
   readonly mounts: MountTable
   /** Whether clients are to take their next requests elsewhere. */
   readonly leaving: boolean
@@ -59,12 +62,31 @@ export class Dispatcher implements EngineSink {
 
   checkExpectation(req: IncomingMessage, res: ServerResponse): void {
     const mount = this.#openMount(req, res)
-    if (mount === undefined) return
-    if (mount.server.listenerCount('checkExpectation') > 0) this.#serve(mount, 'checkExpectation', req, res)
-    else {
-      this.#begin(req, res)
-      res.writeHead(417).end()
+    if (mount !== undefined) this.#serve(mount, 'checkExpectation', req, res)
+  }
+
+  /** A request on a connection that is another server's. `next` has it where no mount does, or the one that does declines. */
+  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: () => void): void {
+    const mount = this.#host.mounts.find(req.url ?? '/')
+    if (mount === undefined) {
+      next()
+      return
     }
+    if (!mount.open) {
+      unavailable(res)
+      return
+    }
+    const exchange = new Exchange(req, res, mount)
+    this.#host.guests.entered(exchange, AsyncResource.bind(restoring(req, next)))
+    mount.server.inFlight.enter()
+    Connection.of(carrierOf(req), elsewhere).visit(exchange)
+    this.#prepareHandOver(mount, event, exchange)
+    if (mount.strip) stripMountPath(req, mount.path)
+    pass(mount, event, exchange)
+  }
+
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    return dispatchVisitingUpgrade(this.#host, req, socket, head)
   }
 
   wantsUpgrade(req: IncomingMessage): boolean {
@@ -90,16 +112,18 @@ export class Dispatcher implements EngineSink {
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
     connection.begin(exchange)
-    if (mount.handOverLimit !== null) {
-      const rest = this.#host.mounts.after(mount, req.url ?? '/')
-      if (rest.length > 0) {
-        exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, event === 'checkContinue')
-      }
-    }
+    this.#prepareHandOver(mount, event, exchange)
     if (mount.strip) stripMountPath(req, mount.path)
     if (connection.exchanges.length > this.#host.limits.pipelining) {
       connection.serveLater(() => pass(mount, event, exchange))
     } else pass(mount, event, exchange)
+  }
+
+  #prepareHandOver(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+    if (mount.handOverLimit === null) return
+    const rest = this.#host.mounts.after(mount, exchange.req.url ?? '/')
+    if (rest.length === 0) return
+    exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, event === 'checkContinue')
   }
 
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
@@ -167,13 +191,16 @@ function start(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   else enterScope(exchange, emit, mount, event, exchange)
 }
 
-function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+function emit({ server }: Mount, event: RequestEvent, exchange: Exchange): void {
+  const { req, res } = exchange
   try {
-    if (event === 'checkContinue' && mount.server.listenerCount('checkContinue') === 0) {
-      exchange.res.writeContinue()
+    if (event === 'request' || server.listenerCount(event) > 0) server.emit(event, req, res)
+    else if (event === 'checkExpectation') res.writeHead(417).end()
+    else {
+      res.writeContinue()
       if (exchange.handOver !== null) exchange.handOver.awaitsContinue = false
-      mount.server.emit('request', exchange.req, exchange.res)
-    } else mount.server.emit(event, exchange.req, exchange.res)
+      server.emit('request', req, res)
+    }
   } catch (error) {
     exchange.fail(error)
   }

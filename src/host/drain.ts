@@ -10,6 +10,7 @@ import type { Connection } from './connection.js'
 import { destroyCarrier } from './engine.js'
 import type { Exchange } from './exchange.js'
 import { sayGoodbye } from './goodbye.js'
+import type { Guests } from './guests.js'
 import type { MountTable } from './mount-table.js'
 import type { Transport } from './transport.js'
 
@@ -19,6 +20,7 @@ export interface DrainHost {
   readonly mounts: MountTable
   /** All that are open. */
   readonly connections: Set<Connection>
+  readonly guests: Guests
   /** Scopes of requests that are over and whose tasklets are at work. */
   readonly lingering: Set<Scope>
   /** Whether clients are to take their next requests elsewhere. */
@@ -50,13 +52,14 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const open = new Set<string>()
   const closes = [...host.mounts].map(async mount => {
     open.add(mount.path)
-    await mount.close().catch(error => errors.push(error))
+    await mount.close(deadline).catch(error => errors.push(error))
     open.delete(mount.path)
   })
   const silent = new Set<object | null>(
     [...host.mounts].filter(mount => !mount.saysGoodbye).map(({ server }) => server),
   )
   for (const { upgradedBy, socket } of host.connections) if (silent.has(upgradedBy)) sayGoodbye(socket)
+  for (const [socket, server] of host.guests.upgrades) if (silent.has(server)) sayGoodbye(socket)
   const stopWaiting = startTimer(OWN_GOODBYE, () => tellAll(host))
   const closed = Promise.all(closes)
   const inTime = await within(deadline, Promise.all([closed, stopped, noneLeft(host)])).finally(stopWaiting)
@@ -65,12 +68,13 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   }
 
   const left = [...host.connections].filter(({ socket }) => !socket.destroyed)
-  const exchanges = left.flatMap(connection => connection.exchanges)
-  const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length
+  const exchanges = [...left.flatMap(connection => connection.exchanges), ...host.guests.exchanges]
+  const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length + host.guests.upgrades.size
   const connections = left.filter(({ idle }) => idle).length
   tellAll(host)
   const tasklets = await cancelAll(host, exchanges, deadline)
   for (const connection of host.connections) destroyCarrier(connection.socket)
+  for (const carrier of host.guests.carriers) destroyCarrier(carrier)
   await within(LAST_CHANCE, closed)
   return {
     clean: exchanges.length + tasklets + upgrades + connections + open.size + errors.length === 0,
@@ -85,6 +89,7 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
 
 function tellAll(host: DrainHost): void {
   for (const { socket } of host.connections) sayGoodbye(socket)
+  for (const socket of host.guests.upgrades.keys()) sayGoodbye(socket)
 }
 
 async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadline: number): Promise<number> {
@@ -99,9 +104,10 @@ async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadli
 }
 
 /** Resolves when there is no connection and no tasklet of a request. The end of one may be the begin of the other. */
-async function noneLeft({ connections, lingering }: DrainHost): Promise<void> {
-  while (connections.size + lingering.size > 0) {
-    const closes = Array.from(connections, ({ socket }) => new Promise(resolve => socket.once('close', resolve)))
+async function noneLeft({ connections, guests: { upgrades }, lingering }: DrainHost): Promise<void> {
+  while (connections.size + upgrades.size + lingering.size > 0) {
+    const sockets = [...Array.from(connections, ({ socket }) => socket), ...upgrades.keys()]
+    const closes = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)))
     await Promise.all([...closes, ...Array.from(lingering, scope => scope.close())])
   }
 }

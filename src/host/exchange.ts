@@ -24,6 +24,13 @@ export interface ExchangeOwner {
   passOn(exchange: Exchange): void
 }
 
+/** What an exchange owes to the server from which it has come. */
+export interface Visit {
+  /** Takes the request back: no mount has anything for it. */
+  next(): void
+  over(exchange: Exchange): void
+}
+
 const exchanges = new WeakMap<IncomingMessage, Exchange>()
 
 /** The settled exchanges that can still be asked for their scope, and those whose scope was made. */
@@ -40,6 +47,10 @@ export class Exchange implements ScopeProvider {
   handOver: HandOver | null = null
   /** Null while the client waits for the rest of the response. */
   outcome: 'ended' | 'gone' | null = null
+  /** Of a request on a connection of another server, what the host owes to that server; null for one of its own. */
+  visit: Visit | null = null
+  /** Where hosts are nested, the exchange of the inner one. */
+  inner: Exchange | null = null
   #scope: Scope | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse, owner: ExchangeOwner) {
@@ -53,6 +64,16 @@ export class Exchange implements ScopeProvider {
     const url = originalUrl(this.req)
     const query = url.indexOf('?')
     return `${this.req.method} ${query < 0 ? url : url.slice(0, query)}`
+  }
+
+  get innermost(): Exchange {
+    return this.inner === null ? this : this.inner.innermost
+  }
+
+  /** Takes an inner exchange off. */
+  forget(inner: Exchange): void {
+    if (this.inner === inner) this.inner = null
+    else this.inner?.forget(inner)
   }
 
   /** The scope, if something has asked for it. */
@@ -99,14 +120,27 @@ export class Exchange implements ScopeProvider {
    */
   settle(): void {
     if (this.outcome !== null) return
+    this.inner?.settle()
     this.outcome = isAnswered(this.res) ? 'ended' : 'gone'
     if (this.outcome === 'gone') {
       exchanges.set(this.req, this)
       this.#scope?.cancel(this.#gone())
     }
+    this.#over()
+  }
+
+  /** The request is somebody else's to answer. What was started for it may finish. */
+  release(): void {
+    if (this.outcome !== null) return
+    this.outcome = 'ended'
+    this.#over()
+  }
+
+  #over(): void {
     if (this.#scope !== null) this.owner.lingers(this.#scope)
     this.handOver?.end()
     if (tracing()) traceSettled(this)
+    this.visit?.over(this)
     this.owner.settled(this)
   }
 

@@ -1,6 +1,8 @@
 import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
+import type { Attachment } from './attach.js'
 import type { CloseReport } from './close-report.js'
+import type { HostHandler } from './handler.js'
 import type { InjectedResponse, InjectOptions, StreamedResponse } from './inject.js'
 import type { CloseOptions, HostListenOptions, MountOptions, RunOptions } from './options.js'
 
@@ -117,6 +119,76 @@ export interface Host extends AsyncDisposable {
    * ```
    */
   readonly agent: Agent
+
+  /**
+   * Starts the apps without listening, for a host that is reached through its {@link Host.handler}. `listen` and `attach`
+   * do it by themselves, and a handler at its first request. May be called again. Rejects with what an app's own start
+   * failed with.
+   */
+  ready(): Promise<void>
+
+  /**
+   * The host as a function `(req, res, next)`, for a server that is not its own: as middleware of Express or Connect, or
+   * called by the handler of a custom server. What no mount owns goes to `next`. Its `upgrade` method does the same for
+   * upgrades. Apps, request scopes, admission and `close()` work as in a host that listens; connections are the server's,
+   * and stay open when the host closes.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from 'node:http'
+   * import { createHost } from 'syncless/host'
+   *
+   * const host = createHost()
+   * host.mount('/api', (_req, res) => res.end('hosted'))
+   * await host.ready()
+   *
+   * const server = createServer((req, res) => host.handler(req, res, () => res.end('not hosted')))
+   * server.on('upgrade', (req, socket, head) => {
+   *   if (!host.handler.upgrade(req, socket, head)) socket.destroy()
+   * })
+   * await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+   * const address = server.address()
+   * const port = typeof address === 'object' ? address?.port : 0
+   * for (const path of ['/api', '/other']) {
+   *   console.log(await (await fetch(`http://127.0.0.1:${port}${path}`)).text())
+   * }
+   * await host.close()
+   * server.close()
+   * ```
+   */
+  readonly handler: HostHandler
+
+  /**
+   * Puts the host in front of the listeners of a server that exists, such as that of Next, Nest or Vite, in whatever
+   * order they are added: requests and upgrades that a mount owns go to it, and all others go on to the server's own
+   * listeners as if the host were not there. Starts the apps; they hear of `listening` when the server listens. It may be
+   * attached to several servers, and listen itself as well. `close()` detaches it when its requests are over.
+   *
+   * Rejects with `INVALID_ARGUMENT`, `HOST_STATE` (it is attached there already, or was closed), `HTTP2_UNSUPPORTED`, or
+   * with what an app's own start failed with.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from 'node:http'
+   * import { createHost } from 'syncless/host'
+   *
+   * const server = createServer((_req, res) => res.end('its own'))
+   * await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+   *
+   * const host = createHost()
+   * host.mount('/api', (_req, res) => res.end('hosted'))
+   * await host.attach(server)
+   *
+   * const address = server.address()
+   * const port = typeof address === 'object' ? address?.port : 0
+   * for (const path of ['/api', '/other']) {
+   *   console.log(await (await fetch(`http://127.0.0.1:${port}${path}`)).text())
+   * }
+   * await host.close() // the server is as it was
+   * server.close()
+   * ```
+   */
+  attach(server: NetServer): Promise<Attachment>
 
   /**
    * Serves on for `readinessDelay`; then stops accepting connections, closes the apps (Fastify runs its `preClose` and

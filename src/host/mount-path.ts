@@ -65,8 +65,27 @@ export function stripMountPath(req: MountedRequest, path: string): void {
   const url = req.url ?? '/'
   req.originalUrl ??= url
   if (path.length === 1) return
+  req.baseUrl = (req.baseUrl ?? '') + path
+  req.url = strippedUrl(url, path)
+}
+
+/** What is left of a request target that `path` owns. */
+export function strippedUrl(url: string, path: string): string {
+  if (path.length === 1) return url
   const authority = url.charCodeAt(0) === SLASH ? 0 : authorityLength(url)
   const rest = url.slice(authority + path.length)
-  req.baseUrl = (req.baseUrl ?? '') + path
-  req.url = url.slice(0, authority) + (authority > 0 || rest.charCodeAt(0) === SLASH ? rest : `/${rest}`)
+  return url.slice(0, authority) + (authority > 0 || rest.charCodeAt(0) === SLASH ? rest : `/${rest}`)
+}
+
+/** `next`, for which a request looks as it does now. */
+export function restoring(req: MountedRequest, next: () => void): () => void {
+  const { url, baseUrl, originalUrl } = req
+  return () => {
+    if (url !== undefined) req.url = url
+    if (baseUrl === undefined) delete req.baseUrl
+    else req.baseUrl = baseUrl
+    if (originalUrl === undefined) delete req.originalUrl
+    else req.originalUrl = originalUrl
+    next()
+  }
 }

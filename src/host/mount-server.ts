@@ -14,8 +14,8 @@ import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
 export interface MountServerHost {
-  /** Whether it has served clients in memory, for which it need not listen. */
-  readonly usedInMemory: boolean
+  /** Whether it is to serve clients for which it need not listen: in memory, or of another server. */
+  readonly usedWithoutListening: boolean
   readonly listening: boolean
   address(): AddressInfo | string | null
   /** `server` was told to listen when the host did already. */
@@ -31,6 +31,11 @@ export class HostedServer extends Server implements MountServer {
   readonly handsOver: boolean
   readonly inFlight = new InFlight()
   listenRequested = false
+  /** Which upgrades its listener takes, by their URL as it sees it; null where it takes all of them. */
+  takesUpgrade: ((url: string, req: IncomingMessage) => boolean) | null = null
+  /** Whether its app is starting, or is going to. */
+  starting = false
+  #contest: SynclessError | null = null
   /** Whether new requests are refused: it is closing, or closed. */
   quiesced = false
   readonly #host: MountServerHost
@@ -60,13 +65,16 @@ export class HostedServer extends Server implements MountServer {
 
   #listenerAdded(event: string | symbol, listener: unknown): void {
     if (event === 'request' && listener !== unowned) this.off('request', unowned)
-    if (event === 'upgrade' && (this.listenerCount('upgrade') > 0 || this.#host.upgradesTaken(this))) {
-      throw new SynclessError(
-        'UPGRADE_TAKEN',
-        `upgrades under "${this.path}" have an owner already: give each WebSocket or Socket.IO server a path of its ` +
-          'own with host.server(path)',
-      )
-    }
+    if (event !== 'upgrade' || (this.listenerCount('upgrade') === 0 && !this.#host.upgradesTaken(this))) return
+    // A plugin that throws while its app starts is an uncaught exception, and the app would never be ready.
+    if (!this.starting) throw upgradeTaken(this.path)
+    this.#contest ??= upgradeTaken(this.path)
+  }
+
+  /** @internal The app has started. Throws `UPGRADE_TAKEN` if upgrades have got a second owner meanwhile. */
+  started(): void {
+    if (this.#contest !== null && this.listenerCount('upgrade') > 1) throw this.#contest
+    this.starting = false
   }
 
   /**
@@ -87,7 +95,7 @@ export class HostedServer extends Server implements MountServer {
 
   /** @internal Whether it is of no use unless its host listens. */
   get needsListener(): boolean {
-    return !this.#host.usedInMemory
+    return !this.#host.usedWithoutListening
   }
 
   /** @internal The host listens. */
@@ -192,6 +200,14 @@ function unowned(this: HostedServer, req: IncomingMessage, res: ServerResponse):
   if (this.listenerCount('request') > 1) return
   if (this.handsOver) this.passOn(req)
   else answer(res, 404)
+}
+
+function upgradeTaken(path: string): SynclessError {
+  return new SynclessError(
+    'UPGRADE_TAKEN',
+    `upgrades under "${path}" have an owner already: give each WebSocket or Socket.IO server a path of its own with ` +
+      'host.server(path)',
+  )
 }
 
 function isCallback(value: unknown): value is () => void {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { SynclessError } from '../core/errors.js'
 import type { Mount } from './mount.js'
 import { originForm, owns } from './mount-path.js'
@@ -5,31 +6,21 @@ import { originForm, owns } from './mount-path.js'
 /** The mounts of a host, the longest path first, so that the first that owns a URL is the one meant. */
 export class MountTable implements Iterable<Mount> {
   #mounts: Mount[] = []
+  /** Those that own nothing but upgrades to certain protocols. */
+  #upgrades: Mount[] = []
 
   /**
    * Adds a mount, in place of one whose app was closed, else behind those at its path. Throws `MOUNT_TAKEN` unless each of
-   * these hands over to the next.
+   * these hands over to the next, and `UPGRADE_TAKEN` if another owns the upgrades of the path to one of its protocols.
    */
   add(mount: Mount): void {
-    const { path } = mount
-    const closed = this.#mounts.findIndex(other => other.path === path && other.over)
-    const mounts =
-      closed < 0
-        ? [...this.#mounts, mount].sort((a, b) => b.path.length - a.path.length)
-        : this.#mounts.map((other, at) => (at === closed ? mount : other))
-    const here = mounts.filter(other => other.path === path)
-    if (here.slice(0, -1).some(({ handOverLimit }) => handOverLimit === null)) {
-      throw new SynclessError(
-        'MOUNT_TAKEN',
-        `"${path}" has an app already: mount each app at a path of its own, or the one that is asked first with ` +
-          '{ handOver: true }',
-      )
-    }
-    this.#mounts = mounts
+    if (mount.protocols === null) this.#mounts = withMount(this.#mounts, mount)
+    else this.#upgrades = withUpgrades(this.#upgrades, mount, mount.protocols)
   }
 
   remove(mount: Mount): void {
     this.#mounts = this.#mounts.filter(other => other !== mount)
+    this.#upgrades = this.#upgrades.filter(other => other !== mount)
   }
 
   /** The only mount; null where there are several, or none. */
@@ -42,7 +33,8 @@ export class MountTable implements Iterable<Mount> {
   }
 
   of(server: object): Mount | undefined {
-    return this.#mounts.find(mount => mount.server === server)
+    for (const mount of this) if (mount.server === server) return mount
+    return undefined
   }
 
   /** The mount that owns a request target. */
@@ -66,7 +58,61 @@ export class MountTable implements Iterable<Mount> {
     return rest
   }
 
-  [Symbol.iterator](): Iterator<Mount> {
-    return this.#mounts[Symbol.iterator]()
+  /** The mounts that may take an upgrade, in the order in which they are asked. Of two at one path, one that names the protocol. */
+  forUpgrade(target: string, req: IncomingMessage): Mount[] {
+    const owner = this.find(target)
+    const named = this.#named(target, req)
+    if (named !== undefined && named.path.length >= (owner?.path.length ?? 0)) return [named]
+    if (owner === undefined) return []
+    return owner.handOverLimit === null ? [owner] : [owner, ...this.after(owner, target)]
   }
+
+  #named(target: string, req: IncomingMessage): Mount | undefined {
+    if (this.#upgrades.length === 0) return undefined
+    const url = originForm(target)
+    const offered = protocolsOf(req)
+    return this.#upgrades.find(mount => owns(mount.path, url) && shares(mount, offered))
+  }
+
+  *[Symbol.iterator](): Iterator<Mount> {
+    yield* this.#mounts
+    yield* this.#upgrades
+  }
+}
+
+function withMount(mounts: readonly Mount[], mount: Mount): Mount[] {
+  const { path } = mount
+  const added = inPlaceOf(mounts, mount, other => other.path === path && other.over)
+  const here = added.filter(other => other.path === path)
+  if (here.slice(0, -1).every(({ handOverLimit }) => handOverLimit !== null)) return added
+  throw new SynclessError(
+    'MOUNT_TAKEN',
+    `"${path}" has an app already: mount each app at a path of its own, or the one that is asked first with ` +
+      '{ handOver: true }',
+  )
+}
+
+function withUpgrades(mounts: readonly Mount[], mount: Mount, protocols: ReadonlySet<string>): Mount[] {
+  const rival = mounts.find(other => other.path === mount.path && shares(other, protocols))
+  if (rival === undefined || rival.over) return inPlaceOf(mounts, mount, other => other === rival)
+  const names = [...protocols].join(', ')
+  throw new SynclessError('UPGRADE_TAKEN', `upgrades under "${mount.path}" to one of ${names} have an owner already`)
+}
+
+/** `mounts` with one more: in place of the first that `isOver`, else behind those with a path as long. */
+function inPlaceOf(mounts: readonly Mount[], mount: Mount, isOver: (other: Mount) => boolean): Mount[] {
+  const over = mounts.findIndex(isOver)
+  if (over >= 0) return mounts.map((other, at) => (at === over ? mount : other))
+  return [...mounts, mount].sort((a, b) => b.path.length - a.path.length)
+}
+
+function shares({ protocols }: Mount, others: ReadonlySet<string>): boolean {
+  for (const protocol of protocols ?? []) if (others.has(protocol)) return true
+  return false
+}
+
+/** What a client offers to speak: the names in `Upgrade`, and the sub-protocols of WebSocket. */
+function protocolsOf({ headers }: IncomingMessage): ReadonlySet<string> {
+  const names = `${headers.upgrade?.toLowerCase() ?? ''},${headers['sec-websocket-protocol'] ?? ''}`
+  return new Set(names.split(',').map(name => name.trim()))
 }

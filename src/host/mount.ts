@@ -1,9 +1,9 @@
 /** One mount: a path, its mount server, and the app on it, from its start to its close. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import { answer } from './answer.js'
+import { withdraw } from './connection.js'
 import { messageOf, statusOf } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
 import { type HandOver, handOverLimit } from './hand-over.js'
@@ -26,11 +26,15 @@ export interface MountHost extends MountServerHost {
 export class Mount implements ExchangeOwner {
   readonly path: string
   readonly strip: boolean
+  /** The protocols of which it owns the upgrades, and nothing else; null for a mount like any other. */
+  readonly protocols: ReadonlySet<string> | null
   readonly server: HostedServer
   /** How many bytes are kept of a body, for the next mount; null where nothing is handed over. */
   readonly handOverLimit: number | null
   /** What its requests pass before they reach the app; null where nothing was asked for. */
   stages: readonly Stage[] | null = null
+  /** What its start has failed with, where that was reported. */
+  startFailure: unknown = null
   #app: MountedApp | null = null
   #raw: unknown
   #starting: Promise<void> | null = null
@@ -38,10 +42,11 @@ export class Mount implements ExchangeOwner {
   #ready = true
   readonly #host: MountHost
 
-  constructor(path: string, options: MountOptions, host: MountHost) {
+  constructor(path: string, { strip = false, protocols, handOver }: MountOptions, host: MountHost) {
     this.path = path
-    this.strip = options.strip === true
-    this.handOverLimit = handOverLimit(options.handOver)
+    this.strip = strip
+    this.protocols = protocols === undefined ? null : new Set(protocols)
+    this.handOverLimit = handOverLimit(handOver)
     this.server = new HostedServer(path, host, this.handOverLimit !== null)
     this.#host = host
   }
@@ -81,12 +86,16 @@ export class Mount implements ExchangeOwner {
     this.#app = opened
     this.#raw = app
     this.#ready = opened.ready === undefined
+    this.server.starting = !this.#ready
     const handle = opened.handle?.bind(opened)
     if (handle === undefined || opened.handle === undefined) return
     this.server.on(
       'request',
       opened.handle.length > 2
-        ? (req, res) => handle(req, res, error => this.#declined(req, res, error))
+        ? (req, res) => {
+            const exchange = exchangeOf(req, res)
+            handle(req, res, error => this.#declined(exchange, error))
+          }
         : (req, res) => handle(req, res, impossible),
     )
   }
@@ -94,28 +103,29 @@ export class Mount implements ExchangeOwner {
   /** Resolves when the app can serve; rejects with its own error, and may then be called again. */
   start(): Promise<void> {
     if (this.server.quiesced) return Promise.resolve()
-    this.#starting ??= (this.#app?.ready?.() ?? Promise.resolve()).then(
-      () => {
-        this.#ready = true
-      },
-      error => {
-        this.#starting = null
-        throw error
-      },
-    )
+    this.#starting ??= this.#start().catch(error => {
+      this.#starting = null
+      throw error
+    })
     return this.#starting
   }
 
+  async #start(): Promise<void> {
+    await this.#app?.ready?.()
+    this.server.started()
+    this.#ready = true
+  }
+
   /** Closes the app, or says so to what listens on the mount server. Resolves when its requests and cleanup are over. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(deadline: number): Promise<void> {
+    this.#closing ??= this.#close(deadline)
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  async #close(deadline: number): Promise<void> {
     this.server.quiesce()
     await this.#letIn()
-    if (this.#app?.close !== undefined) await this.#app.close()
+    if (this.#app?.close !== undefined) await this.#app.close(deadline)
     else await this.server.closeWithHost()
   }
 
@@ -134,17 +144,21 @@ export class Mount implements ExchangeOwner {
     if (this.stages !== null) await Promise.all(this.stages.map(stage => stage.idle?.()))
   }
 
-  #declined(req: IncomingMessage, res: ServerResponse, error: unknown): void {
-    const exchange = exchangeOf(req, res)
+  #declined(exchange: Exchange, error: unknown): void {
     if (error !== undefined && error !== null) exchange.fail(error, statusOf(error))
     else this.passOn(exchange)
   }
 
   /** Once more than is needed, by an app that declines twice or has answered, it does nothing. */
   passOn(exchange: Exchange): void {
-    if (exchange.owner !== this || exchange.outcome !== null || exchange.res.headersSent) return
-    if (exchange.handOver === null) answer(exchange.res, 404)
-    else this.#host.handOver(exchange, exchange.handOver)
+    const { handOver, res, visit } = exchange
+    if (exchange.owner !== this || exchange.outcome !== null || res.headersSent) return
+    if (handOver !== null) this.#host.handOver(exchange, handOver)
+    else if (visit === null) answer(res, 404)
+    else {
+      withdraw(exchange)
+      visit.next()
+    }
   }
 
   failed(exchange: Exchange, error: unknown): void {

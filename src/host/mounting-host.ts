@@ -1,21 +1,26 @@
 /** The host itself: it ties the engine, the mounts and their connections together, and knows what state it is in. */
-import { setMaxListeners } from 'node:events'
-import type { Agent, RequestListener, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { AsyncResource } from 'node:async_hooks'
+import { EventEmitter, setMaxListeners } from 'node:events'
+import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
 import { hostPorts } from '../adapters/registry.js'
 import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
+import type { Attachment, RequestEvent, Visited } from './attach.js'
 import { choosePort } from './choose-port.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
-import { destroyCarrier } from './engine.js'
+import { Embedding } from './embedding.js'
+import { carrierOf, destroyCarrier } from './engine.js'
 import type { Exchange } from './exchange.js'
+import { Guests } from './guests.js'
 import type { HandOver } from './hand-over.js'
+import { type HostHandler, makeHandler } from './handler.js'
 import type { App, Host } from './host.js'
 import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import { checkedLimits, type LimitOptions } from './limits.js'
@@ -25,9 +30,12 @@ import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
 import { MountTable } from './mount-table.js'
+import { nestedHostPort } from './nested-host.js'
 import {
   addressInfo,
+  assertNoProtocols,
   assertOptions,
+  assertProtocols,
   type CloseOptions,
   checkedAddresses,
   checkedCloseOptions,
@@ -43,19 +51,24 @@ import { Transport } from './transport.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'leaving' | 'closing'
 
-export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost {
+export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost, Visited {
   readonly transport: Transport
   readonly mounts = new MountTable()
   readonly connections = new Set<Connection>()
+  readonly guests = new Guests()
   readonly lingering = new Set<Scope>()
   readonly limits: Required<LimitOptions>
+  readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | undefined
   readonly #stages: StageMaker
+  readonly #dispatcher: Dispatcher
+  readonly #embedding = new Embedding()
   leaving = false
+  /** Whether the apps have been started, and those that come later are to be. */
+  #started = false
   readonly #closing = new AbortController()
-  readonly #dispatcher = new Dispatcher(this)
-  usedInMemory = false
+  usedWithoutListening = false
   #state: HostState = 'idle'
   #agent: Agent | null = null
   #closed: Promise<CloseReport> | null = null
@@ -64,17 +77,19 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   constructor(options: HostOptions = {}) {
     assertOptions('createHost()', options)
-    this.#ports = [...hostPorts, ...(options.ports ?? [])]
+    this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
     this.#onError = options.onError
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
     this.#stages = new StageMaker(options)
     this.limits = checkedLimits(options.limits)
+    this.#dispatcher = new Dispatcher(this)
     this.transport = new Transport(this.#dispatcher, { ...options, connections: this.limits.connections })
+    this.handler = makeHandler(this)
   }
 
   get listening(): boolean {
-    return this.#state === 'listening' || this.#state === 'leaving'
+    return this.#state === 'listening' || this.#state === 'leaving' || this.#embedding.address() !== null
   }
 
   get ids(): RequestIdStage | null {
@@ -90,7 +105,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   address(): AddressInfo | string | null {
-    return this.transport.addresses()[0] ?? null
+    return this.transport.addresses()[0] ?? this.#embedding.address()
   }
 
   addresses(): AddressInfo[] {
@@ -99,6 +114,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   mount(path: string, app: App, options: MountOptions = {}): this {
     assertOptions('host.mount()', options)
+    assertNoProtocols('host.mount()', options)
     const checked = mountPath(path)
     const port = choosePort(app, this.#ports)
     // An instance that was made with this mount's server factory is there already.
@@ -124,6 +140,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener, appOptions?: unknown) => Server {
     assertOptions('host.serverFactory()', options)
+    assertNoProtocols('host.serverFactory()', options)
     const checked = mountPath(path)
     return (handler, appOptions) => {
       const mount = this.#add(checked, options)
@@ -142,6 +159,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   #add(path: string, options: MountOptions): Mount {
     if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
+    assertProtocols(options.protocols)
     const mount = new Mount(path, options, this)
     mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
@@ -151,7 +169,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   /** Throws `HTTP2_UNSUPPORTED` where the host speaks HTTP/2 and one of `apps` cannot. */
   #assertServable(mount: Mount, apps: readonly unknown[]): void {
-    if (!this.transport.speaksHttp2) return
+    if (!this.transport.speaksHttp2 && !this.#embedding.speaksHttp2) return
     for (const app of apps) {
       const port = this.#ports.find(candidate => candidate.http1Only !== undefined && candidate.accepts(app))
       if (port === undefined) continue
@@ -174,10 +192,13 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   /** Starts a mount that was made after the host, unless it has been started. One that fails is reported. */
   async #startLate(mount: Mount): Promise<boolean> {
-    if (!this.listening) return false
+    if (!this.#started) return false
     try {
       await mount.start()
     } catch (error) {
+      // Two may have waited for the same start.
+      if (mount.startFailure === error) return false
+      mount.startFailure = error
       this.report(new SynclessError('HANDLER_FAILED', `"${mount.path}" did not start`, { cause: error }))
       return false
     }
@@ -186,7 +207,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   /** Says on a mount's server that the host listens, once the mount has started. */
   async #announce(mount: Mount): Promise<void> {
-    if (await this.#startLate(mount)) mount.server.hostListens()
+    if ((await this.#startLate(mount)) && this.listening) mount.server.hostListens()
   }
 
   async listen(options: HostListenOptions): Promise<AddressInfo> {
@@ -206,15 +227,63 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
       throw error
     }
     this.#state = 'listening'
-    for (const mount of this.mounts) this.#announce(mount)
+    this.#announceAll()
     return addressInfo(this.address())
   }
 
+  #announceAll(): void {
+    for (const mount of this.mounts) this.#announce(mount)
+  }
+
   async #start(addresses: readonly ListenAddress[]): Promise<void> {
-    for (const mount of this.mounts) this.#assertServable(mount, mount.server.listeners('request'))
-    await Promise.all(Array.from(this.mounts, mount => mount.start()))
+    this.#assertAllServable()
+    await this.#startApps()
     if (this.#state !== 'starting') return
     await this.transport.bind(addresses)
+  }
+
+  async ready(): Promise<void> {
+    this.usedWithoutListening = true
+    await this.#startApps()
+  }
+
+  async #startApps(): Promise<void> {
+    await Promise.all(Array.from(this.mounts, mount => mount.start()))
+    this.#started = true
+  }
+
+  #assertAllServable(): void {
+    for (const mount of this.mounts) this.#assertServable(mount, mount.server.listeners('request'))
+  }
+
+  async attach(server: NetServer): Promise<Attachment> {
+    if (!isServer(server)) throw new SynclessError('INVALID_ARGUMENT', 'host.attach() takes an http.Server')
+    this.#assertOpen('host.attach()')
+    if ('updateSettings' in server) this.#embedding.speaksHttp2 = true
+    this.#assertAllServable()
+    await this.ready()
+    this.#assertOpen('host.attach()')
+    const attachment = this.#embedding.attach(server, this, () => this.#announceAll())
+    if (server.listening) this.#announceAll()
+    return attachment
+  }
+
+  #assertOpen(what: string): void {
+    if (this.draining) throw new SynclessError('HOST_STATE', `${what}: the host has been closed`)
+  }
+
+  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void {
+    if (this.#started || this.draining) {
+      if (this.#embedding.sees(req.socket)) this.#announceAll()
+      this.#dispatcher.visit(event, req, res, next)
+      return
+    }
+    const started = AsyncResource.bind(() => this.visit(event, req, res, next))
+    this.ready().then(started, AsyncResource.bind(next))
+  }
+
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    return this.#dispatcher.visitUpgrade(req, socket, head)
   }
 
   async run(options: RunOptions): Promise<AddressInfo> {
@@ -241,7 +310,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.#state = 'closing'
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
     this.#closing.abort(new SynclessError('HOST_STATE', 'the host closes'))
-    return drain(this, deadline)
+    return drain(this, deadline).finally(() => this.#embedding.detach())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -269,22 +338,18 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     return this.transport.secure
   }
 
-  /** Starts the apps for clients in memory; whether the host listens does not matter to them. */
-  async ready(): Promise<void> {
-    this.usedInMemory = true
-    await Promise.all(Array.from(this.mounts, mount => mount.start()))
-  }
-
   accept(socket: Duplex): void {
     this.transport.accept(socket)
   }
 
   upgradesTaken(server: HostedServer): boolean {
+    if (this.mounts.of(server)?.protocols !== null) return false
     return this.mounts.at(server.path).some(other => other.server !== server && other.takesUpgrades)
   }
 
   expectedBy(mount: Mount): HandOver[] {
-    const exchanges = [...this.connections].flatMap(connection => connection.exchanges)
+    const own = [...this.connections].flatMap(connection => connection.exchanges)
+    const exchanges = [...own, ...this.guests.exchanges]
     return exchanges.flatMap(({ handOver }) => (handOver?.mayReach(mount) === true ? [handOver] : []))
   }
 
@@ -297,6 +362,9 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
       const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
       if (mine) destroyCarrier(connection.socket)
     }
+    for (const exchange of this.guests.exchanges)
+      if (isOf(exchange.owner, server)) destroyCarrier(carrierOf(exchange.req))
+    for (const [socket, taker] of this.guests.upgrades) if (taker === server) socket.destroy()
   }
 
   lingers(scope: Scope): void {
@@ -317,6 +385,14 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 }
 
 const anyoneCanCause: ReadonlySet<ErrorCode> = new Set(['HAND_OVER_LIMIT', 'MALFORMED_REQUEST', 'TLS_HANDSHAKE_FAILED'])
+
+function isHost(app: unknown): app is MountingHost {
+  return app instanceof MountingHost
+}
+
+function isServer(value: unknown): value is NetServer {
+  return value instanceof EventEmitter && 'address' in value && 'listening' in value
+}
 
 function isOf(owner: unknown, server: HostedServer): boolean {
   return owner instanceof Mount && owner.server === server

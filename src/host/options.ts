@@ -41,7 +41,7 @@ export interface HostOptions {
   ports?: readonly HostPort[]
 }
 
-/** Options of `host.mount`. */
+/** Options of `host.mount`, `host.server` and `host.serverFactory`. */
 export interface MountOptions {
   /**
    * Whether the app sees its URLs without the mount path, as `app.use(path, subApp)` does it in Express: `req.url` is
@@ -54,6 +54,12 @@ export interface MountOptions {
    * Default: false; such a request is answered with 404.
    */
   handOver?: boolean | HandOverOptions
+  /**
+   * For `host.server` alone: the server gets the upgrades of its path that offer one of these, which are names in
+   * `Upgrade` or sub-protocols of WebSocket (`'vite-hmr'`), and nothing else. Requests of the path, and its upgrades to
+   * other protocols, are another mount's. Default: the server gets all of its path.
+   */
+  protocols?: readonly string[]
   /** A bound on the requests of this mount, ahead of the host's; false exempts it from the host's. Default: none. */
   admission?: AdmissionOptions | false
   /** Limits of this mount, in place of the host's. */
@@ -123,4 +129,18 @@ export function checkedCloseOptions({ deadline = DEADLINE, readinessDelay = 0 }:
 /** One shape for both kinds of address: a Unix socket has its path as the address, and port 0. */
 export function addressInfo(address: AddressInfo | string | null): AddressInfo {
   return typeof address === 'object' && address !== null ? address : { address: address ?? '', family: 'unix', port: 0 }
+}
+
+/** Throws `INVALID_ARGUMENT`. */
+export function assertProtocols(protocols: unknown): void {
+  if (protocols === undefined) return
+  const names = Array.isArray(protocols) && protocols.length > 0 && protocols.every(name => /^\S+$/.test(String(name)))
+  if (names) return
+  throw new SynclessError('INVALID_ARGUMENT', `protocols is ${inspect(protocols)}: give one or more names in a list`)
+}
+
+/** Throws `INVALID_ARGUMENT`: an app wants requests. */
+export function assertNoProtocols(what: string, { protocols }: MountOptions): void {
+  if (protocols === undefined) return
+  throw new SynclessError('INVALID_ARGUMENT', `${what} takes no protocols: they are for host.server()`)
 }

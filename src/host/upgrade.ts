@@ -8,12 +8,13 @@ import { SynclessError } from '../core/errors.js'
 import { Connection, endSocket } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
 import { rememberWebSocket } from './goodbye.js'
+import { elsewhere } from './guests.js'
 import type { Mount } from './mount.js'
-import { originalUrl, stripMountPath } from './mount-path.js'
+import { originalUrl, stripMountPath, strippedUrl } from './mount-path.js'
 
 /** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
 export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
-  return isWebSocket(req) || takesUpgrades(upgradeMount(host, req))
+  return isWebSocket(req) || upgradeTaker(host, req) !== undefined
 }
 
 export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -24,17 +25,62 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     answerOnlyEarlier(connection)
     return
   }
-  const mount = upgradeMount(host, req)
-  if (!takesUpgrades(mount)) {
-    if (isWebSocket(req)) refuse(socket, '404 Not Found')
-    else serveWithoutUpgrade(host, req, socket, head)
-    return
+  const mount = upgradeTaker(host, req)
+  if (mount !== undefined) handOver(host, mount, connection, req, socket, head)
+  else if (isWebSocket(req)) refuse(socket, '404 Not Found')
+  else {
+    answerWithoutUpgrade(req, socket, head, again => {
+      again.off('error', ignore)
+      host.accept(again)
+    })
   }
+}
+
+/** An upgrade on a connection that is another server's. False if it is for that server to take or refuse. */
+export function dispatchVisitingUpgrade(
+  host: DispatchHost,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): boolean {
+  const mount = upgradeTaker(host, req)
+  if (mount === undefined) return false
+  socket.on('error', ignore)
+  const connection = Connection.of(socket, elsewhere)
+  if (connection.exchanges.length > 0) answerOnlyEarlier(connection)
+  else {
+    host.guests.upgraded(socket, mount.server)
+    handOver(host, mount, connection, req, socket, head)
+  }
+  return true
+}
+
+/** The mount that takes an upgrade, if there is one. */
+export function upgradeTaker(
+  { mounts }: Pick<DispatchHost, 'mounts'>,
+  req: IncomingMessage,
+  url = req.url ?? '/',
+): Mount | undefined {
+  return mounts.forUpgrade(url, req).find(({ path, server, strip }) => {
+    if (server.listenerCount('upgrade') === 0) return false
+    return server.takesUpgrade === null || server.takesUpgrade(strip ? strippedUrl(url, path) : url, req)
+  })
+}
+
+function handOver(
+  host: DispatchHost,
+  mount: Mount,
+  connection: Connection,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   if (!mount.open) {
     refuse(socket, '503 Service Unavailable')
     return
   }
-  connection.upgradedBy = mount.server
+  // Of nested hosts the outer one has it.
+  connection.upgradedBy ??= mount.server
   if (isWebSocket(req)) rememberWebSocket(req, socket)
   if (mount.strip) stripMountPath(req, mount.path)
   try {
@@ -49,17 +95,6 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
       }),
     )
   }
-}
-
-/** The mount that owns the path, or of those that it hands over to the first that takes upgrades. */
-function upgradeMount(host: DispatchHost, { url = '/' }: IncomingMessage): Mount | undefined {
-  const mount = host.mounts.find(url)
-  if (mount === undefined || mount.handOverLimit === null || takesUpgrades(mount)) return mount
-  return host.mounts.after(mount, url).find(takesUpgrades) ?? mount
-}
-
-function takesUpgrades(mount: Mount | undefined): mount is Mount {
-  return mount !== undefined && mount.server.listenerCount('upgrade') > 0
 }
 
 function isWebSocket(req: IncomingMessage): boolean {
@@ -91,7 +126,12 @@ const MAX_HEADERS = 500
  * offers HTTP/2 in this way with each first request. Node's parser has let go of the connection by now, so the request
  * goes in again, without the offer, in front of what follows it. Where Node can, it asks `wantsUpgrade` before that.
  */
-function serveWithoutUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+export function answerWithoutUpgrade(
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  accept: (socket: Duplex) => void,
+): void {
   if (req.rawHeaders.length > 2 * MAX_HEADERS) {
     refuse(socket, '431 Request Header Fields Too Large')
     return
@@ -106,8 +146,7 @@ function serveWithoutUpgrade(host: DispatchHost, req: IncomingMessage, socket: D
     if (kept !== '' || value === '') lines.push(`${name}: ${kept}`)
   }
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
-  socket.off('error', ignore)
-  host.accept(socket)
+  accept(socket)
 }
 
 function withoutOffer(connection: string): string {

@@ -1,0 +1,127 @@
+/**
+ * A host in front of the listeners of somebody else's server. Listeners cannot keep an event from one another, and to
+ * take them off and call them by oneself, as Engine.IO does, loses those that are added or removed later. So the server's
+ * `emit` has the host look first at the four events that are about a request; whatever it has no mount for goes on as it
+ * would have. Detached, the server has its own `emit` again, and no listener more than it had.
+ */
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { answerWithoutUpgrade } from './upgrade.js'
+
+export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
+
+/** A host as another server sees it. */
+export interface Visited {
+  /** Serves a request, or calls `next`, now or later. */
+  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** Whether it has taken the upgrade, or has refused it. */
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
+}
+
+type Emit = (event: string | symbol, ...args: unknown[]) => boolean
+
+/** What `host.attach` gives: the way back. */
+export interface Attachment extends Disposable {
+  /**
+   * Leaves the server as it was before. Requests that the host has begun to serve are not hurt. Called again, it does
+   * nothing; `host.close()` calls it at its end.
+   */
+  detach(): void
+}
+
+export class Tap {
+  readonly #server: EventEmitter
+  readonly #host: Visited
+  readonly #emit: Emit
+  readonly #own: PropertyDescriptor | undefined
+  readonly #tap: Emit
+  #attached = true
+
+  constructor(server: Server, host: Visited) {
+    this.#server = server
+    this.#host = host
+    this.#own = Object.getOwnPropertyDescriptor(server, 'emit')
+    this.#emit = this.#server.emit
+    this.#tap = (event, ...args) => (this.#attached && this.#takes(event, args)) || this.#pass(event, ...args)
+    this.#server.emit = this.#tap
+    for (const event of ASKED) if (server.listenerCount(event) === 0) server.on(event, standIn)
+    server.on('newListener', added).on('removeListener', removed)
+  }
+
+  detach(): void {
+    if (!this.#attached) return
+    this.#attached = false
+    const server = this.#server
+    server.off('newListener', added).off('removeListener', removed)
+    for (const event of ASKED) server.off(event, standIn)
+    // Somebody may have put another on top, which goes on to call ours.
+    if (server.emit !== this.#tap) return
+    if (this.#own === undefined) Reflect.deleteProperty(server, 'emit')
+    else Object.defineProperty(server, 'emit', this.#own)
+  }
+
+  #pass(event: string | symbol, ...args: unknown[]): boolean {
+    return Reflect.apply(this.#emit, this.#server, [event, ...args])
+  }
+
+  #takes(event: string | symbol, args: unknown[]): boolean {
+    switch (event) {
+      case 'request':
+      case 'checkContinue':
+      case 'checkExpectation': {
+        const [req, res] = args as [IncomingMessage, ServerResponse]
+        this.#host.visit(event, req, res, error => this.#decline(event, req, res, error))
+        return true
+      }
+      case 'upgrade': {
+        const [req, socket, head] = args as [IncomingMessage, Duplex, Buffer]
+        return this.#host.visitUpgrade(req, socket, head) || this.#declineUpgrade(req, socket, head)
+      }
+      default:
+        return false
+    }
+  }
+
+  /** What Node does for the server's own listeners, or where there is none. */
+  #decline(event: RequestEvent, req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    if (error !== undefined && error !== null) res.destroy()
+    else if (event === 'request' || !onlyStandIn(this.#server, event)) this.#pass(event, req, res)
+    else if (event === 'checkExpectation') res.writeHead(417).end()
+    else {
+      res.writeContinue()
+      this.#pass('request', req, res)
+    }
+  }
+
+  #declineUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    if (!onlyStandIn(this.#server, 'upgrade')) return false
+    const accepted = socket instanceof TLSSocket ? 'secureConnection' : 'connection'
+    answerWithoutUpgrade(req, socket, head, again => this.#pass(accepted, again))
+    return true
+  }
+}
+
+/** The events that Node emits only where somebody listens, and otherwise settles by itself. */
+const ASKED = ['upgrade', 'checkContinue', 'checkExpectation'] as const
+
+/** Listens where nobody else does, so that Node asks. Libraries count listeners; it is gone as soon as there is another. */
+function standIn(): void {}
+
+function isAsked(event: string | symbol): boolean {
+  return ASKED.some(asked => asked === event)
+}
+
+function onlyStandIn(server: EventEmitter, event: string): boolean {
+  return server.listeners(event).every(listener => listener === standIn)
+}
+
+function added(this: EventEmitter, event: string | symbol, listener: unknown): void {
+  if (isAsked(event) && listener !== standIn) this.off(event, standIn)
+}
+
+function removed(this: EventEmitter, event: string | symbol, listener: unknown): void {
+  if (isAsked(event) && listener !== standIn && this.listenerCount(event) === 0) this.on(event, standIn)
+}

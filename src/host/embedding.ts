@@ -1,0 +1,43 @@
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { SynclessError } from '../core/errors.js'
+import { type Attachment, Tap, type Visited } from './attach.js'
+
+/** Where a host is reached by the servers of others: those it is attached to, and those that call its handler. */
+export class Embedding {
+  /** Whether one of them may speak HTTP/2. */
+  speaksHttp2 = false
+  readonly #taps = new Map<Server, Attachment>()
+  #reached: AddressInfo | null = null
+
+  /** The address of the first of them that listens. Of one that calls the handler it is known from its first request. */
+  address(): AddressInfo | string | null {
+    for (const server of this.#taps.keys()) if (server.listening) return server.address()
+    return this.#reached
+  }
+
+  /** Throws `HOST_STATE` if it is attached there already. `listens` is called when the server listens, if not yet. */
+  attach(server: Server, host: Visited, listens: () => void): Attachment {
+    if (this.#taps.has(server)) throw new SynclessError('HOST_STATE', 'host.attach(): it is attached there already')
+    const tap = new Tap(server, host)
+    if (!server.listening) server.once('listening', listens)
+    const detach = () => {
+      if (this.#taps.delete(server)) server.off('listening', listens)
+      tap.detach()
+    }
+    const attachment = { detach, [Symbol.dispose]: detach }
+    this.#taps.set(server, attachment)
+    return attachment
+  }
+
+  detach(): void {
+    for (const attachment of [...this.#taps.values()]) attachment.detach()
+  }
+
+  /** Takes note of a connection that leads here. True if nothing was known before of where the host is reached. */
+  sees({ localAddress, localFamily, localPort }: Socket): boolean {
+    if (this.#reached !== null || this.address() !== null) return false
+    if (localAddress === undefined || localPort === undefined) return false
+    this.#reached = { address: localAddress, family: localFamily ?? 'IPv4', port: localPort }
+    return true
+  }
+}

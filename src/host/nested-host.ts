@@ -1,0 +1,32 @@
+/** A host as an app of another one: the outer host is then the server to which it is attached. */
+import type { HostPort, MountedApp } from '../adapters/port.js'
+import type { DispatchHost } from './dispatcher.js'
+import { hostOf } from './handler.js'
+import type { Host } from './host.js'
+import { HostedServer } from './mount-server.js'
+import { upgradeTaker } from './upgrade.js'
+
+type NestedHost = Host & DispatchHost
+
+/** `isHost` knows what is a host, which this file cannot without needing it. */
+export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): HostPort {
+  const nested = (app: unknown): NestedHost | undefined => [app, hostOf(app)].find(isHost)
+  return {
+    name: 'host',
+    accepts: app => nested(app) !== undefined,
+    open(app, server): MountedApp {
+      const host = nested(app)
+      if (host === undefined) throw new TypeError('not a host')
+      if (server instanceof HostedServer) server.takesUpgrade = (url, req) => upgradeTaker(host, req, url) !== undefined
+      return {
+        async ready() {
+          await host.attach(server)
+        },
+        async close(deadline) {
+          await host.close({ deadline })
+          await server.quiesce()
+        },
+      }
+    },
+  }
+}
