@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import express from 'express'
 import { Server } from 'socket.io'
 import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client'
+import WebSocket, { WebSocketServer } from 'ws'
 import type { SynclessError } from '../../src/core/index.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
@@ -183,6 +184,75 @@ describe('who owns an upgrade', () => {
     socket.resume()
     await closed
     expect(await exchange(port, upgrade('/other'))).toContain('404')
+  })
+})
+
+describe('who owns an upgrade, by its protocol', () => {
+  const offer = (path: string, subprotocol: string, protocol = 'websocket') =>
+    upgrade(path, protocol, `Sec-WebSocket-Protocol: ${subprotocol}\n`)
+
+  async function who(port: number, request: string): Promise<string> {
+    const client = new RawClient(port).send(request)
+    await client.until(/\r\n\r\n\S+ |^HTTP.* 404 /)
+    const { text } = client
+    client.socket.destroy()
+    return /\r\n\r\n(\S+) /.exec(text)?.[1] ?? text.slice(9, 12)
+  }
+
+  test('of two at one path, the one that names the protocol; a longer path comes first', async () => {
+    const host = newHost()
+    host.server('/', { protocols: ['vite-hmr', 'vite-ping'] }).on('upgrade', echo('vite'))
+    host.server('/', { protocols: ['graphql-ws'] }).on('upgrade', echo('graphql'))
+    host.server('/a').on('upgrade', echo('a'))
+    host.server('/a', { protocols: ['x-protocol'], strip: true }).on('upgrade', echo('x'))
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => res.end(`plain ${req.url}`))
+    const { port } = await started(host)
+    expect(await who(port, offer('/', 'vite-hmr'))).toBe('vite')
+    expect(await who(port, offer('/x/y', 'other, vite-ping'))).toBe('vite')
+    expect(await who(port, offer('/', 'graphql-ws'))).toBe('graphql')
+    expect(await who(port, offer('/', 'VITE-HMR'))).toBe('404')
+    expect(await who(port, upgrade('/'))).toBe('404')
+    expect(await who(port, offer('/a', 'vite-hmr'))).toBe('a')
+    expect(await who(port, offer('/a/b', 'chat', 'X-Protocol'))).toBe('x')
+    expect(await who(port, get('/'))).toBe('plain')
+    expect((await host.close({ deadline: 0 })).mounts).toEqual([])
+  })
+
+  test('two owners of one protocol at one path are refused, until the first has closed', async () => {
+    const host = newHost()
+    const first = host.server('/', { protocols: ['a', 'b'] })
+    const taken = expect.objectContaining({ code: 'UPGRADE_TAKEN', message: expect.stringContaining('one of b, c') })
+    expect(() => host.server('/', { protocols: ['b', 'c'] })).toThrow(taken)
+    host.server('/', { protocols: ['c'] })
+    host.server('/x', { protocols: ['a'] })
+    await new Promise(resolve => first.close(resolve))
+    expect(() => host.server('/', { protocols: ['b'] })).not.toThrow()
+  })
+
+  test.each([['a'], [[]], [['']], [['a b']]])('protocols that are none: %j', protocols => {
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+    expect(() => Reflect.apply(newHost().server, newHost(), ['/', { protocols }])).toThrow(refused)
+  })
+
+  test('an app cannot be mounted for protocols alone', () => {
+    const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+    expect(() => newHost().mount('/', express(), { protocols: ['a'] })).toThrow(refused)
+    expect(() => newHost().serverFactory('/', { protocols: ['a'] })).toThrow(refused)
+  })
+
+  test('two WebSocket servers share a path', async () => {
+    const host = newHost()
+    for (const name of ['graphql-ws', 'graphql-transport-ws']) {
+      const wss = new WebSocketServer({ server: host.server('/graphql', { protocols: [name] }) })
+      wss.on('connection', ws => ws.send(`${name} ${ws.protocol}`))
+    }
+    const { port } = await started(host)
+    for (const name of ['graphql-transport-ws', 'graphql-ws']) {
+      const ws = new WebSocket(`ws://127.0.0.1:${port}/graphql`, [name])
+      expect(String(await new Promise(resolve => ws.once('message', resolve)))).toBe(`${name} ${name}`)
+      ws.close()
+      await new Promise(resolve => ws.once('close', resolve))
+    }
   })
 })
 
