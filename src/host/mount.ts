@@ -75,6 +75,11 @@ export class Mount implements ExchangeOwner {
     return this.#app === null && this.server.listenerCount('upgrade') > 0
   }
 
+  /** What was mounted; undefined for what has attached itself to its server. */
+  get app(): unknown {
+    return this.#raw
+  }
+
   /** Whether `app` is what it serves, stripped as wished. */
   serves(app: unknown, strip = this.strip): boolean {
     return this.#app !== null && this.#raw === app && strip === this.strip

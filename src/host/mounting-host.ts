@@ -253,7 +253,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   #assertAllServable(): void {
-    for (const mount of this.mounts) this.#assertServable(mount, mount.server.listeners('request'))
+    for (const mount of this.mounts) this.#assertServable(mount, [mount.app, ...mount.server.listeners('request')])
   }
 
   async attach(server: NetServer): Promise<Attachment> {
