@@ -19,6 +19,8 @@ export class BodyRecord {
   limit: number
   readonly #req: IncomingMessage
   readonly #cover: IncomingMessage['push'] | null = null
+  /** What covered `push` before: the record of the host in which this one is nested, or a count. */
+  readonly #below: IncomingMessage['push'] | null
   #chunks: Buffer[] | null = []
   #size = 0
   #tooLarge: (() => void) | null = null
@@ -27,11 +29,12 @@ export class BodyRecord {
   constructor(req: IncomingMessage, limit: number) {
     this.limit = limit
     this.#req = req
+    this.#below = Object.hasOwn(req, 'push') ? req.push : null
     const { 'content-length': length, 'transfer-encoding': coding } = req.headers
     if (coding === undefined && (length === undefined || length === '0') && req.httpVersionMajor < 2) return
     this.#cover = (chunk: unknown, encoding) => {
       if (chunk instanceof Uint8Array) this.#note(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-      return Object.getPrototypeOf(req).push.call(req, chunk, encoding)
+      return (this.#below ?? Object.getPrototypeOf(req).push).call(req, chunk, encoding)
     }
     Object.defineProperty(req, 'push', { value: this.#cover, configurable: true, writable: true, enumerable: false })
   }
@@ -115,7 +118,9 @@ export class BodyRecord {
   /** Also leaves nothing on the request. */
   remove(): void {
     this.drop()
-    if (this.#req.push === this.#cover) Reflect.deleteProperty(this.#req, 'push')
+    if (this.#req.push !== this.#cover) return
+    if (this.#below === null) Reflect.deleteProperty(this.#req, 'push')
+    else Object.defineProperty(this.#req, 'push', { value: this.#below })
   }
 }
 

@@ -155,6 +155,13 @@ export function openExchange(req: IncomingMessage): Exchange | undefined {
   return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)?.innermost
 }
 
+/** The unfinished exchange of a request at a mount server. */
+export function exchangeAt(server: object, req: IncomingMessage): Exchange | undefined {
+  let exchange = connections.get(carrierOf(req))?.exchanges.find(candidate => candidate.req === req) ?? null
+  while (exchange !== null && exchange.owner.server !== server) exchange = exchange.inner
+  return exchange ?? undefined
+}
+
 /** Leaves an exchange that has visited, and of which nothing was answered, to whoever called. */
 export function withdraw(exchange: Exchange): void {
   connections.get(carrierOf(exchange.req))?.withdraw(exchange)

@@ -6,7 +6,7 @@ import { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
-import { Connection } from './connection.js'
+import { Connection, withdraw } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
@@ -122,14 +122,19 @@ export class Dispatcher implements EngineSink {
   #prepareHandOver(mount: Mount, event: RequestEvent, exchange: Exchange): void {
     if (mount.handOverLimit === null) return
     const rest = this.#host.mounts.after(mount, exchange.req.url ?? '/')
-    if (rest.length === 0) return
-    exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, event === 'checkContinue')
+    const last = rest.at(-1) ?? mount
+    const visits = exchange.visit !== null && last.handOverLimit !== null
+    if (rest.length === 0 && !visits) return
+    exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, visits, event === 'checkContinue')
   }
 
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
   handOver(exchange: Exchange, handOver: HandOver): void {
     const { next } = handOver
-    if (next === undefined) return
+    if (next === undefined) {
+      this.#giveBack(exchange, handOver)
+      return
+    }
     if (!next.open && !this.#host.draining) {
       unavailable(exchange.res)
       return
@@ -145,6 +150,18 @@ export class Dispatcher implements EngineSink {
       }
       if (next.strip) stripMountPath(exchange.req, next.path)
       pass(next, handOver.awaitsContinue ? 'checkContinue' : 'request', exchange)
+    })
+  }
+
+  /** To the server from which it has come. */
+  #giveBack(exchange: Exchange, handOver: HandOver): void {
+    handOver.pass(outcome => {
+      if (outcome === 'gone' || exchange.outcome !== null || exchange.res.headersSent) return
+      if (outcome === 'over') this.#refuseLarge(exchange)
+      else {
+        withdraw(exchange)
+        exchange.visit?.next()
+      }
     })
   }
 
@@ -175,7 +192,7 @@ export class Dispatcher implements EngineSink {
   }
 }
 
-const nobody: ExchangeOwner = { failed() {}, settled() {}, lingers() {}, passOn() {} }
+const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }
 
 function unavailable(res: ServerResponse): void {
   answer(res, 503, { 'Retry-After': '1' })

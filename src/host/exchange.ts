@@ -14,6 +14,8 @@ import { traceSettled, tracing } from './tracing.js'
 
 /** What an exchange tells the mount that it belongs to. */
 export interface ExchangeOwner {
+  /** The mount server on which the app is; null where none is asked. */
+  readonly server: object | null
   /** A handler threw or a tasklet failed. The client has been answered already. */
   failed(exchange: Exchange, error: unknown): void
   /** The exchange is no longer this owner's: its response has ended, or will never, or another mount has it. Called once. */

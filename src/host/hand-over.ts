@@ -37,21 +37,24 @@ export class HandOver {
   readonly #exchange: Exchange
   /** The apps that may still get the request, in order. */
   readonly #rest: Mount[]
+  /** Whether the server from which it has come gets what the last of them has nothing for. */
+  readonly #visits: boolean
   readonly #marks: RequestMarks
   readonly #body: BodyRecord
   #decided: Promise<void> | null = null
   #decide = () => {}
 
-  /** `rest`: at least one. */
-  constructor(exchange: Exchange, limit: number, rest: Mount[], awaitsContinue: boolean) {
+  /** `rest` is not empty, or `visits` is true. */
+  constructor(exchange: Exchange, limit: number, rest: Mount[], visits: boolean, awaitsContinue: boolean) {
     this.awaitsContinue = awaitsContinue
     this.#exchange = exchange
     this.#rest = rest
+    this.#visits = visits
     this.#marks = new RequestMarks(exchange.req, exchange.res)
     this.#body = new BodyRecord(exchange.req, limit)
   }
 
-  /** The app that gets it next. */
+  /** The app that gets it next; undefined if it goes back to the server from which it has come. */
   get next(): Mount | undefined {
     return this.#rest[0]
   }
@@ -70,7 +73,7 @@ export class HandOver {
     return this.#decided
   }
 
-  /** Makes the request what it was, for the next app, which has become its owner. Calls `done` now or later. */
+  /** Makes the request what it was, for the next app, which has become its owner, if any. Calls `done` now or later. */
   pass(done: (outcome: RewindOutcome) => void): void {
     const mount = this.#rest.shift()
     this.#decide()
@@ -78,7 +81,7 @@ export class HandOver {
     this.#body.rewind(outcome => {
       if (outcome === 'unread') {
         this.#marks.restore()
-        if (this.#rest.length === 0) {
+        if (this.#rest.length === 0 && (mount === undefined || !this.#visits)) {
           this.#body.remove()
           this.end()
         } else this.#body.limit = mount?.handOverLimit ?? 0

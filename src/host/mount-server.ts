@@ -9,7 +9,7 @@ import type { MountServer } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import { answer } from './answer.js'
-import { openExchange } from './connection.js'
+import { exchangeAt } from './connection.js'
 import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
@@ -109,12 +109,12 @@ export class HostedServer extends Server implements MountServer {
   }
 
   hasNext(req: IncomingMessage): boolean {
-    return (openExchange(req)?.handOver ?? null) !== null
+    return (exchangeAt(this, req)?.handOver ?? null) !== null
   }
 
   passOn(req: IncomingMessage): void {
-    const exchange = openExchange(req)
-    if (exchange !== undefined) exchange.owner.passOn(exchange)
+    const exchange = exchangeAt(this, req)
+    exchange?.owner.passOn(exchange)
   }
 
   quiesce(): Promise<void> {

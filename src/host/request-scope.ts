@@ -54,6 +54,7 @@ export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange 
 }
 
 const unhosted: ExchangeOwner = {
+  server: null,
   failed: (exchange, error) => report(error, `${exchange.label} failed`),
   settled: () => {},
   passOn: () => {

@@ -4,13 +4,14 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
 import connect from 'connect'
 import Koa from 'koa'
 import { Server as SocketServer } from 'socket.io'
 import { io } from 'socket.io-client'
 import WebSocket, { WebSocketServer } from 'ws'
 import { go, never, type SynclessError, sleep } from '../../src/core/index.js'
-import { fetchHandler, type HostOptions, requestScope } from '../../src/host/index.js'
+import { fetchHandler, type HostOptions, passOn, requestScope } from '../../src/host/index.js'
 import { server as certificate } from './certificates.js'
 import { express, express4, fastify } from './frameworks.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
@@ -128,6 +129,15 @@ describe('attached to a server', () => {
     expect(body(await exchange(port, get('/api')))).toBe('hosted /api')
   })
 
+  test('so it is before it has ever listened', async () => {
+    const server = createServer()
+    const before = snapshot(server)
+    const host = newHost()
+    const attachment = await host.attach(server)
+    attachment.detach()
+    expect(snapshot(server)).toEqual(before)
+  })
+
   test('so it is after host.close()', async () => {
     const { server, port } = await foreign()
     const before = snapshot(server)
@@ -208,6 +218,10 @@ describe('attached to a server', () => {
       })
     expect(await fetched('/api')).toBe('hosted true')
     expect(await fetched('/x')).toBe('own /x')
+    const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    client.write(upgrade('/x').replaceAll('\n', '\r\n'))
+    expect(body(String((await once(client, 'data'))[0]))).toBe('own /x')
+    client.destroy()
   })
 })
 
@@ -268,6 +282,88 @@ describe('apps of an attached host', () => {
     await host.attach(server)
     expect(body(await exchange(port, get('/api/x?y')))).toBe('["/api/x?y",null,null,false,null]')
     expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
+  })
+
+  describe('that hands over', () => {
+    const order =
+      'POST /orders HTTP/1.1\nHost: x\nConnection: close\nContent-Type: application/json\nContent-Length: 7\n\n{"a":1}'
+    const legacy = () =>
+      express()
+        .use(express.json())
+        .post('/orders', (req, res) => void res.json(['own', req.body, req.originalUrl]))
+        .get('/*any', (req, res) => void res.send(`own ${req.url}`))
+
+    test.each<[string, (host: ReturnType<typeof newHost>) => unknown]>([
+      [
+        'Fastify',
+        host => {
+          const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+          api.get('/new', async () => 'new')
+          api.post('/orders', async (_request, reply) => passOn(reply))
+        },
+      ],
+      [
+        'Express',
+        host =>
+          host.mount(
+            '/',
+            express()
+              .get('/new', (_req, res) => void res.send('new'))
+              .use(express.json()),
+            {
+              handOver: true,
+            },
+          ),
+      ],
+      [
+        'Fastify, and Express after it',
+        host => {
+          const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+          api.get('/new', async () => 'new')
+          api.post('/orders', async (_request, reply) => passOn(reply))
+          host.mount('/', express().use(express.json()), { handOver: true })
+        },
+      ],
+    ])('%s: the server’s own listeners get what is left, body and all', async (_which, mount) => {
+      const { server, port } = await foreign(legacy())
+      const host = newHost()
+      mount(host)
+      await host.attach(server)
+      expect(body(await exchange(port, get('/new')))).toBe('new')
+      expect(body(await exchange(port, get('/old?x')))).toBe('own /old?x')
+      expect(body(await exchange(port, order))).toBe('["own",{"a":1},"/orders"]')
+      expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
+    })
+
+    test('a body beyond the limit is not handed over', async () => {
+      const { server, port } = await foreign(legacy())
+      const host = newHost({ onError: () => {} })
+      host.mount('/', express().use(express.json()), { handOver: { limit: 3 } })
+      await host.attach(server)
+      expect(await exchange(port, order)).toMatch(/^HTTP\/1.1 413/)
+    })
+
+    test('a host in a host: the outer one’s next app gets it', async () => {
+      const [outer, inner] = [newHost(), newHost()]
+      inner.mount('/orders', express().use(express.json()), { handOver: true })
+      outer.mount('/', inner, { handOver: true }).mount('/', legacy())
+      const { port } = await started(outer)
+      expect(body(await exchange(port, order))).toBe('["own",{"a":1},"/orders"]')
+      expect(body(await exchange(port, get('/x')))).toBe('own /x')
+    })
+  })
+
+  test('what was handed on is not waited for', async () => {
+    const own = defer<ServerResponse>()
+    const { server, port } = await foreign((_req, res) => own.resolve(res))
+    const host = newHost()
+    host.mount('/api', (_req: IncomingMessage, _res: unknown, next: () => void) => next())
+    await host.attach(server)
+    const client = new RawClient(port).send(get('/api'))
+    const res = await own.promise
+    expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
+    res.end('own')
+    await client.until(/own$/)
   })
 
   test('what is started in the request that was handed on is not the host’s', async () => {

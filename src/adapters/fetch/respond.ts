@@ -14,10 +14,6 @@ export async function respond(response: Response, client: Client): Promise<void>
     response.body?.cancel().catch(ignore)
     return
   }
-  if (client.outcome !== null) {
-    response.body?.cancel(client.signal.reason).catch(ignore)
-    return
-  }
   const reader = response.body === null ? null : response.body.getReader()
   writeStatus(response, res)
   writeHeaders(response, res)
@@ -97,8 +93,8 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
     else res.end(piece)
     return
   }
+  // What is left of the body is cancelled when the response has closed.
   if (res.req.method === 'HEAD') {
-    reader.cancel().catch(ignore)
     res.end()
     return
   }

@@ -1,4 +1,6 @@
 /** What a fetch handler sees of a request. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { fetchHandler } from '../../../src/host/index.js'
 import { closeHosts, exchange, get, newHost, RawClient, started, turns } from '../../host/support.js'
 
 afterEach(closeHosts)
@@ -155,11 +157,20 @@ describe('the body', () => {
     expect(bodyOf(await exchange(port, post('hello world')))).toBe('hello world')
   })
 
-  test('is in memory of its own, not in that of the socket', async () => {
-    const port = await shown(async ({ body }) => {
-      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) return chunk.buffer.byteLength
+  test('is in memory of its own, not in what Node shares out to buffers', async () => {
+    const host = newHost()
+    const look = fetchHandler(async ({ body }) => {
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        return Response.json([Buffer.from(chunk).toString(), chunk.buffer.byteLength])
+      }
+      return new Response(null)
     })
-    expect(bodyOf(await exchange(port, post('hello')))).toBe(5)
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      req.unshift(Buffer.from('before '))
+      look(req, res)
+    })
+    const { port } = await started(host)
+    expect(bodyOf(await exchange(port, post('hello')))).toEqual(['before ', 7])
   })
 
   test('is the upstream’s when the request is sent on', async () => {
@@ -177,15 +188,19 @@ describe('the body', () => {
     ])
   })
 
-  test('holds the client back while nobody reads it', async () => {
+  test.each([0, 1])('holds the client back while nobody reads it, after %i pieces', async before => {
     let read = () => {}
     const may = new Promise<void>(resolve => {
       read = resolve
     })
     const port = await shown(async ({ body }) => {
-      await may
       let size = 0
-      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) size += chunk.length
+      let pieces = 0
+      if (before === 0) await may
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        size += chunk.length
+        if (++pieces === before) await may
+      }
       return size
     })
     const size = 32 << 20

@@ -381,6 +381,7 @@ describe('errors of the handler', () => {
     ],
     ['returns what is no response', () => 'text' as unknown as Response],
     ['returns a response of a failed fetch', () => Response.error()],
+    ['returns what is only the begin of one', () => ({ status: 101, headers: new Headers(), body: null }) as Response],
   ])('it %s: 500, reported', async (_how, handler) => {
     const { port, errors } = await serving(handler)
     expect(await exchange(port, get('/'))).toMatch(
@@ -397,6 +398,18 @@ describe('who answers through Node’s response', () => {
       return new Response('standard')
     })
     expect(await exchange(port, get('/'))).toMatch(/\r\n\r\nnative$/)
+    expect(errors).toEqual([])
+  })
+
+  test('may be in the middle of it', async () => {
+    const { port, errors } = await serving((_request, { outgoing }) => {
+      outgoing.write('native')
+      setImmediate(() => outgoing.end(' to the end'))
+      return new Response('standard')
+    })
+    const answer = await exchange(port, get('/'))
+    expect(answer).toMatch(/native\r\n[\s\S]* to the end/)
+    expect(answer).not.toContain('standard')
     expect(errors).toEqual([])
   })
 

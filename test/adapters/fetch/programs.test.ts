@@ -1,4 +1,4 @@
-/** h3 is published for `import` alone, so that its program runs in a process of its own, on the built package. */
+/** What runs in a process of its own, on the built package: h3, which is published for `import` alone, and what counts garbage. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
@@ -66,6 +66,31 @@ const hosted = await ask(port)
 await host.close()
 console.log(JSON.stringify({ alone, hosted }))
 `
+
+/** The requests of one connection that stays open, and what is left of them. */
+const many = `
+import { request, Agent } from 'node:http'
+import { createHost } from 'syncless/host'
+const seen = []
+const host = createHost()
+host.mount('/', { fetch: async request => { seen.push(new WeakRef(request)); return new Response(await request.text()) } })
+const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+for (let i = 0; i < 500; i++) {
+  await new Promise(resolve => {
+    request({ port, host: '127.0.0.1', agent, method: 'POST' }, res => res.resume().on('end', resolve)).end('body')
+  })
+}
+for (let i = 0; i < 5; i++) { await new Promise(resolve => setImmediate(resolve)); gc() }
+console.log(seen.length, seen.filter(ref => ref.deref() !== undefined).length < 50)
+agent.destroy()
+await host.close()
+`
+
+test('a connection that stays open keeps none of the requests it has had', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--input-type=module', '-e', many])
+  expect(stdout).toBe('500 true\n')
+})
 
 test('a hosted h3 app says what it says on its own server', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
