@@ -13,6 +13,7 @@ import { elsewhere, type Guests } from './guests.js'
 import { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
+import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
 import { restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
@@ -33,6 +34,8 @@ export interface DispatchHost {
   /** Gives requests their ids; null where nothing was asked for. */
   readonly ids: RequestIdStage | null
   readonly draining: boolean
+  /** Null where nothing is counted. */
+  readonly metrics: Metrics | null
   accept(socket: Duplex): void
   report(error: SynclessError): void
 }
@@ -182,13 +185,18 @@ export class Dispatcher implements EngineSink {
     if (mount?.open === true) return mount
     this.#begin(req, res)
     if (mount === undefined) answer(res, 404)
-    else unavailable(res)
+    else {
+      this.#host.metrics?.unavailable(mount.path)
+      unavailable(res)
+    }
     return undefined
   }
 
   /** What the host itself answers is an exchange, too: nothing else may be written before it has been sent. */
   #begin(req: IncomingMessage, res: ServerResponse): void {
-    Connection.of(carrierOf(req), this.#host.connections).begin(new Exchange(req, res, nobody))
+    Connection.of(carrierOf(req), this.#host.connections).begin(
+      new Exchange(req, res, this.#host.metrics?.unowned ?? nobody),
+    )
   }
 }
 

@@ -72,6 +72,7 @@ export function hasStream(req: IncomingMessage): req is IncomingMessage & { stre
   return req instanceof Http2ServerRequest
 }
 
-function isStream(carrier: Duplex): carrier is Http2Stream {
+/** Whether a carrier is one of several streams on a connection. */
+export function isStream(carrier: Duplex): carrier is Http2Stream {
   return 'rstCode' in carrier
 }

@@ -5,7 +5,6 @@
  * connection as it does whenever a client closes: with the code that it was told, 1001.
  */
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** A final close frame of a server, with the status code 1001, "going away" (RFC 6455, sections 5.5.1 and 7.4.1). */
@@ -16,14 +15,18 @@ const writtenBefore = new WeakMap<Duplex, number>()
 
 /** Notes a WebSocket handshake, before any library has answered it. */
 export function rememberWebSocket(req: IncomingMessage, socket: Duplex): void {
-  if (socket instanceof Socket && req.headers.upgrade !== undefined) writtenBefore.set(socket, socket.bytesWritten)
+  if (req.headers.upgrade !== undefined) writtenBefore.set(socket, bytesWritten(socket))
 }
 
 /** Sends a close frame, once, on a socket whose handshake has been answered. */
 export function sayGoodbye(socket: Duplex): void {
   const before = writtenBefore.get(socket)
-  if (before === undefined || !(socket instanceof Socket)) return
-  if (!socket.writable || socket.bytesWritten <= before) return
+  if (before === undefined || !socket.writable || bytesWritten(socket) <= before) return
   writtenBefore.delete(socket)
   socket.write(GOING_AWAY)
+}
+
+/** Sockets count what was written to them, those in memory too; on what does not, nothing is known to be written. */
+function bytesWritten(socket: Duplex): number {
+  return 'bytesWritten' in socket && typeof socket.bytesWritten === 'number' ? socket.bytesWritten : 0
 }

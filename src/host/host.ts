@@ -24,6 +24,8 @@ export interface Host extends AsyncDisposable {
    * events, to end in time.
    */
   readonly closing: AbortSignal
+  /** Where its admin port listens; null where there is none, or it does not listen. */
+  adminAddress(): AddressInfo | null
   /** Where it listens, as `server.address()` says it; null while it does not. */
   address(): AddressInfo | string | null
   /** All addresses it listens at, in the order of `listen`; empty while it does not. Unix sockets are shown as `listen` does. */

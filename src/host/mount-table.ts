@@ -23,9 +23,10 @@ export class MountTable implements Iterable<Mount> {
     this.#upgrades = this.#upgrades.filter(other => other !== mount)
   }
 
-  /** The only mount; null where there are several, or none. */
+  /** The only mount of an app; null where there are several, or none. */
   get sole(): Mount | null {
-    return this.#mounts.length === 1 ? (this.#mounts[0] ?? null) : null
+    const [first, second] = this.#mounts.filter(({ internal }) => !internal)
+    return second === undefined ? (first ?? null) : null
   }
 
   at(path: string): Mount[] {

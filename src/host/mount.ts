@@ -31,6 +31,8 @@ export class Mount implements ExchangeOwner {
   readonly server: HostedServer
   /** How many bytes are kept of a body, for the next mount; null where nothing is handed over. */
   readonly handOverLimit: number | null
+  /** Whether it is the host's own, and no app's. */
+  readonly internal: boolean
   /** What its requests pass before they reach the app; null where nothing was asked for. */
   stages: readonly Stage[] | null = null
   /** What its start has failed with, where that was reported. */
@@ -42,9 +44,11 @@ export class Mount implements ExchangeOwner {
   #ready = true
   readonly #host: MountHost
 
-  constructor(path: string, { strip = false, protocols, handOver }: MountOptions, host: MountHost) {
+  constructor(path: string, options: MountOptions, host: MountHost, internal = false) {
+    const { strip = false, protocols, handOver } = options
     this.path = path
     this.strip = strip
+    this.internal = internal
     this.protocols = protocols === undefined ? null : new Set(protocols)
     this.handOverLimit = handOverLimit(handOver)
     this.server = new HostedServer(path, host, this.handOverLimit !== null)

@@ -21,16 +21,19 @@ import type { Exchange } from './exchange.js'
 import { Guests } from './guests.js'
 import type { HandOver } from './hand-over.js'
 import { type HostHandler, makeHandler } from './handler.js'
+import type { HealthHandler } from './health.js'
 import type { App, Host } from './host.js'
 import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import { checkedLimits, type LimitOptions } from './limits.js'
 import type { ListenAddress } from './listen-address.js'
 import { MemoryAgent, type MemoryHost } from './memory-agent.js'
+import type { Metrics } from './metrics.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
 import type { HostedServer } from './mount-server.js'
 import { MountTable } from './mount-table.js'
 import { nestedHostPort } from './nested-host.js'
+import { Operations } from './operations.js'
 import {
   addressInfo,
   assertNoProtocols,
@@ -64,6 +67,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly #stages: StageMaker
   readonly #dispatcher: Dispatcher
   readonly #embedding = new Embedding()
+  readonly #operations: Operations
   leaving = false
   /** Whether the apps have been started, and those that come later are to be. */
   #started = false
@@ -81,15 +85,35 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.#onError = options.onError
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
-    this.#stages = new StageMaker(options)
+    this.#operations = new Operations(this, options)
+    this.#stages = new StageMaker(options, this.metrics)
     this.limits = checkedLimits(options.limits)
     this.#dispatcher = new Dispatcher(this)
     this.transport = new Transport(this.#dispatcher, { ...options, connections: this.limits.connections })
     this.handler = makeHandler(this)
+    for (const [path, handler] of this.#operations.healthMounts) this.#mountHealth(path, handler)
+  }
+
+  #mountHealth(path: string, handler: HealthHandler): void {
+    const mount = new Mount(mountPath(path), {}, this, true)
+    this.mounts.add(mount)
+    mount.use(handler, choosePort(handler, this.#ports))
   }
 
   get listening(): boolean {
     return this.#state === 'listening' || this.#state === 'leaving' || this.#embedding.address() !== null
+  }
+
+  get isReady(): boolean {
+    return this.listening && !this.draining
+  }
+
+  adminAddress(): AddressInfo | null {
+    return this.#operations.adminAddress()
+  }
+
+  get metrics(): Metrics | null {
+    return this.#operations.metrics
   }
 
   get ids(): RequestIdStage | null {
@@ -223,6 +247,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
       })
       await Promise.race([this.#start(addresses), abandoned])
     } catch (error) {
+      await this.#operations.stop()
       if (this.#state === 'starting') this.#state = 'idle'
       throw error
     }
@@ -237,6 +262,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   async #start(addresses: readonly ListenAddress[]): Promise<void> {
     this.#assertAllServable()
+    await this.#operations.start()
     await this.#startApps()
     if (this.#state !== 'starting') return
     await this.transport.bind(addresses)
@@ -261,6 +287,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.#assertOpen('host.attach()')
     if ('updateSettings' in server) this.#embedding.speaksHttp2 = true
     this.#assertAllServable()
+    await this.#operations.start()
     await this.ready()
     this.#assertOpen('host.attach()')
     const attachment = this.#embedding.attach(server, this, () => this.#announceAll())
@@ -303,14 +330,16 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   async #close({ deadline, readinessDelay }: Required<CloseOptions>): Promise<CloseReport> {
-    if (this.#state === 'listening' && readinessDelay > 0) {
+    if (this.listening && readinessDelay > 0) {
       this.#state = 'leaving'
       await keepServing(this, readinessDelay)
     }
     this.#state = 'closing'
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
     this.#closing.abort(new SynclessError('HOST_STATE', 'the host closes'))
-    return drain(this, deadline).finally(() => this.#embedding.detach())
+    const report = await drain(this, deadline).finally(() => this.#embedding.detach())
+    await this.#operations.stop()
+    return report
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -375,6 +404,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   report(error: SynclessError): void {
+    if (this.metrics !== null && error.code === 'MALFORMED_REQUEST') this.metrics.malformed++
     try {
       if (this.#onError !== undefined) this.#onError(error)
       else if (!anyoneCanCause.has(error.code)) report(error, 'syncless host')

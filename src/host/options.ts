@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
+import type { AdminOptions } from './admin.js'
 import type { AdmissionOptions } from './admission.js'
 import type { HandOverOptions } from './hand-over.js'
+import type { HealthOptions, ReadinessCheck } from './health.js'
 import type { LimitOptions, MountLimitOptions } from './limits.js'
 import type { ListenAddress, Protocol } from './listen-address.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
@@ -35,6 +37,19 @@ export interface HostOptions {
   admission?: AdmissionOptions
   /** Bounds on connections, on what one connection may ask for at once, and on bodies. */
   limits?: LimitOptions
+  /**
+   * A port for those who operate the host: `/livez`, `/readyz` and, as OpenMetrics, `/metrics`. It listens ahead of the
+   * apps' start and until the end of the close. Without a `host` it is on the loopback address only. A host without an
+   * admin port counts nothing.
+   */
+  admin?: AdminOptions
+  /**
+   * Whether the host answers `/livez` and `/readyz` on its own addresses, too, or under which paths. They are exempt from
+   * `admission`. Default: false.
+   */
+  health?: boolean | HealthOptions
+  /** What `/readyz` asks beside whether the host listens; false, or an error, is 503. Default: nothing. */
+  readiness?: ReadinessCheck
   /** Where requests get their ids from. Default: those that `requestId()` is asked for have random ones. */
   requestId?: RequestIdOptions
   /** Host ports for kinds of app that the package does not know. */

@@ -2,6 +2,7 @@
 import { AdmissionStage, Gate } from './admission.js'
 import { BodyLimitStage } from './body-limit.js'
 import { checkedLimits } from './limits.js'
+import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
 import type { HostOptions, MountOptions } from './options.js'
 import { RequestIdStage } from './request-id.js'
@@ -12,9 +13,11 @@ export class StageMaker {
   /** The bound on all mounts together. */
   readonly #gate: Gate | null
   readonly #body: number
+  readonly #metrics: Metrics | null
 
   /** Throws `INVALID_ARGUMENT` for options that make no sense. */
-  constructor({ admission, limits, requestId }: HostOptions) {
+  constructor({ admission, limits, requestId }: HostOptions, metrics: Metrics | null) {
+    this.#metrics = metrics
     this.ids = requestId === undefined ? null : new RequestIdStage(requestId)
     this.#gate = admission === undefined ? null : new Gate(admission)
     this.#body = checkedLimits(limits).body
@@ -23,11 +26,14 @@ export class StageMaker {
   /** Null where nothing is asked for. Throws as the constructor does. */
   make(mount: Mount, options: MountOptions): readonly Stage[] | null {
     const stages: Stage[] = []
+    const meter = this.#metrics?.meter(mount.path)
+    if (meter !== undefined) stages.push(meter)
     if (this.ids !== null) stages.push(this.ids)
     const { body } = checkedLimits({ body: this.#body, ...options.limits })
     if (body < Number.POSITIVE_INFINITY) stages.push(new BodyLimitStage(body))
     const gates = this.#gates(options)
     if (gates.length > 0) stages.push(new AdmissionStage(gates, mount))
+    meter?.watch(stages)
     return stages.length === 0 ? null : stages
   }
 

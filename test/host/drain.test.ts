@@ -277,6 +277,16 @@ describe('WebSocket clients', () => {
     expect(failed).not.toHaveBeenCalled()
   })
 
+  test('those that come by memory are told, too', async () => {
+    const host = newHost()
+    new WebSocketServer({ server: host.server('/ws') })
+    const ws = new WebSocket('ws://host/ws', { agent: host.agent })
+    const closed = new Promise<number>(resolve => ws.once('close', resolve))
+    await new Promise(resolve => ws.once('open', resolve))
+    expect(await host.close()).toEqual(clean)
+    expect(await closed).toBe(1001)
+  })
+
   test('an upgrade that has not been answered is left alone until the deadline', async () => {
     const host = newHost()
     const offered = defer()

@@ -47,51 +47,76 @@ test('the response says it only where that is asked for', async () => {
   expect(await exchange(port, get('/', 'x-request-id: mine\n'))).toContain('\r\nX-Request-Id: mine\r\n')
 })
 
-test('a request keeps it on its way through Express, a Fastify in it, and a host in that, and so does its context', async () => {
-  const seen: [string, string, string | undefined, unknown][] = []
+describe('across mounts', () => {
   const store = new AsyncLocalStorage<string>()
-  const note = (where: string, req: IncomingMessage) =>
-    seen.push([where, requestId(req), currentRequestId(), store.getStore()])
-  const outer = newHost({ requestId: { header: 'x-request-id' } })
-  const inner = newHost({ requestId: {} })
 
-  const handler = taskletHandler(function* (req, res) {
-    yield* sleep(1)
-    note('tasklet', req)
-    res.end('done')
-  })
-  inner.mount('/', handler)
-  const nested = createServer()
-  const api = fastify({
-    serverFactory: serve => nested.on('request', serve),
-    genReqId: requestId,
-  })
-  api.get('/*', async (request, reply) => {
-    note('Fastify', request.raw)
-    seen.push(['Fastify id', request.id, currentRequestId(), store.getStore()])
-    await go(function* () {
-      yield* sleep(1)
-      note('go()', request.raw)
-    })
-    reply.hijack()
-    handler(request.raw, reply.raw)
-  })
-  await api.ready()
-  const app = express()
-  app.use((req, _res, next) => {
-    store.run('entered by Express', () => {
+  test.each(['/orders', '/orders/late'])('the next app has the same id and the same context: %s', async path => {
+    const seen: [string, string, string | undefined][] = []
+    const note = (where: string, req: IncomingMessage) => seen.push([where, requestId(req), currentRequestId()])
+    const host = newHost({ requestId: { header: 'x-request-id', respond: 'x-request-id' } })
+    const app = express()
+    app.use(express.json(), (req, _res, next) => {
       note('Express', req)
-      setTimeout(next, 1)
+      if (req.url === '/late') setTimeout(next, 1)
+      else next()
     })
+    host.mount('/orders', app, { handOver: true, strip: true })
+    const api = fastify({ serverFactory: host.serverFactory('/'), genReqId: requestId })
+    api.post('/*', async request => {
+      note('Fastify', request.raw)
+      await go(function* () {
+        yield* sleep(1)
+        note('tasklet', request.raw)
+      })
+      return request.body
+    })
+    const { port } = await started(host)
+    const body = '{"a":1}'
+    const head = `Content-Type: application/json\nContent-Length: ${body.length}\nx-request-id: one\n`
+    const answer = await exchange(port, get(path, head).replace('GET', 'POST') + body)
+    expect(answer).toMatch(/x-request-id: one[\s\S]*\{"a":1\}$/)
+    expect(seen).toEqual(['Express', 'Fastify', 'tasklet'].map(where => [where, 'one', 'one']))
   })
-  app.use((req, res) => void nested.emit('request', req, res))
-  outer.mount('/', app)
-  const { port } = await started(outer)
-  expect(await exchange(port, get('/x', 'x-request-id: one\n'))).toContain('done')
-  await api.close()
-  expect(seen).toEqual(
-    ['Express', 'Fastify', 'Fastify id', 'go()', 'tasklet'].map(where => [where, 'one', 'one', 'entered by Express']),
-  )
+
+  test('an app inside an app, and a host inside that, have the same, and the AsyncLocalStorage of the user, too', async () => {
+    const seen: [string, string, string | undefined, unknown][] = []
+    const note = (where: string, req: IncomingMessage) =>
+      seen.push([where, requestId(req), currentRequestId(), store.getStore()])
+    const outer = newHost({ requestId: { header: 'x-request-id' } })
+    const handler = taskletHandler(function* (req, res) {
+      yield* sleep(1)
+      note('tasklet', req)
+      res.end('done')
+    })
+    const nested = createServer()
+    const api = fastify({ serverFactory: serve => nested.on('request', serve), genReqId: requestId })
+    api.get('/*', async (request, reply) => {
+      note('Fastify', request.raw)
+      seen.push(['Fastify id', request.id, currentRequestId(), store.getStore()])
+      await go(function* () {
+        yield* sleep(1)
+        note('go()', request.raw)
+      })
+      reply.hijack()
+      handler(request.raw, reply.raw)
+    })
+    await api.ready()
+    const app = express()
+    app.use((req, _res, next) => {
+      store.run('entered by Express', () => {
+        note('Express', req)
+        setTimeout(next, 1)
+      })
+    })
+    app.use((req, res) => void nested.emit('request', req, res))
+    outer.mount('/', app)
+    const { port } = await started(outer)
+    expect(await exchange(port, get('/x', 'x-request-id: one\n'))).toContain('done')
+    await api.close()
+    expect(seen).toEqual(
+      ['Express', 'Fastify', 'Fastify id', 'go()', 'tasklet'].map(where => [where, 'one', 'one', 'entered by Express']),
+    )
+  })
 })
 
 test('those of one connection differ, and there is none outside', async () => {

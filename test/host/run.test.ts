@@ -1,64 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { transformSync } from '@swc/core'
 import { createHost } from '../../src/host/index.js'
+import { programs } from './program.js'
 import { exchange, get, RawClient } from './support.js'
 
-// Signals and exit codes need a process of their own, which runs the sources as Node loads them.
-const dir = mkdtempSync(join(tmpdir(), 'syncless-run-'))
+const begin = programs()
 
-beforeAll(() => {
-  writeFileSync(join(dir, 'package.json'), '{ "type": "module" }')
-  const src = join(__dirname, '../../src')
-  for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue
-    const target = join(dir, 'src', name.replace(/\.ts$/, '.js'))
-    mkdirSync(dirname(target), { recursive: true })
-    const options = { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } } as const
-    writeFileSync(target, transformSync(readFileSync(join(src, name), 'utf8'), options).code)
-  }
-})
-
-const children: ChildProcess[] = []
-
-afterAll(() => {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(dir, { recursive: true })
-})
-
-let programs = 0
-
-/** Runs a program in which `host` and `say` exist, until it says its port. */
-async function program(body: string) {
-  const file = join(dir, `program-${++programs}.js`)
-  writeFileSync(
-    file,
-    `import { createHost } from './src/host/index.js'
-    const host = createHost()
-    const say = text => process.stdout.write(text + '\\n')
-    ${body}`,
-  )
-  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] })
-  children.push(child)
-  const exit = new Promise<number | null>(resolve => child.once('exit', resolve))
-  let text = ''
-  let wake = () => {}
-  child.stdout?.setEncoding('utf8').on('data', chunk => {
-    text += chunk
-    wake()
-  })
-  const said = async (pattern: RegExp): Promise<string> => {
-    for (;;) {
-      const found = text.match(pattern)
-      if (found !== null) return found[1] ?? found[0]
-      await new Promise<void>(resolve => {
-        wake = resolve
-      })
-    }
-  }
-  return { child, exit, said, port: Number(await said(/port (\d+)/)) }
+async function program(body: string, options?: string) {
+  const begun = begin(body, options)
+  return { ...begun, port: Number(await begun.said(/port (\d+)/)) }
 }
 
 const run = `const { port } = await host.run({ port: 0, host: '127.0.0.1', deadline: 50 }); say('port ' + port)`
@@ -78,12 +26,13 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s: drains, then exits with 0', async
 })
 
 test('exits with 1 when something was left at the deadline', async () => {
-  const { child, exit, said, port } = await program(`host.mount('/', () => say('begun')); ${run}`)
-  const client = new RawClient(port).send(get('/'))
+  const { child, exit, said, warned, port } = await program(`host.mount('/', () => say('begun')); ${run}`)
+  const client = new RawClient(port).send(get('/slow'))
   await said(/begun/)
   child.kill('SIGTERM')
   await client.closed
   expect(await exit).toBe(1)
+  expect(await warned(/^.*left.*$/m)).toBe('syncless host: left at its close: requests without their answer: GET /slow')
 })
 
 test('a second signal exits at once', async () => {
@@ -98,6 +47,32 @@ test('a second signal exits at once', async () => {
   child.kill('SIGINT')
   expect(await exit).toBe(130)
   await client.closed
+})
+
+describe('readinessDelay', () => {
+  const slowly = `
+    const { port } = await host.run({ port: 0, host: '127.0.0.1', deadline: 5000, readinessDelay: DELAY })
+    say('port ' + port)`
+
+  test('on SIGTERM it says that it is not ready, serves on, and exits with 0', async () => {
+    const { child, exit, port } = await program(
+      `host.mount('/', (req, res) => res.end('served')); ${slowly.replace('DELAY', '300')}`,
+      '{ health: true }',
+    )
+    expect(await exchange(port, get('/readyz'))).toMatch(/ 200 /)
+    child.kill('SIGTERM')
+    while (!/ 503 /.test(await exchange(port, get('/readyz')))) {}
+    expect(await exchange(port, get('/'))).toContain('served')
+    expect(await exit).toBe(0)
+  })
+
+  test('a second signal does not wait for its end', async () => {
+    const { child, exit, port } = await program(slowly.replace('DELAY', '600_000'), '{ health: true }')
+    child.kill('SIGTERM')
+    while (!/ 503 /.test(await exchange(port, get('/readyz')))) {}
+    child.kill('SIGTERM')
+    expect(await exit).toBe(143)
+  })
 })
 
 test('several hosts: exits when the last has closed', async () => {

@@ -161,3 +161,23 @@ test('a request whose begin nobody watched is not told of at its end', async () 
   await answer
   expect(log).toEqual([])
 })
+
+test('a request that is handed over is one, with the mount that has it at the end', async () => {
+  const log: string[] = []
+  const note = (event: string) => (trace: unknown) => log.push(`${event} ${(trace as RequestTrace).mount}`)
+  const subscribers = {
+    start: note('start'),
+    end: note('end'),
+    asyncStart: () => {},
+    asyncEnd: note('asyncEnd'),
+    error: () => {},
+  }
+  channel.subscribe(subscribers)
+  cleanups.push(() => channel.unsubscribe(subscribers))
+  const host = newHost()
+  host.mount('/a', (_req, _res, next) => void setTimeout(next, 1), { handOver: true })
+  host.mount('/', (_req, res) => res.end('x'))
+  const { port } = await started(host)
+  expect(await exchange(port, get('/a'))).toContain(' 200 ')
+  expect(log).toEqual(['start /a', 'end /a', 'asyncEnd /'])
+})

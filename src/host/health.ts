@@ -1,0 +1,64 @@
+/** What `/livez` and `/readyz` answer, on whichever port they are asked. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { answer } from './answer.js'
+import { messageOf } from './error-text.js'
+
+/** Paths of the health checks on the host's own addresses. */
+export interface HealthOptions {
+  /** Default: `/livez`. */
+  livez?: string
+  /** Default: `/readyz`. */
+  readyz?: string
+}
+
+/** Asked beside the host's own state: false, or an error, is "not ready". */
+export type ReadinessCheck = () => boolean | PromiseLike<boolean>
+
+export interface HealthyHost {
+  readonly isReady: boolean
+  readonly listening: boolean
+  readonly draining: boolean
+}
+
+export type HealthHandler = (req: IncomingMessage, res: ServerResponse) => unknown
+
+/** Whether the process is alive: it is, if it answers. */
+export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'ok')
+
+/** Whether requests should be sent here. */
+export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
+  return async (req, res) => {
+    const problem = host.isReady ? await failing(check) : host.draining ? 'closing' : 'starting'
+    // It may have begun to close meanwhile.
+    if (problem === null && host.isReady) answerHealth(req, res, 200, 'ok')
+    else answerHealth(req, res, 503, problem ?? 'closing')
+  }
+}
+
+async function failing(check: ReadinessCheck | undefined): Promise<string | null> {
+  try {
+    return check === undefined || (await check()) ? null : 'not ready'
+  } catch (error) {
+    return `not ready: ${messageOf(error)}`
+  }
+}
+
+function answerHealth(req: IncomingMessage, res: ServerResponse, status: number, text: string): void {
+  answerOperator(req, res, status, 'text/plain; charset=utf-8', `${text}\n`)
+}
+
+/** Answers a GET with a text for whoever operates the host. */
+export function answerOperator(
+  { method }: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+): void {
+  if (method !== 'GET' && method !== 'HEAD') {
+    answer(res, 405, { Allow: 'GET, HEAD' })
+    return
+  }
+  const length = Buffer.byteLength(text)
+  res.writeHead(status, { 'Content-Type': type, 'Content-Length': length, 'Cache-Control': 'no-store' }).end(text)
+}
