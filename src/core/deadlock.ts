@@ -8,8 +8,15 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from './clock.js'
 import { loop } from './loop.js'
+import type { Awaited } from './op.js'
+import { stackLines } from './stack.js'
 import type { Tasklet } from './tasklet.js'
 import { taskletDump, taskletLines } from './tasklet-dump.js'
+
+/** How many tasklets a report tells of. */
+const MOST_NAMED = 100
+/** For how many ms it is tried to write the report. */
+const PATIENCE = 1000
 
 /** @internal Called when the first tasklet starts. */
 export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void {
@@ -24,31 +31,72 @@ export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void
     if (!empty || isExplicitExit() || loop.clock !== systemClock) return
     const stuck = deadlocked(tasklets)
     if (stuck.length === 0) return
-    writeSync(2, deadlockReport(stuck))
     if (!process.exitCode) process.exitCode = 1
+    writeToStderr(deadlockReport(stuck))
   })
 }
 
 /** Whether somebody called `process.exit()`: a loop that has been empty may have gone on since. Only the stack tells. */
 function isExplicitExit(): boolean {
-  return String(new Error().stack).includes('process.exit (')
+  return /\bexit \(node:internal\//.test(stackLines().join('\n'))
+}
+
+/** Writes all of it, if it can: the standard error may be a pipe that is full for a moment, or that nobody reads. */
+function writeToStderr(text: string): void {
+  const started = systemClock.now()
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(2, rest))
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'EAGAIN'
+      if (!full || systemClock.now() - started > PATIENCE) return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }
 
 /** The tasklets that wait for ever, and will be missed. */
 function deadlocked(tasklets: Iterable<Tasklet<unknown>>): Tasklet<unknown>[] {
   const stuck: Tasklet<unknown>[] = []
+  const missed = new Missed()
   for (const tasklet of tasklets) {
     const waits = tasklet.state === 'waiting' && tasklet.waiting?.external() === false
-    if (waits && !tasklet.daemon && tasklet.isAwaited(new Set())) stuck.push(tasklet)
+    if (waits && !tasklet.daemon && missed.has(tasklet)) stuck.push(tasklet)
   }
-  return stuck
+  return stuck.sort((a, b) => a.id - b.id)
+}
+
+/** Those who are missed, directly or through others. Each is asked once, however many hang on it. */
+class Missed {
+  readonly #known = new Map<Awaited, boolean>()
+
+  has(tasklet: Tasklet<unknown>): boolean {
+    const cameFrom = new Map<Awaited, Awaited | null>([[tasklet, null]])
+    const unasked: Awaited[] = [tasklet]
+    for (let next = unasked.pop(); next !== undefined; next = unasked.pop()) {
+      const on: Awaited[] = []
+      if (this.#known.get(next) ?? next.isAwaited?.(on)) {
+        for (let way: Awaited | null = next; way !== null; way = cameFrom.get(way) ?? null) this.#known.set(way, true)
+        return true
+      }
+      for (const further of on) {
+        if (cameFrom.has(further)) continue
+        cameFrom.set(further, next)
+        unasked.push(further)
+      }
+    }
+    for (const asked of cameFrom.keys()) this.#known.set(asked, false)
+    return false
+  }
 }
 
 function deadlockReport(stuck: Tasklet<unknown>[]): string {
   const lines = ['syncless: deadlock: nothing is left that could run, and these tasklets are waited for:']
-  for (const tasklet of stuck) {
+  for (const tasklet of stuck.slice(0, MOST_NAMED)) {
     for (const line of taskletLines(taskletDump(tasklet, null))) lines.push(`  ${line}`)
   }
+  if (stuck.length > MOST_NAMED) lines.push(`  and ${stuck.length - MOST_NAMED} more`)
   const cycle = waitForCycle(stuck)
   if (cycle !== null) lines.push(`  cycle: ${cycle.map(({ id, name }) => `#${id} "${name}"`).join(' -> ')}`)
   return `${lines.join('\n')}\n`

@@ -3,6 +3,7 @@
  * taken with `SYNCLESS_DEBUG=1` in the environment: where a tasklet was started, and where it waits.
  */
 import { addInstrument } from './instruments.js'
+import { stackLines } from './stack.js'
 import type { Tasklet } from './tasklet.js'
 
 interface Stacks {
@@ -10,7 +11,6 @@ interface Stacks {
   blocked: string | null
 }
 
-const FRAMES = 50
 const stacks = new WeakMap<Tasklet<unknown>, Stacks>()
 
 /** @internal */
@@ -38,18 +38,7 @@ export function captureStacksIfAsked(): void {
 
 /** The frames of the caller's own code: those of the core, of Node and of the generators' machinery are left out. */
 function capture(): string {
-  const { stackTraceLimit } = Error
-  try {
-    Error.stackTraceLimit = FRAMES
-  } catch {
-    // Frozen intrinsics: the stack is as long as they allow.
-  }
-  const lines = (new Error().stack ?? '').split('\n').slice(1)
-  try {
-    Error.stackTraceLimit = stackTraceLimit
-  } catch {
-    // As above.
-  }
+  const lines = stackLines()
   const core = folderOf(lines[0] ?? '')
   const own = (line: string) =>
     !/\(<anonymous>\)$|\(?node:[^()]*\)?$/.test(line) && !(core !== null && line.includes(core))

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
@@ -35,24 +36,34 @@ export class Dump {
   /** The text: the tree of scopes with their tasklets, each with what it waits for and for how long. */
   toString(): string {
     const lines = [`syncless: ${this.tasklets.length} tasklets, ${this.ready.length} of them ready; seed ${this.seed}`]
-    this.#addLines(null, '  ', lines)
+    const tasklets = grouped(this.tasklets, ({ scope }) => scope)
+    const scopes = grouped(this.scopes, ({ parent }) => parent)
+    const addLines = (scope: number | null, indent: string) => {
+      for (const tasklet of tasklets.get(scope) ?? []) {
+        for (const line of taskletLines(tasklet)) lines.push(indent + line)
+      }
+      for (const { id, name, cancelled } of scopes.get(scope) ?? []) {
+        lines.push(`${indent}in ${name}${cancelled ? ' [cancelled]' : ''}:`)
+        addLines(id, `${indent}  `)
+      }
+    }
+    addLines(null, '  ')
     return `${lines.join('\n')}\n`
   }
 
   [inspect.custom](): string {
     return this.toString()
   }
+}
 
-  #addLines(scope: number | null, indent: string, lines: string[]): void {
-    for (const tasklet of this.tasklets) {
-      if (tasklet.scope === scope) lines.push(...taskletLines(tasklet).map(line => indent + line))
-    }
-    for (const { id, name, parent, cancelled } of this.scopes) {
-      if (parent !== scope) continue
-      lines.push(`${indent}in ${name}${cancelled ? ' [cancelled]' : ''}:`)
-      this.#addLines(id, `${indent}  `, lines)
-    }
+function grouped<T, K>(list: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const one of list) {
+    const group = groups.get(keyOf(one))
+    if (group === undefined) groups.set(keyOf(one), [one])
+    else group.push(one)
   }
+  return groups
 }
 
 /** Numbers the scopes in which tasklets are. */
@@ -106,7 +117,8 @@ export function dump(): Dump {
 
 /**
  * Writes `dump()` to the standard error whenever the process gets `signal`; returns what stops that. Throws
- * `INVALID_ARGUMENT` for a signal that cannot be listened to.
+ * `INVALID_ARGUMENT` for a signal that the system does not have, or that cannot be listened to. Signals reach the main
+ * thread only. What a signal does by itself, such as to end the process, it no longer does.
  *
  * @example
  * ```ts
@@ -119,6 +131,8 @@ export function dump(): Dump {
 export function dumpOnSignal(signal: NodeJS.Signals = 'SIGUSR2'): () => void {
   const write = () => void process.stderr.write(dump().toString())
   try {
+    // Any other name is an event of its own that never comes.
+    if (!Object.hasOwn(constants.signals, signal)) throw new Error('no such signal')
     process.on(signal, write)
   } catch (cause) {
     process.off(signal, write)

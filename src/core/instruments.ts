@@ -90,7 +90,10 @@ export class Instruments {
  */
 export function addInstrument(instrument: Instrument): () => void {
   if (typeof instrument !== 'object' || instrument === null) {
-    throw new SynclessError('INVALID_ARGUMENT', `addInstrument() takes an object with hooks, and got ${instrument}`)
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `addInstrument() takes an object with hooks, and got ${String(instrument)}`,
+    )
   }
   const added = { instrument }
   const instruments = loop.instruments ?? new Instruments()

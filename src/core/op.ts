@@ -36,11 +36,14 @@ export const PENDING: IteratorYieldResult<Suspend> = Object.freeze({
   value: Object.freeze({}) as Suspend,
 })
 
+/** @internal What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
+export type Awaited = Pick<Waiter, 'isAwaited'>
+
 /** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
 export interface Waiter {
   wake(node: Node<unknown>): void
-  /** Whether a promise or a tasklet that is awaited itself waits here; `seen` ends the search in a cycle. */
-  isAwaited?(seen: Set<object>): boolean
+  /** Whether somebody waits here who will miss it. Where that hangs on others, they are added to `on`. */
+  isAwaited?(on: Awaited[]): boolean
 }
 
 /**
@@ -180,9 +183,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return []
   }
 
-  /** Whether somebody waits for the outcome who will miss it; see {@link Waiter}. */
-  isAwaited(seen: Set<object>): boolean {
-    return this.waiter?.isAwaited?.(seen) ?? false
+  /** See {@link Waiter}. */
+  isAwaited(on: Awaited[]): boolean {
+    if (this.waiter !== null) on.push(this.waiter)
+    return false
   }
 
   /** The outcome, handed to whoever performed the operation. */

@@ -7,7 +7,7 @@ import { Cancelled, isTaskletExit, SynclessError, TaskletExit } from './errors.j
 import { Latched, LatchNode } from './latched.js'
 import type { Limit } from './limit.js'
 import { loop } from './loop.js'
-import { type Co, DONE, FAILED, IDLE, type Node } from './op.js'
+import { type Awaited, type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { makeTasklet, Scope } from './scope.js'
 import { afterReady, type Tasklet } from './tasklet.js'
@@ -52,10 +52,8 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
   }
 
   /** Whether somebody who is awaited waits for the scope. */
-  isAwaited(seen: Set<object>): boolean {
-    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) {
-      if (node.isAwaited(seen)) return true
-    }
+  isAwaited(on: Awaited[]): boolean {
+    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) on.push(node)
     return false
   }
 

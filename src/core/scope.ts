@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Cancelled, type ExitSource, SynclessError, type TaskletExit } from './errors.js'
 import { Latch } from './latched.js'
-import type { Op } from './op.js'
+import type { Awaited, Op } from './op.js'
 import { report } from './report.js'
 import { Tasklet, type TaskletFunction } from './tasklet.js'
 
@@ -115,7 +115,7 @@ export class Scope implements ScopeProvider {
   /** @internal The scope around it. */
   parent: Scope | null = null
   /** @internal What waits for it on behalf of a tasklet or a promise, where it spans a block of code. */
-  run: { isAwaited(seen: Set<object>): boolean } | null = null
+  run: Awaited | null = null
   readonly #onFailure: (error: unknown) => void
   readonly #children = new Set<Child>()
   readonly #end: Latch<void>
@@ -155,11 +155,9 @@ export class Scope implements ScopeProvider {
   }
 
   /** @internal */
-  isAwaited(seen: Set<object>): boolean {
-    if (this.run !== null) return this.run.isAwaited(seen)
-    for (let node = this.#end.waiters?.head ?? null; node !== null; node = node.after) {
-      if (node.isAwaited(seen)) return true
-    }
+  isAwaited(on: Awaited[]): boolean {
+    if (this.run !== null) on.push(this.run)
+    else for (let node = this.#end.waiters?.head ?? null; node !== null; node = node.after) on.push(node)
     return false
   }
 

@@ -12,7 +12,7 @@ export interface TaskletDump {
   readonly waitsFor: string | null
   /** The ids of the tasklets of which one has to go on first, where they are known: joined ones, holders of permits. */
   readonly waitsOn: readonly number[]
-  /** How long it has been in its state, in ms. */
+  /** How long it has waited, in ms; 0 while it does not. */
   readonly since: number
   /** The id of its scope in the dump; null is the root scope. */
   readonly scope: number | null
@@ -34,7 +34,7 @@ export function taskletDump(tasklet: Tasklet<unknown>, scope: number | null): Ta
     state: tasklet.state,
     waitsFor: waits ? (tasklet.waiting?.describe() ?? null) : null,
     waitsOn: waits ? Array.from(tasklet.waiting?.blockers() ?? [], ({ id }) => id) : [],
-    since: Math.max(0, Math.round(loop.clock.now() - tasklet.since)),
+    since: waits ? Math.max(0, Math.round(loop.clock.now() - tasklet.since)) : 0,
     scope,
     daemon: tasklet.daemon,
     killed: tasklet.exit !== null,
@@ -48,7 +48,8 @@ export function taskletLines(dump: TaskletDump): string[] {
   const flags = [dump.killed ? 'killed' : '', dump.daemon ? 'daemon' : ''].filter(flag => flag !== '').join(', ')
   const on = dump.waitsOn.length === 0 ? '' : ` (on ${ids(dump.waitsOn)})`
   const doing = dump.waitsFor === null ? dump.state : `${dump.state}: ${dump.waitsFor}${on}`
-  const lines = [`#${dump.id} "${dump.name}"${flags === '' ? '' : ` [${flags}]`} ${doing}, for ${duration(dump.since)}`]
+  const time = dump.state === 'waiting' ? `, for ${duration(dump.since)}` : ''
+  const lines = [`#${dump.id} "${dump.name}"${flags === '' ? '' : ` [${flags}]`} ${doing}${time}`]
   for (const [what, stack] of [
     ['waits', dump.waitsAt],
     ['started', dump.startedAt],

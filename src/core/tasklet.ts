@@ -7,7 +7,18 @@ import type { Frame } from './frame.js'
 import { Interrupts } from './interrupts.js'
 import { Latch, Latched, LatchNode } from './latched.js'
 import { loop } from './loop.js'
-import { type Co, DONE, FAILED, type Node, Op, PENDING, type Resume, type Suspend, WAITING } from './op.js'
+import {
+  type Awaited,
+  type Co,
+  DONE,
+  FAILED,
+  type Node,
+  Op,
+  PENDING,
+  type Resume,
+  type Suspend,
+  WAITING,
+} from './op.js'
 import { type Aged, isDaemon, registry, setDaemon } from './registry.js'
 import { report } from './report.js'
 import type { Scope } from './scope.js'
@@ -277,14 +288,11 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   /** @internal Whether somebody waits for its end, or will miss what its own wait loses. */
-  isAwaited(seen: Set<object>): boolean {
-    if (seen.has(this)) return false
-    seen.add(this)
+  isAwaited(on: Awaited[]): boolean {
     if (this.waiting?.strands()) return true
-    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) {
-      if (node.isAwaited(seen)) return true
-    }
-    return this.scope?.isAwaited(seen) ?? false
+    for (let node = this.waiters?.head ?? null; node !== null; node = node.after) on.push(node)
+    if (this.scope !== null) on.push(this.scope)
+    return false
   }
 
   /** @internal What has happened to it, beyond its state. */
@@ -295,8 +303,9 @@ export class Tasklet<T = unknown> extends Latched<T> {
   /** @internal Suspends with `node` committed: its outcome is handed over when the tasklet's turn comes again. */
   pass(node: Node<unknown>): IteratorYieldResult<Suspend> {
     node.waiter = this
-    this.waiting = node
+    // Before it waits: an instrument that kills it here must not take back what has committed.
     if (loop.instruments !== null) loop.instruments.call('onBlock', this, node)
+    this.waiting = node
     loop.enqueue(this)
     return PENDING
   }

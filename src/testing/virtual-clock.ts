@@ -93,8 +93,14 @@ export class VirtualClock implements Clock {
     this.#timers.delete(timer)
   }
 
-  /** Lets every tasklet that can run do so, then fires the timers of the next `ms` milliseconds in their order. */
+  /**
+   * Lets every tasklet that can run do so, then fires the timers of the next `ms` milliseconds in their order. Rejects with
+   * `INVALID_ARGUMENT` for what is not a finite number, or is negative.
+   */
   async advance(ms: number): Promise<void> {
+    if (!Number.isFinite(ms) || ms < 0) {
+      throw new SynclessError('INVALID_ARGUMENT', `advance() takes a number of milliseconds, and got ${String(ms)}`)
+    }
     const end = this.#now + ms
     await this.#byHand(async () => {
       await runUntilIdle()

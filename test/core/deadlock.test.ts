@@ -76,6 +76,34 @@ describe('reported, with a code that is not 0', () => {
     expect(code).toBe(1)
   })
 
+  test('at the end of a chain of any length', async () => {
+    const { stderr, code } = await script.run(`
+      let last = go(function* bottom() { yield* never })
+      for (let i = 0; i < 20000; i++) {
+        const before = last
+        last = go(function* link() { yield* before })
+      }
+      last.then(() => {})
+    `)
+    expect(stderr).toContain('#1 "bottom" waiting: never')
+    expect(stderr).toContain('and 19901 more')
+    expect(code).toBe(1)
+  })
+
+  test('a standard error that nobody reads changes nothing about the code', async () => {
+    const { stdout } = await script.run(`
+      const { spawn } = await import('node:child_process')
+      if (process.env.CHILD) {
+        process.exitCode = 3
+        go(function* () { yield* sleep(200); yield* channel().send(1) })
+      } else {
+        const child = spawn(process.execPath, [process.argv[1]], { env: { ...process.env, CHILD: '1' } })
+        child.stderr.destroy()
+        child.on('exit', code => console.log(code))
+      }`)
+    expect(stdout).toBe('3')
+  })
+
   test('tasklets that join one another are a cycle', async () => {
     const { stderr } = await script.run(`
       const one = go(function* one() { yield* two })
@@ -144,6 +172,18 @@ describe('no deadlock', () => {
       go(function* () { yield* never }).then(() => {})
       process.on('beforeExit', () => process.exit(${chosen}))`)
     expect(code).toBe(chosen)
+  })
+
+  test.each([
+    ['a binding', "const { exit } = await import('node:process')", 'exit(0)'],
+    ['in a program without stacks', 'Error.stackTraceLimit = 0', 'process.exit(0)'],
+    ['in a program with stacks of its own', 'Error.prepareStackTrace = (error, sites) => sites', 'process.exit(0)'],
+  ])('an exit by name: %s', async (_what, before, exit) => {
+    const { code, stderr } = await script.run(`
+      ${before}
+      go(function* () { yield* never }).then(() => {})
+      process.on('beforeExit', () => ${exit})`)
+    expect([code, stderr]).toEqual([0, ''])
   })
 
   test.each([

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { channel, dump, go, never, schedule, scope, semaphore, sleep } from '../../src/core/index.js'
+import { channel, dump, go, never, Scope, schedule, scope, semaphore, sleep } from '../../src/core/index.js'
 import { seed } from '../../src/testing/index.js'
 import { type Scripts, scripts } from './process.js'
 import { idle, useVirtualClock } from './support.js'
@@ -36,7 +36,7 @@ test('names, states, scopes, operations, whom each waits on and for how long', a
     [
       'syncless: 5 tasklets, 1 of them ready; seed 7',
       `  #${id} "program" waiting: scope "work" (on #${id + 1}, #${id + 2}, #${id + 3}), for 1.5 s`,
-      `  #${ready.id} "ready" ready, for 1.5 s`,
+      `  #${ready.id} "ready" ready`,
       '  in scope "work":',
       `    #${id + 1} "work" waiting: sleep 60000 ms, for 1.5 s`,
       `    #${id + 2} "holder" waiting: never, for 1.5 s`,
@@ -111,7 +111,26 @@ test('dumpOnSignal writes it to the standard error, until it is stopped', async 
   expect(stdout).toBe('0')
 })
 
-test('a signal that cannot be listened to is refused', async () => {
-  const { stdout } = await script.run(`try { dumpOnSignal('SIGKILL') } catch (error) { console.log(error.code) }`)
+test.each(['SIGKILL', 'SIGFOO', 'exit', 'toString'])('the signal %s is refused', async signal => {
+  const { stdout } = await script.run(`try { dumpOnSignal('${signal}') } catch (error) { console.log(error.code) }`)
   expect(stdout).toBe('INVALID_ARGUMENT')
+})
+
+test('the text of many scopes looks at each tasklet once', async () => {
+  const scopes = Array.from({ length: 300 }, (_, n) => new Scope({ name: `request ${n}` }))
+  for (const scope of scopes) scope.go(() => never)
+  await idle()
+  const seen = dump()
+  let reads = 0
+  const counted = new Proxy(seen.tasklets, {
+    get: (list, key) => {
+      if (typeof key === 'string' && /^[0-9]+$/.test(key)) reads++
+      return Reflect.get(list, key, list)
+    },
+  })
+  Object.defineProperty(seen, 'tasklets', { value: counted })
+  expect(String(seen)).toMatch(/in request 299:\n {4}#/)
+  expect(reads).toBe(seen.tasklets.length)
+  for (const scope of scopes) scope.cancel()
+  await idle()
 })

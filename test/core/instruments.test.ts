@@ -113,6 +113,30 @@ test('what an instrument does itself is not reported to instruments, and runs ou
   expect(running).toEqual([null])
 })
 
+test('a hook that kills who passes its turn on takes nothing back that has committed', async () => {
+  const ch = channel<number>()
+  ch.preference = -1
+  const receiver = go(() => ch.receive())
+  await idle()
+  const log: string[] = []
+  const sender = go(function* () {
+    try {
+      yield* ch.send(1)
+      log.push('sent')
+      yield* schedule()
+    } finally {
+      log.push('killed')
+    }
+  })
+  const other = go(function* () {
+    for (let i = 0; i < 3; i++) yield* schedule()
+  })
+  using _ = observe({ onBlock: t => void (t === sender && t.kill()) })
+  await idle()
+  expect(log).toEqual(['sent', 'killed'])
+  expect([await receiver, sender.state, other.state, loop.readyCount]).toEqual([1, 'killed', 'done', 0])
+})
+
 test('an instrument keeps its this, private fields included', async () => {
   class Counter implements Instrument {
     #count = 0
@@ -129,7 +153,7 @@ test('an instrument keeps its this, private fields included', async () => {
   expect(counter.count).toBe(1)
 })
 
-test.each([[null], [undefined], ['x']])('addInstrument(%p) is refused', bad => {
+test.each([[null], [undefined], ['x'], [Symbol('x')]])('addInstrument(%p) is refused', bad => {
   expect(() => addInstrument(bad as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
 

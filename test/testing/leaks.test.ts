@@ -90,7 +90,7 @@ test('a tasklet is named, with its state and what it waits for', async () => {
   })
   expect(lines).toEqual([
     expect.stringMatching(/^tasklet #\d+ "cook" waiting: receive on "orders", for/),
-    expect.stringMatching(/^tasklet #\d+ "spinning" ready, for/),
+    expect.stringMatching(/^tasklet #\d+ "spinning" ready$/),
   ])
   started[2]!.name = 'was killed before it ran'
 })

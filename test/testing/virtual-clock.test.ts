@@ -57,6 +57,12 @@ test('what a timer wakes runs to its next wait before the next one fires, if tha
   expect(log).toEqual(['1 at 1', '2 at 2', '3 at 3'])
 })
 
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, '5', undefined])('advance(%p) is refused', async ms => {
+  using clock = virtualClock()
+  await expect(clock.advance(ms as number)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(clock.now()).toBe(0)
+})
+
 test('advance fires what is set while it goes on', async () => {
   const clock = virtualClock()
   const ticks: number[] = []
