@@ -2,7 +2,10 @@ import { createHost } from '../../src/host/index.js'
 import { programs } from './program.js'
 import { exchange, get, RawClient } from './support.js'
 
-const begin = programs()
+jest.setTimeout(60_000)
+
+// Signals and exit codes need a process of their own, which runs the sources as Node loads them.
+const dir = mkdtempSync(join(tmpdir(), 'syncless-run-'))
 
 async function program(body: string, options?: string) {
   const begun = begin(body, options)
