@@ -341,35 +341,38 @@ test('an error raised before an exit is thrown first, the exit at the next opera
   expect(t.state).toBe('killed')
 })
 
-test.each([true, false])(
-  'an error raised just before a self-kill is thrown in its cleanup, or reported: %p',
-  async waits => {
-    const ch = channel<number>()
-    const log: unknown[] = []
-    const t = go(function* () {
+test.each([
+  [true, false],
+  [false, false],
+  [true, true],
+  [false, true],
+])('an error raised before a self-kill is thrown in its cleanup (%p), after a kill too (%p)', async (waits, killed) => {
+  const ch = channel<number>()
+  const log: unknown[] = []
+  const t = go(function* () {
+    try {
+      yield* ch.receive()
+      current().kill()
+    } catch (error) {
+      log.push((error as { code: string }).code)
       try {
-        yield* ch.receive()
-        current().kill()
-      } catch (error) {
-        log.push((error as { code: string }).code)
-        try {
-          if (waits) yield* schedule()
-        } catch (late) {
-          log.push((late as Error).message)
-        }
-        throw error
+        if (waits) yield* schedule()
+      } catch (late) {
+        log.push((late as Error).message)
       }
-    })
-    await idle()
-    const warnings = await reported(async () => {
-      ch.trySend(1)
-      t.raise(new Error('raised'))
-    })
-    expect(log).toEqual(waits ? ['TASKLET_EXIT', 'raised'] : ['TASKLET_EXIT'])
-    expect(warnings).toEqual(waits ? [] : [expect.stringContaining('raised')])
-    expect(t.state).toBe('killed')
-  },
-)
+      throw error
+    }
+  })
+  await idle()
+  const warnings = await reported(async () => {
+    ch.trySend(1)
+    if (killed) t.kill()
+    t.raise(new Error('raised'))
+  })
+  expect(log).toEqual(waits ? ['TASKLET_EXIT', 'raised'] : ['TASKLET_EXIT'])
+  expect(warnings).toEqual(waits ? [] : [expect.stringContaining('raised')])
+  expect(t.state).toBe('killed')
+})
 
 test('an exit that came too late to be thrown is not reported', async () => {
   const ch = channel<number>()

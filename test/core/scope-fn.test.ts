@@ -448,23 +448,28 @@ describe('cancel inside', () => {
     expect(result).toEqual([undefined, 'sibling'])
   })
 
-  test('of the scope around it is not swallowed by the inner one', async () => {
-    const log: string[] = []
+  test('of the scope around it is not swallowed by the inner one: each has an exit of its own', async () => {
+    const log: unknown[] = []
+    function* noting(work: Op<unknown>, own: Scope): Co<void> {
+      try {
+        yield* work
+        log.push('LEAK')
+      } catch (exit) {
+        log.push((exit as Cancelled).scope === own)
+        throw exit
+      }
+    }
     const result = watch(
       scope(function* (outer) {
-        yield* scope(function* () {
-          outer.cancel()
-          try {
-            yield* never
-          } finally {
-            log.push('inner')
-          }
-        })
-        log.push('LEAK')
+        go(() => schedule().map(() => outer.cancel()))
+        yield* noting(
+          scope(inner => noting(never, inner)),
+          outer,
+        )
       }),
     )
     await idle()
-    expect(log).toEqual(['inner'])
+    expect(log).toEqual([true, true])
     expect(result.outcome).toBe(undefined)
   })
 })
