@@ -165,6 +165,17 @@ test.each([0, 1])('return(), again and again, leaves once: after %d values', asy
   expect(ch.closed).toBe(true)
 })
 
+test('an iteration that was left without an end of the channel cannot bring it later', async () => {
+  const ch = channel<number>(2)
+  const [left, quiet] = [ch.values(), ch.values({ preventCancel: true })]
+  for (const iterator of [left, quiet]) {
+    ch.trySend(1)
+    await iterator.next()
+  }
+  for (const iterator of [left, quiet, left]) await iterator.return?.()
+  expect(ch.closed).toBe(false)
+})
+
 test('several pending next() are served in their order', async () => {
   const ch = channel<number>()
   const iterator = ch.values()

@@ -115,8 +115,11 @@ const links = {
   *scope(next: () => Co<void>) {
     yield* scope(next)
   },
-  *timeout(next: () => Co<void>) {
-    yield* timeout(60_000, next)
+  *'a timeout on a mapped scope'(next: () => Co<void>) {
+    yield* timeout(
+      60_000,
+      scope(next).map(() => 0),
+    )
   },
 }
 
@@ -141,7 +144,7 @@ const stacks: Record<string, Level[][]> = {
   'every shape by itself, to depth 5': every.flatMap(shape => [4, 5].flatMap(n => sequences(n, [shape], calls))),
   'with and without a try, to depth 5': [4, 5].flatMap(n => sequences(n, ['no try', 'a try in a finally'], calls)),
   'scopes and timeouts between the calls, to depth 3': [1, 2, 3].flatMap(depth =>
-    sequences(depth, ['no try', 'a try in a finally'], [...calls, 'scope', 'timeout']),
+    sequences(depth, ['no try', 'a try in a finally'], [...calls, 'scope', 'a timeout on a mapped scope']),
   ),
 }
 

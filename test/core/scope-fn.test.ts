@@ -607,6 +607,49 @@ test('takes a generator function and nothing else', () => {
   expect(() => scope(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
 
+describe('whose time runs out', () => {
+  function* stubborn(): Co<string> {
+    try {
+      yield* never
+    } catch {
+      yield* sleep(1)
+    }
+    return 'value'
+  }
+  const works: Record<string, [work: () => Co<string>, late: boolean]> = {
+    'keeps the value of a body that ended with one all the same': [stubborn, false],
+    'is late where the body was ended': [
+      function* () {
+        yield* never
+        return 'value'
+      },
+      true,
+    ],
+    'is late where something that the body had started was ended': [
+      function* () {
+        go(() => never)
+        return 'value'
+      },
+      true,
+    ],
+    'keeps the value where nothing that it had started was ended': [
+      function* () {
+        go(stubborn)
+        return 'value'
+      },
+      false,
+    ],
+  }
+  test.each(Object.entries(works))('%s', async (_name, [work, late]) => {
+    const [thrown, given] = [watch(timeout(5, work)), watch(timeout(5, work, { else: 'late' }))]
+    await time.clock.advance(4)
+    expect([thrown.outcome, given.outcome]).toEqual(['pending', 'pending'])
+    await time.clock.advance(2)
+    expect(thrown.outcome).toEqual(late ? expect.objectContaining({ code: 'TIMEOUT', ms: 5 }) : 'value')
+    expect(given.outcome).toBe(late ? 'late' : 'value')
+  })
+})
+
 test('the tasklet that waits for it is the one that runs in its body', async () => {
   const t: Tasklet<unknown> = go(function* () {
     return yield* scope(function* () {
