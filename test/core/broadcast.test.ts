@@ -121,14 +121,15 @@ test("overflow 'error' ends that subscriber alone", async () => {
 test('a subscriber that leaves no longer holds up the publisher', async () => {
   const news = broadcast<number>()
   const [stays, leaves] = [news.subscribe({ capacity: 5 }), news.subscribe()]
-  const published = watch(news.publish(1))
+  const published = [watch(news.publish(1)), watch(news.publish(2))]
   await idle()
-  expect(published.outcome).toBe('pending')
+  expect(published.map(each => each.outcome)).toEqual(['pending', 'pending'])
   leaves.cancel()
   await idle()
-  expect(published.outcome).toBe(undefined)
+  expect(published.map(each => each.outcome)).toEqual([undefined, undefined])
   expect(news.size).toBe(1)
-  expect(await stays.receive()).toBe(1)
+  news.close()
+  expect(await all(stays)).toEqual([1, 2])
 })
 
 test('leaving a for await unsubscribes', async () => {
