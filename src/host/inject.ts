@@ -81,7 +81,6 @@ export async function inject(host: MemoryHost, options: InjectOptions): Promise<
     const head = responseTo(req)
     send(req, payload, headers, options.trailers)
     const res = await head
-    res.once('close', abort)
     return options.stream === true ? new Streamed(res) : new Whole(res, await bodyOf(res))
   } catch (error) {
     socket.destroy()

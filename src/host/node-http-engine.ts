@@ -1,5 +1,6 @@
 /** The engine over `node:http`. */
 import { Server, type ServerOptions } from 'node:http'
+import { inspect } from 'node:util'
 import type { Engine, EngineSink } from './engine.js'
 import { type MessageClasses, messageClasses, prototypesPay } from './message-prototypes.js'
 
@@ -68,9 +69,12 @@ function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses[
   const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) }, error =>
     sink.malformed(error),
   )
-  if (timeout !== undefined) server.timeout = timeout
-  if (maxHeadersCount !== undefined) server.maxHeadersCount = maxHeadersCount
-  if (maxRequestsPerSocket !== undefined) server.maxRequestsPerSocket = maxRequestsPerSocket
+  // Node takes these as properties only, and then whatever they are.
+  for (const [name, value] of Object.entries({ timeout, maxHeadersCount, maxRequestsPerSocket })) {
+    if (value === undefined) continue
+    if (!Number.isInteger(value) || value < 0) throw new RangeError(`${name} is ${inspect(value)}: give a whole number`)
+    Object.assign(server, { [name]: value })
+  }
   server.on('connection', socket => sink.connection(socket))
   server.on('request', (req, res) => sink.request(req, res))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))

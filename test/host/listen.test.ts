@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server as SocketIoServer } from 'socket.io'
@@ -183,6 +184,22 @@ describe('a Unix socket', () => {
     expect(await ask({ socketPath: path })).toBe('other')
   })
 
+  test('of a server that is too busy to take a connection is no stale one', async () => {
+    const path = join(dir, 'busy')
+    const program = `require('net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+      process.stdout.write('listens', () => process.kill(process.pid, 'SIGSTOP'))
+    })`
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    const waiting = Array.from({ length: 10 }, () => connect(path))
+    await Promise.any(waiting.map(socket => once(socket, 'error').then(([error]) => expect(error.code).toBe('EAGAIN'))))
+    for (const socket of waiting) socket.on('error', () => {})
+    await expect(newHost().listen({ path, replaceStale: true })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' })
+    expect(existsSync(path)).toBe(true)
+    for (const socket of waiting) socket.destroy()
+    child.kill('SIGKILL')
+  })
+
   test('is not made where a file is', async () => {
     const path = join(dir, 'file')
     writeFileSync(path, 'precious')
@@ -288,6 +305,9 @@ describe('options of http.Server', () => {
     expect(() => newHost({ http: { headersTimeout: -1 } })).toThrow(bad)
     expect(() => newHost({ http: { headersTimeout: 9, requestTimeout: 5 } })).toThrow(bad)
     expect(() => newHost({ http: { maxHeaderSize: 'big' as unknown as number } })).toThrow(bad)
+    for (const option of ['timeout', 'maxHeadersCount', 'maxRequestsPerSocket']) {
+      for (const value of [-1, 0.5, '1']) expect(() => newHost({ http: { [option]: value } })).toThrow(bad)
+    }
   })
 
   test('what an app sees as its server is an http.Server', async () => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer, request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect as connectPlain, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, createSecureContext, type TLSSocket } from 'node:tls'
@@ -152,6 +152,16 @@ describe('HTTPS', () => {
     for (const error of errors) expect(error.code).toBe('TLS_HANDSHAKE_FAILED')
   })
 
+  test('a handshake that does not come to its end is given up after handshakeTimeout', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ tls: { ...tls, handshakeTimeout: 20 }, onError: error => void errors.push(error) })
+    const { port } = await host.listen(local)
+    const [silent, begun] = [new RawClient(port), new RawClient(port)]
+    begun.socket.write(Buffer.of(22, 3, 1, 2, 0, 1))
+    await Promise.all([silent.closed, begun.closed])
+    expect(errors.map(({ code }) => code)).toEqual(['TLS_HANDSHAKE_FAILED', 'TLS_HANDSHAKE_FAILED'])
+  })
+
   test('a bad certificate is refused where the host is made', () => {
     const bad = expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('tls') })
     expect(() => newHost({ tls: { key: 'no', cert: 'no' } })).toThrow(bad)
@@ -298,9 +308,14 @@ describe('HTTP and HTTPS on one port', () => {
     }
   })
 
-  test('a client that says nothing is let go after headersTimeout, one that ends or resets at once', async () => {
+  test('a client that says nothing is let go after headersTimeout', async () => {
     const { port } = await both({ http: { headersTimeout: 20 } })
     await new RawClient(port).closed
+    expect(await ask(port, '/')).toBe('https GET /')
+  })
+
+  test('a client that ends or resets without a word is let go at once', async () => {
+    const { port } = await both()
     const ending = new RawClient(port, { allowHalfOpen: true })
     ending.socket.end()
     await ending.closed
@@ -308,6 +323,29 @@ describe('HTTP and HTTPS on one port', () => {
     await new Promise(resolve => resetting.socket.once('connect', resolve))
     resetting.socket.resetAndDestroy()
     expect(await ask(port, '/')).toBe('https GET /')
+  })
+
+  test('sockets are half-open where Node’s own servers have them so', async () => {
+    const halfOpen = (req: IncomingMessage, res: ServerResponse) => void res.end(`${req.socket.allowHalfOpen}`)
+    const host = newHost({ tls }).mount('/', halfOpen)
+    await host.listen({
+      addresses: [
+        { ...local, protocol: 'http' },
+        { ...local, protocol: 'https' },
+        { ...local, protocol: 'both' },
+      ],
+    })
+    const [http = 0, https = 0, either = 0] = host.addresses().map(({ port }) => port)
+    const bare = [createPlainServer(halfOpen).listen(local), createServer(tls, halfOpen).listen(local)]
+    await Promise.all(bare.map(server => new Promise(resolve => server.once('listening', resolve))))
+    const [plainPort = 0, securePort = 0] = bare.map(server => (server.address() as AddressInfo).port)
+    const last = (text: string) => text.slice(-5)
+    const plainly = last(await exchange(plainPort, get('/')))
+    expect([last(await exchange(http, get('/'))), last(await exchange(either, get('/')))]).toEqual([plainly, plainly])
+    const securely = await ask(securePort, '/')
+    expect([await ask(https, '/'), await ask(either, '/')]).toEqual([securely, securely])
+    expect(plainly).not.toContain(securely)
+    for (const server of bare) server.close()
   })
 
   test('each address speaks what it is told to', async () => {
