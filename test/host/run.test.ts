@@ -4,8 +4,7 @@ import { exchange, get, RawClient } from './support.js'
 
 jest.setTimeout(60_000)
 
-// Signals and exit codes need a process of their own, which runs the sources as Node loads them.
-const dir = mkdtempSync(join(tmpdir(), 'syncless-run-'))
+const begin = programs()
 
 async function program(body: string, options?: string) {
   const begun = begin(body, options)
