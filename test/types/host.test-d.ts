@@ -1,12 +1,15 @@
 /** What can be mounted, by its type. Compiled, never run. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createSecureServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import connect from 'connect'
 import express from 'express'
 import { fastify } from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
+import { WebSocketServer } from 'ws'
 import { sleep } from '../../src/core/index.js'
-import { createHost, type FetchBindings, fetchHandler, taskletHandler } from '../../src/host/index.js'
+import { type Attachment, createHost, type FetchBindings, fetchHandler, taskletHandler } from '../../src/host/index.js'
 
 const host = createHost()
 
@@ -53,6 +56,24 @@ express().get(
   }),
 )
 
+// A host inside something else.
+const inner = createHost()
+host.mount('/inner', inner).mount('/handler', inner.handler)
+express().use(inner.handler)
+connect().use(inner.handler)
+createServer(inner.handler)
+createServer().on('upgrade', (req, socket, head) => inner.handler.upgrade(req, socket, head))
+const attachments: Promise<Attachment>[] = [
+  inner.attach(createServer()),
+  inner.attach(createHttpsServer()),
+  inner.attach(createHttp2Server()),
+  inner.attach(host.server('/server')),
+]
+void attachments
+new WebSocketServer({ server: host.server('/ws', { protocols: ['graphql-ws'] }) })
+
+// @ts-expect-error no server
+inner.attach(express())
 // @ts-expect-error no path
 host.mount(express())
 // @ts-expect-error no app

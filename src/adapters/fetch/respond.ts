@@ -73,8 +73,8 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
     reader.cancel(client.signal.reason).catch(ignore)
     wake()
   })
-  const write = (chunk: Uint8Array): Promise<void> | undefined => {
-    if (res.write(chunk)) return
+  const write = (chunk: Uint8Array | string): Promise<void> | undefined => {
+    if (res.write(bytesOf(chunk))) return
     return new Promise(resolve => {
       wake = resolve
     })
@@ -85,7 +85,7 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
   const last = first?.done === false ? await withinTurn(read) : first
   if (stopped(client)) return
   if (last?.done === true) {
-    const piece = first?.value
+    const piece = first?.value === undefined ? undefined : bytesOf(first.value)
     if (!res.hasHeader('content-length') && !res.hasHeader('transfer-encoding')) {
       res.setHeader('content-length', piece?.byteLength ?? 0)
     }
@@ -108,6 +108,11 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
     read = reader.read()
   }
   res.end()
+}
+
+/** The standard asks for bytes; other servers of Node take text as well. Throws `TypeError` for anything else. */
+function bytesOf(chunk: Uint8Array | string): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }
 
 /** Whether nothing more may be written, because the client has left or something else has answered. */

@@ -73,7 +73,7 @@ import { request, Agent } from 'node:http'
 import { createHost } from 'syncless/host'
 const seen = []
 const host = createHost()
-host.mount('/', { fetch: async request => { seen.push(new WeakRef(request)); return new Response(await request.text()) } })
+host.mount('/', { fetch: async (request, { incoming }) => { seen.push(new WeakRef(incoming)); return new Response(await request.text()) } })
 const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 for (let i = 0; i < 500; i++) {
