@@ -17,6 +17,8 @@ export interface MountServerHost {
   /** Whether it is to serve clients for which it need not listen: in memory, or of another server. */
   readonly usedWithoutListening: boolean
   readonly listening: boolean
+  /** Whether its requests may come by HTTP/2. */
+  readonly speaksHttp2: boolean
   address(): AddressInfo | string | null
   /** `server` was told to listen when the host did already. */
   listenRequested(server: HostedServer): void
@@ -91,6 +93,11 @@ export class HostedServer extends Server implements MountServer {
     if (this.#host.listening) this.#host.listenRequested(this)
     else awaitHost(this)
     return this
+  }
+
+  /** @internal */
+  get speaksHttp2(): boolean {
+    return this.#host.speaksHttp2
   }
 
   /** @internal Whether it is of no use unless its host listens. */

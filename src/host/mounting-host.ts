@@ -30,7 +30,7 @@ import { MemoryAgent, type MemoryHost } from './memory-agent.js'
 import type { Metrics } from './metrics.js'
 import { Mount, type MountHost } from './mount.js'
 import { mountPath } from './mount-path.js'
-import type { HostedServer } from './mount-server.js'
+import { HostedServer } from './mount-server.js'
 import { MountTable } from './mount-table.js'
 import { nestedHostPort } from './nested-host.js'
 import { Operations } from './operations.js'
@@ -124,6 +124,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     return this.#closing.signal
   }
 
+  get speaksHttp2(): boolean {
+    return this.transport.speaksHttp2 || this.#embedding.speaksHttp2
+  }
+
   get draining(): boolean {
     return this.#state === 'leaving' || this.#state === 'closing'
   }
@@ -193,7 +197,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   /** Throws `HTTP2_UNSUPPORTED` where the host speaks HTTP/2 and one of `apps` cannot. */
   #assertServable(mount: Mount, apps: readonly unknown[]): void {
-    if (!this.transport.speaksHttp2 && !this.#embedding.speaksHttp2) return
+    if (!this.speaksHttp2) return
     for (const app of apps) {
       const port = this.#ports.find(candidate => candidate.http1Only !== undefined && candidate.accepts(app))
       if (port === undefined) continue
@@ -285,7 +289,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   async attach(server: NetServer): Promise<Attachment> {
     if (!isServer(server)) throw new SynclessError('INVALID_ARGUMENT', 'host.attach() takes an http.Server')
     this.#assertOpen('host.attach()')
-    if ('updateSettings' in server) this.#embedding.speaksHttp2 = true
+    if (speaksHttp2(server)) this.#embedding.speaksHttp2 = true
     this.#assertAllServable()
     await this.#operations.start()
     await this.ready()
@@ -422,6 +426,11 @@ function isHost(app: unknown): app is MountingHost {
 
 function isServer(value: unknown): value is NetServer {
   return value instanceof EventEmitter && 'address' in value && 'listening' in value
+}
+
+/** Node's own has the method; of ours the host knows. */
+function speaksHttp2(server: NetServer): boolean {
+  return server instanceof HostedServer ? server.speaksHttp2 : 'updateSettings' in server
 }
 
 function isOf(owner: unknown, server: HostedServer): boolean {

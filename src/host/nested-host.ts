@@ -1,7 +1,6 @@
 /** A host as an app of another one: the outer host is then the server to which it is attached. */
 import type { HostPort, MountedApp } from '../adapters/port.js'
 import type { DispatchHost } from './dispatcher.js'
-import { hostOf } from './handler.js'
 import type { Host } from './host.js'
 import { HostedServer } from './mount-server.js'
 import { upgradeTaker } from './upgrade.js'
@@ -29,4 +28,9 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
       }
     },
   }
+}
+
+/** The host of a handler. */
+function hostOf(app: unknown): unknown {
+  return typeof app === 'function' && 'host' in app ? app.host : undefined
 }

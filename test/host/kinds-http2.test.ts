@@ -152,6 +152,13 @@ test('Koa and Connect apps over HTTP/2', async () => {
   expect(await ask(session, '/connect/none')).toMatchObject({ headers: { ':status': 404 }, code: 0 })
 })
 
+test('so does a host in a host of HTTP/2', async () => {
+  const [outer, inner] = [newHost({ tls, http2: true }), newHost()]
+  inner.mount('/express', express())
+  outer.mount('/', inner)
+  await expect(outer.listen({ port: 0 })).rejects.toMatchObject({ code: 'HTTP2_UNSUPPORTED' })
+})
+
 test('a host that is attached to a server of HTTP/2 refuses what cannot take it', async () => {
   const { createSecureServer } = await import('node:http2')
   const server = createSecureServer(tls, (_req, res) => res.end('own'))

@@ -148,6 +148,13 @@ test('a method whose name begins with "class" is a function like any other', asy
   expect(await body(url)).toBe('classified')
 })
 
+test('a function that carries methods of its own, as proxies do, is a function like any other', async () => {
+  const host = newHost()
+  host.mount('/', Object.assign(says('proxied'), { upgrade: () => {} }))
+  const { url } = await started(host)
+  expect(await body(url)).toBe('proxied /')
+})
+
 describe('an app that does not start', () => {
   test('is asked again by the next listen()', async () => {
     const [app, failures] = [{}, ['no database']]

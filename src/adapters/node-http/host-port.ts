@@ -5,13 +5,13 @@ import type { HostPort, MountedApp } from '../port.js'
 type Middleware = (...args: [...Parameters<RequestListener>, next: (error?: unknown) => void]) => unknown
 
 // Functions that are something more specific: an Express app carries `settings`, a fetch app `fetch`, a Connect app the
-// text `route`, the handler of another host `upgrade`; calling a generator function runs none of it, so the request would hang.
+// text `route`, the handler of a host its `host` and `upgrade`; calling a generator function runs none of it, so the request would hang.
 function isMiddleware(app: unknown): app is Middleware {
   return (
     typeof app === 'function' &&
     !('settings' in app) &&
     !('fetch' in app) &&
-    !('upgrade' in app) &&
+    !('host' in app && 'upgrade' in app) &&
     !('route' in app && typeof app.route === 'string') &&
     !Object.prototype.toString.call(app).endsWith('GeneratorFunction]') &&
     !/^class[\s{]/.test(Function.prototype.toString.call(app))
