@@ -1,0 +1,50 @@
+/**
+ * What the corpus is made of. A program is an app of a few lines, and what a client says to it; the same one runs on a
+ * bare framework and in a host, on both majors of its framework unless it says otherwise.
+ */
+import type { EventEmitter } from 'node:events'
+import type { Server, ServerOptions } from 'node:http'
+import type express from 'express'
+import type { Express } from 'express'
+import type { Ask } from './ask.js'
+import type { Talk } from './talk.js'
+
+/** Bytes as they are; a request, whose answer is waited for; or whatever else a client does. */
+export type Step = string | Ask | ((talk: Talk) => unknown)
+
+/** What a program's app has at hand. */
+export interface Tools {
+  /** Of its framework. */
+  readonly major: number
+  /** Where its routes are, as the client sees them: empty at the root. */
+  readonly at: string
+  /** Puts something the app has seen into the transcript. */
+  note(...seen: unknown[]): void
+  /** Notes these events of an emitter as they come. */
+  watch(emitter: EventEmitter, label: string, ...events: string[]): void
+  /** Resolves when the client's script opens the gate of this name. */
+  gate(name: string): Promise<void>
+  /** Resolves when the app has noted a line with this text. */
+  noted(text: string): Promise<void>
+}
+
+interface Common {
+  /** The majors it runs on. Default: both. */
+  readonly majors?: readonly number[]
+  /** What the client does. */
+  readonly say: readonly Step[]
+  /** Options of the one server, bare or the host's. */
+  readonly http?: ServerOptions
+  /** Run at the root alone: a target of it has no path, its server ends while it runs, or it takes its time. */
+  readonly alone?: true
+}
+
+export interface ExpressProgram extends Common {
+  /** Declares the app's routes. */
+  app?(app: Express, tools: Tools & { readonly express: typeof express }): void
+  /** For apps that want their server, `http.createServer(app)`: gets it before it listens. */
+  server?(server: Server, tools: Tools, app: Express): void
+}
+
+/** Programs by name, of one theme. */
+export type Theme<P> = Readonly<Record<string, P>>
