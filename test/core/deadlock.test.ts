@@ -159,7 +159,7 @@ describe('no deadlock', () => {
       process.on('beforeExit', () => setTimeout(() => process.exit(), 1))`,
     ],
   ])('%s', async (_what, source) => {
-    expect(await script.run(source)).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await script.run(source)).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
   })
 
   test('an explicit exit keeps its code and says nothing', async () => {

@@ -9,7 +9,7 @@ beforeAll(() => {
 afterAll(() => script.remove())
 
 test('a signal cancels the program, its cleanup may wait, and the process then ends by that signal', async () => {
-  const { code, stdout } = await script.run(`
+  const { signal, stdout } = await script.run(`
     setInterval(() => {}, 1000)
     await main(function* () {
       setImmediate(() => process.kill(process.pid, 'SIGTERM'))
@@ -22,7 +22,25 @@ test('a signal cancels the program, its cleanup may wait, and the process then e
     })
   `)
   expect(stdout).toContain('cleaned up')
-  expect(code).toBeNull()
+  expect(signal).toBe('SIGTERM')
+})
+
+test('a second signal ends it at once, whatever its cleanup waits for', async () => {
+  const { signal, stdout } = await script.run(`
+    setInterval(() => {}, 1000)
+    await main(function* () {
+      setImmediate(() => process.kill(process.pid, 'SIGTERM'))
+      try {
+        yield* never
+      } finally {
+        console.log('cleaning up')
+        setImmediate(() => process.kill(process.pid, 'SIGINT'))
+        yield* shield(60_000, function* () { yield* never })
+      }
+    })
+  `)
+  expect(stdout).toBe('cleaning up')
+  expect(signal).toBe('SIGINT')
 })
 
 test('it gives the result, leaves no signal handler, and passes a failure on', async () => {

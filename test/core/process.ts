@@ -7,6 +7,7 @@ import { transformSync } from '@swc/core'
 
 export interface Ended {
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
 }
@@ -51,7 +52,7 @@ export function scripts(): Scripts {
         child.stderr.on('data', data => {
           stderr += data
         })
-        child.on('close', code => done({ code, stdout: stdout.trim(), stderr }))
+        child.on('close', (code, signal) => done({ code, signal, stdout: stdout.trim(), stderr }))
       }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
