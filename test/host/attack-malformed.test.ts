@@ -25,11 +25,21 @@ afterAll(async () => {
   bare.server.close()
 })
 
-async function compare(bytes: string, manner: Manner): Promise<void> {
+/**
+ * A server that destroys its side with bytes unread resets the connection, and what it has answered may be lost on the way,
+ * Node's bare one's as well. So a conversation in which one answer is a part of the other is had again.
+ */
+async function compare(bytes: string, manner: Manner, tries = 5): Promise<void> {
   const [mine, nodes] = await Promise.all([converse(port, bytes, manner), converse(bare.port, bytes, manner)])
   await turns()
+  const [mySeen, nodesSeen] = [hostSeen.splice(0), bareSeen.splice(0)]
+  const lost = mine !== nodes && (mine.startsWith(nodes) || nodes.startsWith(mine))
+  if (lost && tries > 1) {
+    await compare(bytes, manner, tries - 1)
+    return
+  }
   expect(mine).toBe(nodes)
-  expect(hostSeen.splice(0)).toEqual(bareSeen.splice(0))
+  expect(mySeen).toEqual(nodesSeen)
 }
 
 describe.each(Object.keys(corpus))('%s', theme => {
