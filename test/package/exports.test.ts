@@ -46,8 +46,11 @@ test.each(['syncless', 'syncless/host', 'syncless/stackless', 'syncless/stream',
   },
 )
 
-test('syncless/rx needs rxjs, and nothing else does', () => {
-  expect(() => run('rx.mjs', "import 'syncless/rx'")).toThrow(/Cannot find package 'rxjs'/)
+test.each([
+  ['syncless/rx', 'rxjs'],
+  ['syncless/otel', '@opentelemetry/api'],
+])('%s needs %s, and nothing else does', (subpath, peer) => {
+  expect(() => run('peer.mjs', `import '${subpath}'`)).toThrow(`Cannot find package '${peer}'`)
 })
 
 test('a second loaded copy is detected and named', () => {
