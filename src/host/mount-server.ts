@@ -3,6 +3,7 @@
  * a listen and a close with their callbacks); this one answers for its mount alone, and never binds, so that closing
  * one app leaves the others up. Settings of connections (timeouts and the like) are the host's: here they do nothing.
  */
+import { EventEmitter } from 'node:events'
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { MountServer } from '../adapters/port.js'
@@ -44,6 +45,9 @@ export class HostedServer extends Server implements MountServer {
   #closing: Promise<void> | null = null
 
   static {
+    // Instrumentations of Node's HTTP server put theirs on `http.Server.prototype`. They have seen each request already, at
+    // the server that listens.
+    HostedServer.prototype.emit = EventEmitter.prototype.emit
     // Node's types have it as a property, its code as an accessor; so does this.
     Object.defineProperty(HostedServer.prototype, 'listening', {
       configurable: true,

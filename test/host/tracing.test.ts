@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
+import { Server } from 'node:http'
 import express from 'express'
 import fastify from 'fastify'
 import type { RequestTrace } from '../../src/adapters/port.js'
@@ -181,3 +182,29 @@ test('a request that is handed over is one, with the mount that has it at the en
   expect(await exchange(port, get('/a'))).toContain(' 200 ')
   expect(log).toEqual(['start /a', 'end /a', 'asyncEnd /'])
 })
+
+test.each(['an http.Server', 'Fastify', 'a prebuilt Fastify'])(
+  'an instrumentation of http.Server sees a request once: %s',
+  async kind => {
+    const host = newHost()
+    if (kind === 'an http.Server') host.server('/').on('request', (_req, res) => res.end('x'))
+    else if (kind === 'Fastify') fastify({ serverFactory: host.serverFactory('/') }).get('/', async () => 'x')
+    else
+      host.mount(
+        '/',
+        fastify().get('/', async () => 'x'),
+      )
+    const { port } = await started(host)
+    const { emit } = Server.prototype
+    const seen: string[] = []
+    Server.prototype.emit = function (this: Server, ...args: unknown[]) {
+      if (args[0] === 'request') seen.push('request')
+      return Reflect.apply(emit, this, args)
+    }
+    cleanups.push(() => {
+      Server.prototype.emit = emit
+    })
+    expect(await exchange(port, get('/'))).toContain('x')
+    expect(seen).toEqual(['request'])
+  },
+)

@@ -4,6 +4,7 @@
  * gets the mount's events on it.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
@@ -35,6 +36,9 @@ export const fastifyHostPort: HostPort = {
 }
 
 const CHANNEL = 'fastify.initialization'
+
+/** Not the server's, which instrumentations cover: they have seen the request already, where it came in. */
+const { emit: emitEvent } = EventEmitter.prototype
 
 /** The servers of instances that answer 503 while they close. Only a server factory is told; an instance does not say it. */
 const refusing = new WeakSet<MountServer>()
@@ -71,7 +75,9 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
   )
   return {
     handle(req, res) {
-      own.emit('request', req, res)
+      // Another host may be attached to it.
+      if (Object.hasOwn(own, 'emit')) own.emit('request', req, res)
+      else emitEvent.call(own, 'request', req, res)
     },
     async ready() {
       // Registered when nothing else will be: hooks that end long responses at a close have to run before this one.
