@@ -1,4 +1,4 @@
-export type { HostPort, MountedApp, MountServer } from '../adapters/port.js'
+export type { HostPort, MountedApp, MountServer, RequestTrace } from '../adapters/port.js'
 export { type FetchBindings, type FetchFunction, fetchHandler } from '../adapters/registry.js'
 export type { AdminOptions } from './admin.js'
 export type { AdmissionOptions } from './admission.js'
