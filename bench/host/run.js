@@ -1,8 +1,9 @@
 /**
  * What hosting costs: each kind of app bare and hosted, under wrk: requests per second, the 99th percentile of latency,
- * and the processor time of the server for one request, which the rest of the machine disturbs least. `node bench/host/run.js [node ...]` with the Node binaries to compare; without, the one that runs this. Needs
- * `npm run build` and wrk (Debian: wrk). ROUNDS and SECONDS in the environment change how long it takes; ONLY picks kinds
- * by a part of their name.
+ * and the processor time of the server for one request, which the rest of the machine disturbs least.
+ * `node bench/host/run.js [node ...]` with the Node binaries to compare; without, the one that runs this. Needs
+ * `npm run build` and wrk (Debian: wrk). ROUNDS and SECONDS in the environment change how long it takes; ONLY picks
+ * kinds by a part of their name.
  */
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,9 +11,8 @@ import { fileURLToPath } from 'node:url'
 
 const { ROUNDS = '7', SECONDS = '3', ONLY = '' } = process.env
 const server = fileURLToPath(new URL('server.js', import.meta.url))
-const kinds = ['plain', 'express', 'express beside another app', 'express 4', 'fastify'].filter(kind =>
-  kind.includes(ONLY),
-)
+const all = ['plain', 'express', 'express, res.json()', 'express beside another app', 'express 4', 'fastify']
+const kinds = all.filter(kind => kind.includes(ONLY))
 const nodes = process.argv.length > 2 ? process.argv.slice(2) : [process.execPath]
 
 async function measure(node, kind, how) {

@@ -8,13 +8,14 @@ import { createHost } from 'syncless/host'
 const [kind, how] = process.argv.slice(2)
 const hello = { hello: 'world' }
 
-async function express(name) {
+async function express(name, handler = plain) {
   const { default: make } = await import(name)
-  const app = make()
-  app.get('/', (_req, res) => {
-    res.json(hello)
-  })
-  return app
+  return make().get('/', handler)
+}
+
+/** What Express itself does for a response: its ETag, its type, a head and a body. */
+function json(_req, res) {
+  res.json(hello)
 }
 
 async function fastify(name, options) {
@@ -52,6 +53,10 @@ const kinds = {
   express: {
     bare: async () => listenBare(await express('express')),
     hosted: async () => listenHosted(['/', await express('express')]),
+  },
+  'express, res.json()': {
+    bare: async () => listenBare(await express('express', json)),
+    hosted: async () => listenHosted(['/', await express('express', json)]),
   },
   'express beside another app': {
     bare: async () => listenBare(await express('express')),

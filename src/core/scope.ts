@@ -23,8 +23,8 @@ interface Child {
 
 const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
 
-// Before Node 24, the first entry of an AsyncLocalStorage makes every promise of the process dearer.
-let needed = Number(process.versions.node.split('.')[0]) >= 24
+// Entering costs something, and before Node 24 makes every promise of the process dearer.
+let needed = false
 
 /**
  * @internal Says that something which joins the ambient scope has been loaded, and gives what tells it. Until then, nobody

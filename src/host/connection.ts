@@ -58,9 +58,15 @@ export class Connection {
     if (this.socket.closed) queueMicrotask(() => this.#closed())
   }
 
-  end(exchange: Exchange): void {
-    const at = this.exchanges.indexOf(exchange)
-    if (at >= 0) this.exchanges.splice(at, 1)
+  /** A response on it has closed. */
+  ended(res: ServerResponse): void {
+    const { exchanges } = this
+    // Responses are sent in the order of their requests, and hardly ever is there more than one.
+    const at = exchanges[0]?.res === res ? 0 : exchanges.findIndex(exchange => exchange.res === res)
+    const exchange = exchanges[at]
+    if (exchange === undefined) return
+    if (exchanges.length === 1) exchanges.pop()
+    else exchanges.splice(at, 1)
     exchange.settle()
     if (this.#later !== null) this.#serveNext(this.#later)
     if (this.#state === 'ending' && this.exchanges.length === 0) endSocket(this.socket)
@@ -169,7 +175,5 @@ export function withdraw(exchange: Exchange): void {
 
 // One function for all responses: what it needs can be found from the response, without a closure for each.
 function responseClosed(this: ServerResponse): void {
-  const connection = connections.get(carrierOf(this.req))
-  const exchange = connection?.exchanges.find(candidate => candidate.res === this)
-  if (connection !== undefined && exchange !== undefined) connection.end(exchange)
+  connections.get(carrierOf(this.req))?.ended(this)
 }
