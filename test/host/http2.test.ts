@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, connect, constants, Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2'
 import { request } from 'node:https'
 import { Readable } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
@@ -290,11 +290,11 @@ test('Socket.IO: polling over HTTP/2 sessions that exist, WebSockets over HTTP/1
 
 describe('a request', () => {
   /** A host that holds every request until told, and what became of its scopes. */
-  function holding() {
+  function holding(options: HostOptions = {}) {
     const events: string[] = []
     let arrived = () => {}
     const held: ServerResponse[] = []
-    const host = newHttp2Host()
+    const host = newHttp2Host(options)
     host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
       const { signal } = requestScope(req)
       signal.addEventListener('abort', () => events.push(`${req.url} ${signal.reason.reason.code}`))
@@ -358,6 +358,26 @@ describe('a request', () => {
       code: constants.NGHTTP2_INTERNAL_ERROR,
     })
     expect(errors.map(({ code }) => code)).toEqual(['HANDLER_FAILED', 'HANDLER_FAILED'])
+  })
+
+  test('is not answered with what only HTTP/1 has, by the host itself', async () => {
+    const message = jest.spyOn(Http2ServerResponse.prototype, 'statusMessage', 'set')
+    const header = jest.spyOn(Http2ServerResponse.prototype, 'setHeader')
+    const { host, held, arrive } = holding({ onError: () => {} })
+    const session = await client(host)
+    const answer = ask(session, '/')
+    await arrive(1)
+    host.mount('/broken', () => {
+      throw new Error('no')
+    })
+    expect((await ask(session, '/broken')).status).toBe(500)
+    const closed = host.close({ deadline: 600_000 })
+    held[0]?.end('last')
+    expect((await answer).text).toBe('last')
+    await closed
+    expect(message).not.toHaveBeenCalled()
+    expect(header.mock.calls.filter(([name]) => /connection/i.test(name))).toEqual([])
+    jest.restoreAllMocks()
   })
 
   test('that nobody owns gets 404; CONNECT 405; an expectation is met or refused', async () => {

@@ -145,24 +145,32 @@ describe('what a net.Socket has', () => {
     expect(a.setNoDelay().setKeepAlive().ref().unref()).toBe(a)
   })
 
-  test('a timeout of silence', async () => {
+  test('a timeout of silence, at either end, which goes with the socket', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] })
     const [a, b] = memorySocketPair()
     b.resume()
-    const events = watch(a)
-    const called = new Promise<void>(resolve => a.setTimeout(20, resolve))
-    for (let i = 0; i < 5; i++) {
-      await new Promise(resolve => setTimeout(resolve, 5))
+    const events = [watch(a), watch(b)]
+    const called: string[] = []
+    a.setTimeout(20, () => called.push('a'))
+    b.setTimeout(20)
+    for (let i = 0; i < 3; i++) {
+      jest.advanceTimersByTime(15)
       a.write('x')
+      await turns()
     }
-    await called
-    expect([events, a.timeout, a.destroyed]).toEqual([['timeout'], 20, false])
-    const never = () => events.push('never')
+    expect(events).toEqual([[], []])
+    jest.advanceTimersByTime(20)
+    expect([called, events, a.timeout, a.destroyed]).toEqual([['a'], [['timeout'], ['timeout']], 20, false])
+    const never = () => called.push('never')
     a.setTimeout(10, never).setTimeout(0, never)
     b.setTimeout(10)
     b.destroy()
+    expect(jest.getTimerCount()).toBe(0)
+    await turns()
     a.destroy()
-    await new Promise(resolve => setTimeout(resolve, 30))
-    expect(events).not.toContain('never')
+    jest.advanceTimersByTime(30)
+    expect(called).toEqual(['a'])
+    jest.useRealTimers()
   })
 })
 
