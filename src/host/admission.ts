@@ -6,14 +6,12 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
-import { inspect } from 'node:util'
-import { SynclessError } from '../core/errors.js'
 import { startTimer } from '../core/sleep.js'
 import { answer } from './answer.js'
+import { assertFunction, assertOptions, invalid } from './check.js'
 import type { Exchange } from './exchange.js'
 import { onFirstByte } from './first-byte.js'
 import { InFlight } from './in-flight.js'
-import { assertOptions } from './options.js'
 import type { Stage } from './stage.js'
 
 /**
@@ -52,7 +50,7 @@ export class Gate {
     assertAtLeast(0, queue, 'admission.queue')
     assertAtLeast(0, retryAfter, 'admission.retryAfter')
     if (typeof maxWait !== 'number' || !(maxWait >= 0)) throw invalid('admission.maxWait', 'milliseconds', maxWait)
-    if (typeof exempt !== 'function') throw invalid('admission.exempt', 'a function of the request', exempt)
+    assertFunction('admission.exempt', exempt)
     this.#limit = inFlight
     this.#room = queue
     this.#maxWait = maxWait
@@ -252,10 +250,6 @@ export class AdmissionStage implements Stage, AdmissionCounts {
 
 function assertAtLeast(min: number, value: number, what: string): void {
   if (!Number.isInteger(value) || value < min) throw invalid(what, `a whole number, ${min} or more`, value)
-}
-
-function invalid(what: string, wanted: string, value: unknown): SynclessError {
-  return new SynclessError('INVALID_ARGUMENT', `${what} is ${inspect(value)}: give ${wanted}`)
 }
 
 function never(): boolean {

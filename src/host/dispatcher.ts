@@ -20,7 +20,6 @@ import type { MountTable } from './mount-table.js'
 import type { RequestIdStage } from './request-id.js'
 import { passStages } from './stage.js'
 import { traceStart, tracing } from './tracing.js'
-
 import { dispatchUpgrade, dispatchVisitingUpgrade, wantsUpgrade } from './upgrade.js'
 
 /** What the dispatcher needs of its host. */

@@ -1,18 +1,44 @@
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { SynclessError } from '../core/errors.js'
 import { type Attachment, Tap, type Visited } from './attach.js'
+import { HostedServer } from './mount-server.js'
 
 /** Where a host is reached by the servers of others: those it is attached to, and those that call its handler. */
 export class Embedding {
   /** Whether one of them may speak HTTP/2. */
   speaksHttp2 = false
   readonly #taps = new Map<Server, Attachment>()
+  /** The mount servers of other hosts through which it is reached, or will be when it has started. */
+  readonly #outer = new Set<HostedServer>()
   #reached: AddressInfo | null = null
 
   /** The address of the first of them that listens. Of one that calls the handler it is known from its first request. */
   address(): AddressInfo | string | null {
     for (const server of this.#taps.keys()) if (server.listening) return server.address()
     return this.#reached
+  }
+
+  /**
+   * Notes that `host` is going to be attached to `server`. It is said before its apps are started: one that was inside
+   * itself would wait for its own start. Throws `INVALID_ARGUMENT` for such a one.
+   */
+  enter(server: Server, host: object): void {
+    if (!(server instanceof HostedServer)) return
+    if (server.isInside(host)) {
+      throw new SynclessError(
+        'INVALID_ARGUMENT',
+        `a host cannot be at "${server.path}" of itself, or of a host inside it`,
+      )
+    }
+    this.#outer.add(server)
+  }
+
+  isInside(host: object): boolean {
+    return [...this.#outer].some(server => server.isInside(host))
+  }
+
+  get attached(): boolean {
+    return this.#taps.size > 0
   }
 
   /** Throws `HOST_STATE` if it is attached there already. `listens` is called when the server listens, if not yet. */
@@ -22,6 +48,7 @@ export class Embedding {
     if (!server.listening) server.once('listening', listens)
     const detach = () => {
       if (this.#taps.delete(server)) server.off('listening', listens)
+      if (server instanceof HostedServer) this.#outer.delete(server)
       tap.detach()
     }
     const attachment = { detach, [Symbol.dispose]: detach }

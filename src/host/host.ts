@@ -32,11 +32,12 @@ export interface Host extends AsyncDisposable {
   addresses(): AddressInfo[]
 
   /**
-   * Mounts an app at a path: an Express app, a Fastify instance, or a function `(req, res, next)`; a tasklet handler is
-   * wrapped in `taskletHandler()`. May be called while the host listens. Returns the host.
+   * Mounts an app at a path: an app of Express, Fastify, Connect, Koa, Hono or h3, whatever has a `fetch` method, a host, or
+   * a function `(req, res, next)`; a tasklet handler is wrapped in `taskletHandler()`, a fetch function in `fetchHandler()`.
+   * May be called while the host listens. Returns the host.
    *
-   * Throws `UNKNOWN_APP` (no adapter knows the app, or two do), `MOUNT_TAKEN`, `INVALID_ARGUMENT` (the path),
-   * `APP_ALREADY_READY` (a Fastify instance that has started), `HTTP2_UNSUPPORTED` and `HOST_STATE` (after `close()`).
+   * Throws `UNKNOWN_APP` (no adapter knows the app, or two do), `MOUNT_TAKEN`, `INVALID_ARGUMENT` (the path, the options, or
+   * a host inside itself), `APP_ALREADY_READY` (a Fastify instance that has started), `HTTP2_UNSUPPORTED` and `HOST_STATE` (after `close()`).
    */
   mount(path: string, app: App, options?: MountOptions): this
 
@@ -63,20 +64,22 @@ export interface Host extends AsyncDisposable {
    * Resolves with the first address once connections are accepted. It installs no signal handler; {@link Host.run} does.
    * After a failure it may be called again.
    *
-   * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HTTP2_UNSUPPORTED`, `HOST_STATE` (it listens already, or was closed),
-   * or with what an app's own start failed with.
+   * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HTTP2_UNSUPPORTED`, `HOST_STATE` (it listens
+   * already, or was closed), or with what an app's own start failed with.
    */
   listen(options: HostListenOptions): Promise<AddressInfo>
 
   /**
    * Listens, and closes on SIGINT or SIGTERM: when every running host has closed the process exits, with code 0 if the
-   * closes were clean and 1 if something was left, which it writes to stderr. A second signal exits at once. Resolves and rejects as {@link Host.listen} does.
+   * closes were clean and 1 if something was left, which it writes to stderr. A second signal exits at once. Resolves and
+   * rejects as {@link Host.listen} does.
    */
   run(options: RunOptions): Promise<AddressInfo>
 
   /**
    * Sends a request to the host in memory: through its parser, its mounts and their apps, by no port, whether it listens
-   * or not. The apps are started first, as by `listen`. A string or a URL is the `url`. Each call has a connection of its own.
+   * or not. The apps are started first, as by `listen`. A string or a URL is the `url`. Each call has a connection of its
+   * own.
    * Requests in memory and those by the network may be mixed as one likes.
    *
    * Rejects with `INVALID_ARGUMENT`, `HOST_STATE` (after `close()`), `INJECT_FAILED` (the connection was broken off, or
@@ -124,8 +127,8 @@ export interface Host extends AsyncDisposable {
 
   /**
    * Starts the apps without listening, for a host that is reached through its {@link Host.handler}. `listen` and `attach`
-   * do it by themselves, and a handler at its first request. May be called again. Rejects with what an app's own start
-   * failed with.
+   * do it by themselves, and a handler at its first request. May be called again. Rejects with `HOST_STATE` after `close()`,
+   * and with what an app's own start failed with.
    */
   ready(): Promise<void>
 
@@ -166,8 +169,8 @@ export interface Host extends AsyncDisposable {
    * listeners as if the host were not there. Starts the apps; they hear of `listening` when the server listens. It may be
    * attached to several servers, and listen itself as well. `close()` detaches it when its requests are over.
    *
-   * Rejects with `INVALID_ARGUMENT`, `HOST_STATE` (it is attached there already, or was closed), `HTTP2_UNSUPPORTED`, or
-   * with what an app's own start failed with.
+   * Rejects with `INVALID_ARGUMENT` (no server, or one of the host's own), `HOST_STATE` (it is attached there already, or was
+   * closed), `HTTP2_UNSUPPORTED`, or with what an app's own start failed with.
    *
    * @example
    * ```ts

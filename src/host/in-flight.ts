@@ -1,4 +1,4 @@
-/** Counts the unfinished exchanges of a mount, for those who wait until there are none. */
+/** Counts exchanges that are under way, or wait, for those who want to know when there are none. */
 export class InFlight {
   count = 0
   #waiters: (() => void)[] = []

@@ -6,8 +6,8 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { inspect } from 'node:util'
 import { SynclessError } from '../core/errors.js'
+import { assertOptions, invalid } from './check.js'
 import { messageOf } from './error-text.js'
 import { connectInMemory, type MemoryHost } from './memory-agent.js'
 import type { MemorySocket } from './memory-socket.js'
@@ -65,6 +65,7 @@ export interface StreamedResponse extends InjectedHead {
 type Headers = NonNullable<InjectOptions['headers']>
 
 export async function inject(host: MemoryHost, options: InjectOptions): Promise<InjectedResponse | StreamedResponse> {
+  checkKinds(options)
   const { signal } = options
   const target = targetOf(options.url ?? '/')
   const payload = await payloadOf(options.payload)
@@ -77,9 +78,9 @@ export async function inject(host: MemoryHost, options: InjectOptions): Promise<
   try {
     const method = options.method ?? (payload.body === null ? 'GET' : 'POST')
     const headers = headersOf(method, target, payload, options)
-    const req = requestOn(socket, method, target.path, headers)
+    const req = requestOn(socket, method, target.path, headers, options.trailers)
     const head = responseTo(req)
-    send(req, payload, headers, options.trailers)
+    send(req, payload, headers)
     const res = await head
     return options.stream === true ? new Streamed(res) : new Whole(res, await bodyOf(res))
   } catch (error) {
@@ -105,20 +106,41 @@ function targetOf(url: string | URL): Target {
     return { path: path.startsWith('/') ? path : `/${path}`, authority, encrypted }
   }
   if (text.startsWith('/') || text === '*') return { path: text, authority: 'localhost', encrypted: undefined }
-  throw new SynclessError(
-    'INVALID_ARGUMENT',
-    `host.inject(): url is ${inspect(url)}: give a path such as '/orders?page=2'`,
-  )
+  throw invalid('host.inject(): url', "a path such as '/orders?page=2'", url)
+}
+
+/** Of what nobody else looks at before it is used. */
+function checkKinds({ url, method, signal, trailers }: InjectOptions): void {
+  if (url !== undefined && typeof url !== 'string' && !(url instanceof URL)) {
+    throw invalid('host.inject(): url', 'a string or a URL', url)
+  }
+  if (method !== undefined && typeof method !== 'string') throw invalid('host.inject(): method', 'a string', method)
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw invalid('host.inject(): signal', 'an AbortSignal', signal)
+  }
+  if (trailers !== undefined) assertOptions('host.inject(): trailers', trailers)
 }
 
 /** Begins the request. Nothing has been sent yet. Throws `INVALID_ARGUMENT`. */
-function requestOn(socket: MemorySocket, method: string, path: string, headers: string[]): ClientRequest {
+function requestOn(
+  socket: MemorySocket,
+  method: string,
+  path: string,
+  headers: string[],
+  trailers: InjectOptions['trailers'],
+): ClientRequest {
   try {
-    return request({ method, path, headers, createConnection: () => socket })
+    const req = request({ method, path, headers, createConnection: () => socket })
+    // Nobody else will hear of it, if the trailers are refused.
+    req.once('error', ignore)
+    if (trailers !== undefined) req.addTrailers(trailers)
+    return req.off('error', ignore)
   } catch (error) {
     throw new SynclessError('INVALID_ARGUMENT', `host.inject(): ${messageOf(error)}`, { cause: error })
   }
 }
+
+function ignore(): void {}
 
 /** What the caller gave, as it is, with what a request cannot do without. */
 function headersOf(method: string, { authority }: Target, { body, type }: Payload, options: InjectOptions): string[] {
@@ -139,10 +161,16 @@ function headersOf(method: string, { authority }: Target, { body, type }: Payloa
 }
 
 function listOf(headers: Headers): string[] {
-  if (isList(headers)) return [...headers]
+  if (isList(headers)) {
+    if (headers.length % 2 === 0 && headers.every(part => typeof part === 'string')) return [...headers]
+    throw invalid('host.inject(): headers', 'names and values in turn, all strings', headers)
+  }
+  assertOptions('host.inject(): headers', headers)
   return Object.entries(headers).flatMap(([name, value]) => {
     if (value === undefined) return []
-    return (typeof value === 'object' ? [...value] : [value]).flatMap(one => [name, String(one)])
+    if (typeof value !== 'object') return [name, String(value)]
+    if (!Array.isArray(value)) throw invalid(`host.inject(): headers.${name}`, 'a string, a number or a list', value)
+    return value.flatMap(one => [name, String(one)])
   })
 }
 
@@ -151,18 +179,12 @@ function isList(headers: Headers): headers is readonly string[] {
 }
 
 /** Sends the payload: where the headers ask the app first, when it has said yes. */
-async function send(
-  req: ClientRequest,
-  { body }: Payload,
-  headers: readonly string[],
-  trailers: InjectOptions['trailers'],
-): Promise<void> {
+async function send(req: ClientRequest, { body }: Payload, headers: readonly string[]): Promise<void> {
   const expect = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'expect')
   if (expect >= 0 && headers[expect + 1]?.toLowerCase() === '100-continue') {
     req.flushHeaders()
     await new Promise(resolve => req.once('continue', resolve))
   }
-  if (trailers !== undefined) req.addTrailers(trailers)
   if (!(body instanceof Readable)) {
     req.end(body ?? undefined)
     return

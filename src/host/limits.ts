@@ -1,5 +1,4 @@
-import { inspect } from 'node:util'
-import { SynclessError } from '../core/errors.js'
+import { invalid } from './check.js'
 
 /** Limits that the host keeps by itself. Those of its HTTP parser are options of `http`: see docs/operations.md. */
 export interface LimitOptions {
@@ -31,10 +30,7 @@ export function checkedLimits(options: LimitOptions = {}): Required<LimitOptions
   for (const [name, value] of Object.entries(limits)) {
     const least = name === 'body' ? 0 : 1
     if (value === Number.POSITIVE_INFINITY || (Number.isInteger(value) && value >= least)) continue
-    throw new SynclessError(
-      'INVALID_ARGUMENT',
-      `limits.${name} is ${inspect(value)}: give a whole number, ${least} or more`,
-    )
+    throw invalid(`limits.${name}`, `a whole number, ${least} or more`, value)
   }
   return limits
 }

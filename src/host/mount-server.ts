@@ -21,6 +21,8 @@ export interface MountServerHost {
   /** Whether its requests may come by HTTP/2. */
   readonly speaksHttp2: boolean
   address(): AddressInfo | string | null
+  /** Whether it is `host`, or is reached through one that is. */
+  isInside(host: object): boolean
   /** `server` was told to listen when the host did already. */
   listenRequested(server: HostedServer): void
   /** Whether another server at the path of `server` takes its upgrades. */
@@ -102,6 +104,11 @@ export class HostedServer extends Server implements MountServer {
   /** @internal */
   get speaksHttp2(): boolean {
     return this.#host.speaksHttp2
+  }
+
+  /** @internal Whether it is a mount of `host`, or of one inside it. */
+  isInside(host: object): boolean {
+    return this.#host.isInside(host)
   }
 
   /** @internal Whether it is of no use unless its host listens. */

@@ -10,6 +10,7 @@ import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import type { Attachment, RequestEvent, Visited } from './attach.js'
+import { assertFunction, assertOptions } from './check.js'
 import { choosePort } from './choose-port.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
@@ -36,9 +37,9 @@ import { nestedHostPort } from './nested-host.js'
 import { Operations } from './operations.js'
 import {
   addressInfo,
+  assertHostOptions,
+  assertMountOptions,
   assertNoProtocols,
-  assertOptions,
-  assertProtocols,
   type CloseOptions,
   checkedAddresses,
   checkedCloseOptions,
@@ -80,7 +81,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   #ignoreSignals: (() => void) | null = null
 
   constructor(options: HostOptions = {}) {
-    assertOptions('createHost()', options)
+    assertHostOptions(options)
     this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
     this.#onError = options.onError
     // As many as there are streams that want to end in time.
@@ -141,7 +142,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   mount(path: string, app: App, options: MountOptions = {}): this {
-    assertOptions('host.mount()', options)
+    assertMountOptions('host.mount()', options)
     assertNoProtocols('host.mount()', options)
     const checked = mountPath(path)
     const port = choosePort(app, this.#ports)
@@ -162,15 +163,16 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   server(path: string, options: MountOptions = {}): Server {
-    assertOptions('host.server()', options)
+    assertMountOptions('host.server()', options)
     return this.#add(mountPath(path), options).server
   }
 
   serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener, appOptions?: unknown) => Server {
-    assertOptions('host.serverFactory()', options)
+    assertMountOptions('host.serverFactory()', options)
     assertNoProtocols('host.serverFactory()', options)
     const checked = mountPath(path)
     return (handler, appOptions) => {
+      assertFunction('the handler of a server factory', handler)
       const mount = this.#add(checked, options)
       mount.server.on('request', handler)
       for (const port of this.#ports) {
@@ -187,7 +189,6 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   #add(path: string, options: MountOptions): Mount {
     if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
-    assertProtocols(options.protocols)
     const mount = new Mount(path, options, this)
     mount.stages = this.#stages.make(mount, options)
     this.mounts.add(mount)
@@ -251,7 +252,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
       })
       await Promise.race([this.#start(addresses), abandoned])
     } catch (error) {
-      await this.#operations.stop()
+      if (!this.#embedding.attached) await this.#operations.stop()
       if (this.#state === 'starting') this.#state = 'idle'
       throw error
     }
@@ -273,6 +274,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   async ready(): Promise<void> {
+    if (this.stopped) throw new SynclessError('HOST_STATE', 'host.ready(): the host has been closed')
     this.usedWithoutListening = true
     await this.#startApps()
   }
@@ -289,14 +291,28 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   async attach(server: NetServer): Promise<Attachment> {
     if (!isServer(server)) throw new SynclessError('INVALID_ARGUMENT', 'host.attach() takes an http.Server')
     this.#assertOpen('host.attach()')
+    this.enter(server)
     if (speaksHttp2(server)) this.#embedding.speaksHttp2 = true
     this.#assertAllServable()
-    await this.#operations.start()
-    await this.ready()
+    try {
+      await this.#operations.start()
+      await this.ready()
+    } catch (error) {
+      if (this.#state === 'idle' && !this.#embedding.attached) await this.#operations.stop()
+      throw error
+    }
     this.#assertOpen('host.attach()')
     const attachment = this.#embedding.attach(server, this, () => this.#announceAll())
     if (server.listening) this.#announceAll()
     return attachment
+  }
+
+  enter(server: NetServer): void {
+    this.#embedding.enter(server, this)
+  }
+
+  isInside(host: object): boolean {
+    return host === this || this.#embedding.isInside(host)
   }
 
   #assertOpen(what: string): void {

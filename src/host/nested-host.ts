@@ -1,11 +1,11 @@
 /** A host as an app of another one: the outer host is then the server to which it is attached. */
-import type { HostPort, MountedApp } from '../adapters/port.js'
+import type { HostPort, MountedApp, MountServer } from '../adapters/port.js'
 import type { DispatchHost } from './dispatcher.js'
 import type { Host } from './host.js'
 import { HostedServer } from './mount-server.js'
 import { upgradeTaker } from './upgrade.js'
 
-type NestedHost = Host & DispatchHost
+type NestedHost = Host & DispatchHost & { enter(server: MountServer): void }
 
 /** `isHost` knows what is a host, which this file cannot without needing it. */
 export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): HostPort {
@@ -16,6 +16,7 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
     open(app, server): MountedApp {
       const host = nested(app)
       if (host === undefined) throw new TypeError('not a host')
+      host.enter(server)
       if (server instanceof HostedServer) server.takesUpgrade = (url, req) => upgradeTaker(host, req, url) !== undefined
       return {
         async ready() {

@@ -4,7 +4,7 @@ import { SynclessError } from '../core/errors.js'
 import { AdminPort } from './admin.js'
 import { type HealthHandler, type HealthyHost, livez, readyz } from './health.js'
 import { type MeasuredHost, Metrics } from './metrics.js'
-import { addressInfo, assertOptions, type HostOptions } from './options.js'
+import { addressInfo, type HostOptions } from './options.js'
 
 export interface OperatedHost extends MeasuredHost, HealthyHost {
   report(error: SynclessError): void
@@ -24,7 +24,6 @@ export class Operations {
     this.metrics = null
     this.#admin = null
     if (admin === undefined) return
-    assertOptions('createHost({ admin })', admin)
     const metrics = new Metrics()
     this.metrics = metrics
     this.#admin = new AdminPort(admin, {

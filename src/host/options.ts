@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net'
-import { inspect } from 'node:util'
 import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { AdminOptions } from './admin.js'
 import type { AdmissionOptions } from './admission.js'
+import { assertFunction, assertOptions, invalid } from './check.js'
 import type { HandOverOptions } from './hand-over.js'
 import type { HealthOptions, ReadinessCheck } from './health.js'
 import type { LimitOptions, MountLimitOptions } from './limits.js'
@@ -107,10 +107,30 @@ export interface RunOptions extends HostListenOptions, CloseOptions {}
 
 const DEADLINE = 10_000
 
-/** Throws `INVALID_ARGUMENT` for options that are no object. */
-export function assertOptions(what: string, options: unknown, hint = ''): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new SynclessError('INVALID_ARGUMENT', `${what} takes an object of options, and got ${inspect(options)}${hint}`)
+/** Throws `INVALID_ARGUMENT` for what is of another kind. What the options hold is looked at where it is used. */
+export function assertHostOptions(options: HostOptions): void {
+  assertOptions('createHost()', options)
+  for (const name of ['http', 'tls', 'admission', 'limits', 'admin', 'requestId'] as const) {
+    if (options[name] !== undefined) assertOptions(`createHost({ ${name} })`, options[name])
+  }
+  for (const name of ['http2', 'health'] as const) {
+    const option = options[name]
+    if (option !== undefined && typeof option !== 'boolean') assertOptions(`createHost({ ${name} })`, option)
+  }
+  for (const name of ['onError', 'readiness'] as const) {
+    if (options[name] !== undefined) assertFunction(name, options[name])
+  }
+  const { ports } = options
+  if (ports !== undefined && !Array.isArray(ports)) throw invalid('ports', 'a list of host ports', ports)
+}
+
+/** Throws `INVALID_ARGUMENT`, as {@link assertHostOptions} does. */
+export function assertMountOptions(what: string, options: MountOptions): void {
+  assertOptions(what, options)
+  const { strip, limits, protocols } = options
+  if (strip !== undefined && typeof strip !== 'boolean') throw invalid('strip', 'true or false', strip)
+  if (limits !== undefined) assertOptions(`${what}: limits`, limits)
+  assertProtocols(protocols)
 }
 
 /** The addresses that are meant, at least one. Throws `INVALID_ARGUMENT`. */
@@ -118,25 +138,35 @@ export function checkedAddresses(what: string, options: HostListenOptions): List
   const port = typeof options === 'number' ? options : 3000
   assertOptions(what, options, `: pass { port: ${port} }, or { path } for a Unix socket`)
   const { addresses = [], ...first } = options
+  if (!Array.isArray(addresses)) throw invalid(`${what}: addresses`, 'a list of them', addresses)
   const given = first.port !== undefined || first.path !== undefined
   const all = given || addresses.length === 0 ? [first, ...addresses] : [...addresses]
-  for (const { protocol } of all) {
-    if (protocol === undefined || protocols.includes(protocol)) continue
-    throw new SynclessError(
-      'INVALID_ARGUMENT',
-      `${what}: protocol is ${inspect(protocol)}: give ${protocols.join(', ')}`,
-    )
-  }
+  for (const address of all) assertAddress(what, address)
   return all
 }
 
 const protocols: readonly Protocol[] = ['http', 'https', 'both']
 
+/** What Node would not refuse by an error of its own, or only when it is too late. */
+const kinds = { port: ['number', 'string'], host: ['string'], path: ['string'], backlog: ['number'] } as const
+
+function assertAddress(what: string, address: ListenAddress): void {
+  assertOptions(`${what}: addresses`, address)
+  for (const [name, allowed] of Object.entries(kinds)) {
+    const value: unknown = address[name as keyof typeof kinds]
+    if (value === undefined || value === null || allowed.some(kind => kind === typeof value)) continue
+    throw invalid(`${what}: ${name}`, `a ${allowed[0]}`, value)
+  }
+  const { protocol } = address
+  if (protocol === undefined || protocols.includes(protocol)) return
+  throw invalid(`${what}: protocol`, protocols.join(', '), protocol)
+}
+
 /** Fills in what was left out. Throws `INVALID_ARGUMENT`. */
 export function checkedCloseOptions({ deadline = DEADLINE, readinessDelay = 0 }: CloseOptions): Required<CloseOptions> {
   for (const [name, value] of Object.entries({ deadline, readinessDelay })) {
     if (typeof value === 'number' && value >= 0) continue
-    throw new SynclessError('INVALID_ARGUMENT', `${name} is ${value}: give milliseconds, 0 or more`)
+    throw invalid(name, 'milliseconds, 0 or more', value)
   }
   return { deadline, readinessDelay }
 }
@@ -146,12 +176,15 @@ export function addressInfo(address: AddressInfo | string | null): AddressInfo {
   return typeof address === 'object' && address !== null ? address : { address: address ?? '', family: 'unix', port: 0 }
 }
 
-/** Throws `INVALID_ARGUMENT`. */
-export function assertProtocols(protocols: unknown): void {
+function assertProtocols(protocols: unknown): void {
   if (protocols === undefined) return
-  const names = Array.isArray(protocols) && protocols.length > 0 && protocols.every(name => /^\S+$/.test(String(name)))
+  const names = Array.isArray(protocols) && protocols.length > 0 && protocols.every(isName)
   if (names) return
-  throw new SynclessError('INVALID_ARGUMENT', `protocols is ${inspect(protocols)}: give one or more names in a list`)
+  throw invalid('protocols', 'one or more names in a list', protocols)
+}
+
+function isName(name: unknown): boolean {
+  return typeof name === 'string' && /^\S+$/.test(name)
 }
 
 /** Throws `INVALID_ARGUMENT`: an app wants requests. */

@@ -5,8 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { inspect } from 'node:util'
-import { SynclessError } from '../core/errors.js'
+import { assertFunction, invalid } from './check.js'
 import type { Exchange } from './exchange.js'
 import type { Stage } from './stage.js'
 
@@ -29,7 +28,7 @@ const running = new AsyncLocalStorage<string>()
 /**
  * The id of a request: the one that it has from its host's {@link RequestIdOptions}, else a random UUID, made at the first
  * call. Later calls for the same request give the same, in every mount that it passes. In Fastify, pass `request.raw`; as
- * the `genReqId` of Fastify or of pino-http, it makes their logs agree.
+ * the `genReqId` of Fastify or of pino-http, it makes their logs agree. Throws `INVALID_ARGUMENT` for what is no object.
  *
  * @example
  * ```ts
@@ -47,6 +46,7 @@ const running = new AsyncLocalStorage<string>()
  * ```
  */
 export function requestId(req: IncomingMessage): string {
+  if (typeof req !== 'object' || req === null) throw invalid('the argument of requestId()', 'the request', req)
   return ids.get(req) ?? remember(req, randomUUID())
 }
 
@@ -92,9 +92,8 @@ export class RequestIdStage implements Stage {
   constructor({ header, respond, generate = () => randomUUID() }: RequestIdOptions) {
     this.#header = headerName('requestId.header', header)?.toLowerCase() ?? null
     this.#respond = headerName('requestId.respond', respond)
+    assertFunction('requestId.generate', generate)
     this.#generate = generate
-    if (typeof generate === 'function') return
-    throw new SynclessError('INVALID_ARGUMENT', `requestId.generate is ${inspect(generate)}: give a function`)
   }
 
   begin({ req, res }: Exchange, next: () => void): void {
@@ -123,5 +122,5 @@ export class RequestIdStage implements Stage {
 function headerName(what: string, name: unknown): string | null {
   if (name === undefined) return null
   if (typeof name === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(name)) return name
-  throw new SynclessError('INVALID_ARGUMENT', `${what} is ${inspect(name)}: give the name of a header`)
+  throw invalid(what, 'the name of a header', name)
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
+import { invalid } from './check.js'
 import { Connection, openExchange } from './connection.js'
 import { carrierOf } from './engine.js'
 import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
@@ -14,7 +15,8 @@ import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
  * `req.on('end')`: those run outside the request's context, where `go()` would join nothing. In Fastify, pass
  * `request.raw`.
  *
- * Throws `HOST_STATE` for a request that no host serves, and for one that had no scope when its response ended.
+ * Throws `HOST_STATE` for a request that no host serves, and for one that had no scope when its response ended;
+ * `INVALID_ARGUMENT` for what is no object.
  *
  * @example
  * ```ts
@@ -34,6 +36,7 @@ import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
  * ```
  */
 export function requestScope(req: IncomingMessage): Scope {
+  if (typeof req !== 'object' || req === null) throw invalid('the argument of requestScope()', 'the request', req)
   const exchange = openExchange(req) ?? rememberedExchange(req)
   if (exchange === undefined) {
     throw new SynclessError(

@@ -26,10 +26,16 @@ function onSignal(_name: string, number: number): void {
   Promise.all(Array.from(running, close => close())).then(
     reports => {
       const left = reports.filter(report => !report.clean)
-      // At once: the process ends before a stream would have written.
-      for (const report of left) writeSync(2, `syncless host: left at its close: ${describeLeft(report)}\n`)
+      for (const report of left) say(`syncless host: left at its close: ${describeLeft(report)}\n`)
       process.exit(left.length === 0 ? 0 : 1)
     },
     () => process.exit(1),
   )
+}
+
+/** Writes at once: the process ends before a stream would have written. One whose errors nobody reads ends as well. */
+function say(text: string): void {
+  try {
+    writeSync(2, text)
+  } catch {}
 }

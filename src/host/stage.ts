@@ -13,9 +13,16 @@ export interface Stage {
   idle?(): Promise<void>
 }
 
-/** Takes an exchange through the stages from `at` on, then to `app`. */
+/** Takes an exchange through the stages from `at` on, then to `app`. What a function of the user's throws fails it. */
 export function passStages(stages: readonly Stage[], exchange: Exchange, app: () => void, at = 0): void {
   const stage = stages[at]
-  if (stage === undefined) app()
-  else stage.begin(exchange, () => passStages(stages, exchange, app, at + 1))
+  if (stage === undefined) {
+    app()
+    return
+  }
+  try {
+    stage.begin(exchange, () => passStages(stages, exchange, app, at + 1))
+  } catch (error) {
+    exchange.fail(error)
+  }
 }

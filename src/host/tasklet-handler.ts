@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isTaskletExit } from '../core/errors.js'
 import type { Co } from '../core/op.js'
 import { answer } from './answer.js'
+import { assertFunction } from './check.js'
 import { exchangeOf } from './request-scope.js'
 
 /**
@@ -18,6 +19,8 @@ export type TaskletHandler<
  * `http.createServer()`. The tasklet runs in the request's scope: it is killed when the client leaves before the
  * response has ended. What it throws goes to `next`, so that Express shows its own error page; without one, and where a
  * host is next, the answer is 500, or the connection is broken off if the response has begun.
+ *
+ * Throws `INVALID_ARGUMENT` for what is no function.
  *
  * @example
  * ```ts
@@ -40,6 +43,7 @@ export function taskletHandler<
   Req extends IncomingMessage = IncomingMessage,
   Res extends ServerResponse = ServerResponse,
 >(handler: TaskletHandler<Req, Res>): (req: Req, res: Res, next?: (error?: unknown) => void) => void {
+  assertFunction('the handler of taskletHandler()', handler)
   return function handle(req, res, next) {
     const { scope } = exchangeOf(req, res)
     scope.go(function* () {
