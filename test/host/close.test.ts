@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server } from 'node:net'
 import fastify from 'fastify'
 import type { HostPort } from '../../src/adapters/port.js'
 import { channel, go, never, type SynclessError } from '../../src/core/index.js'
@@ -215,10 +216,14 @@ describe('within the deadline', () => {
     }
     await (await fetch(url)).text()
     await begun.promise
-    const report = host.close().then(value => ({ ...value, worked }))
-    await new Promise(resolve => setImmediate(resolve))
+    let closed = false
+    const report = host.close().finally(() => {
+      closed = true
+    })
+    for (let i = 0; i < 5; i++) await turns()
+    expect(closed).toBe(false)
     await gate.send(undefined)
-    expect(await report).toEqual({ ...clean, worked: true })
+    expect({ ...(await report), worked }).toEqual({ ...clean, worked: true })
   })
 
   test('it closes frameworks that never listened', async () => {
@@ -364,9 +369,12 @@ describe('more than once, and early', () => {
     const listening = expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'HOST_STATE' })
     await host.close()
     await listening
+    const listen = jest.spyOn(Server.prototype, 'listen')
     ready.resolve()
-    await new Promise(resolve => setImmediate(resolve))
+    await turns()
     expect(host.address()).toBe(null)
+    expect(listen).not.toHaveBeenCalled()
+    listen.mockRestore()
   })
 
   test('while the name of its address is looked up', async () => {

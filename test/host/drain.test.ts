@@ -1,10 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { Server } from 'socket.io'
 import { io as connectClient } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
-import { never } from '../../src/core/index.js'
-import { taskletHandler } from '../../src/host/index.js'
+import type { HostPort } from '../../src/adapters/port.js'
+import { never, until } from '../../src/core/index.js'
+import { requestScope, taskletHandler } from '../../src/host/index.js'
 import { type VirtualClock, virtualClock } from '../../src/testing/index.js'
 import { closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
 
@@ -333,6 +335,65 @@ describe('WebSocket clients', () => {
     expect(client.text.slice(client.text.indexOf('\r\n\r\n') + 4)).toBe('\x88\x02\x03\xe9')
   })
 
+  test('of a prebuilt Fastify are left to it at first, too', async () => {
+    const { default: fastify } = await import('fastify')
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const host = newHost()
+    const app = fastify()
+    new WebSocketServer({ server: app.server })
+    host.mount('/', app)
+    const { port } = await started(host)
+    warn.mockRestore()
+    const client = webSocket(port, '/ws')
+    await client.open
+    const report = host.close({ deadline: 3000 })
+    await clock.advance(999)
+    expect(client.ws.readyState).toBe(WebSocket.OPEN)
+    await clock.advance(1)
+    expect(await client.closed).toBe(1001)
+    expect(await report).toEqual(clean)
+  })
+
+  test('of a server that the host is attached to are told at once, and waited for', async () => {
+    const server = createServer()
+    await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+    const host = newHost()
+    new WebSocketServer({ server: host.server('/ws') })
+    await host.attach(server)
+    const { port } = server.address() as AddressInfo
+    const client = webSocket(port, '/ws')
+    await client.open
+    const report = host.close({ deadline: 3000 })
+    expect(await client.closed).toBe(1001)
+    expect(await report).toEqual(clean)
+    server.close()
+  })
+
+  test('that stay on a server that the host is attached to keep the host from closing', async () => {
+    const server = createServer()
+    await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+    const host = newHost()
+    host.server('/raw').on('upgrade', (_req, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+      socket.on('end', () => socket.end())
+      socket.resume()
+    })
+    await host.attach(server)
+    const client = new RawClient((server.address() as AddressInfo).port)
+    client.send('GET /raw HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: raw\n\n')
+    await client.until(/hello/)
+    let closed = false
+    const report = host.close({ deadline: 3000 }).finally(() => {
+      closed = true
+    })
+    await clock.advance(2999)
+    await turns()
+    expect(closed).toBe(false)
+    client.socket.end()
+    expect(await report).toEqual(clean)
+    server.close()
+  })
+
   test('those that share a Fastify with other routes are told after its own hooks had their time', async () => {
     const { default: fastify } = await import('fastify')
     const host = newHost()
@@ -352,6 +413,130 @@ describe('WebSocket clients', () => {
     expect(await report).toEqual(clean)
     expect(hooks).toEqual(['preClose', 'onClose'])
   })
+})
+
+describe('the deadline', () => {
+  test('of a close that needs none of it leaves no timer', async () => {
+    const host = newHost()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end())
+    await started(host)
+    expect(await host.close({ readinessDelay: 0, deadline: 5000 })).toEqual(clean)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('hits tasklets whose request has been answered, and each is counted', async () => {
+    const killed: string[] = []
+    const work = function* (name: string) {
+      try {
+        yield* never
+      } finally {
+        killed.push(name)
+      }
+    }
+    const host = newHost()
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      const scope = requestScope(req)
+      scope.go(() => work('one'))
+      scope.go(() => work('two'))
+      res.end('answered')
+    })
+    const { url } = await started(host)
+    expect(await (await fetch(url)).text()).toBe('answered')
+    const report = host.close({ deadline: 3000 })
+    await clock.advance(2999)
+    expect(killed).toEqual([])
+    await clock.advance(1)
+    expect(await report).toEqual({ ...clean, clean: false, tasklets: 2 })
+    expect(killed.sort()).toEqual(['one', 'two'])
+  })
+
+  test('leaves the cleanup of a tasklet a turn, in which it can still answer', async () => {
+    const host = newHost()
+    const begun = defer()
+    host.mount(
+      '/',
+      taskletHandler(function* (_req, res) {
+        try {
+          begun.resolve()
+          yield* never
+        } finally {
+          for (let i = 0; i < 50; i++) yield* until(Promise.resolve())
+          res.end('sorry')
+        }
+      }),
+    )
+    const { port } = await started(host)
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    const report = host.close({ deadline: 1000 })
+    await clock.advance(1000)
+    expect(await report).toMatchObject({ clean: false, requests: ['GET /'], tasklets: 1 })
+    await client.closed
+    expect(client.text).toMatch(/sorry$/)
+  })
+
+  test.each([true, false])('gives apps a last chance for their own cleanup; one failed: %s', async fails => {
+    const cleanup = defer()
+    const close = (fn: () => Promise<void>): HostPort => {
+      const app = {}
+      const port = { name: 'app', accepts: (given: unknown) => given === app, open: () => ({ close: fn }), app }
+      return port
+    }
+    const ports = [
+      close(() => cleanup.promise),
+      close(() => (fails ? Promise.reject(new Error('no')) : Promise.resolve())),
+    ]
+    const host = newHost({ ports })
+    ports.forEach((port, at) => void host.mount(`/${at}`, (port as HostPort & { app: object }).app))
+    await started(host)
+    const report = host.close({ deadline: 3000 })
+    await clock.advance(3000)
+    await turns()
+    await clock.advance(499)
+    cleanup.resolve()
+    expect(await report).toEqual({ ...clean, clean: !fails, errors: fails ? [new Error('no')] : [] })
+  })
+
+  test('ends the last chance, too: who has not closed by then is named', async () => {
+    const app = {}
+    const never: HostPort = {
+      name: 'app',
+      accepts: given => given === app,
+      open: () => ({ close: () => new Promise(() => {}) }),
+    }
+    const host = newHost({ ports: [never] }).mount('/slow', app)
+    await started(host)
+    const report = host.close({ deadline: 3000 })
+    await clock.advance(3000)
+    await turns()
+    await clock.advance(500)
+    expect(await report).toEqual({ ...clean, clean: false, mounts: ['/slow'] })
+  })
+
+  test('may be shorter than what an app has for its own goodbye: its clients are told all the same', async () => {
+    const { default: fastify } = await import('fastify')
+    const host = newHost()
+    const app = fastify({ serverFactory: host.serverFactory('/') })
+    new WebSocketServer({ server: app.server })
+    const { port } = await started(host)
+    const client = webSocket(port, '/ws')
+    await client.open
+    const report = host.close({ deadline: 500 })
+    await clock.advance(500)
+    expect(await client.closed).toBe(1001)
+    expect(await report).toEqual({ ...clean, clean: false, upgrades: 1 })
+  })
+})
+
+test('host.closing may have any number of listeners', async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => warnings.push(warning)
+  process.on('warning', onWarning)
+  const { closing } = newHost()
+  for (let i = 0; i < 50; i++) closing.addEventListener('abort', () => {})
+  await turns()
+  process.off('warning', onWarning)
+  expect(warnings).toEqual([])
 })
 
 test('the deadline counts from the end of the delay, and is kept', async () => {

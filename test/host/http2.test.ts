@@ -520,20 +520,23 @@ describe('the end of the host', () => {
     expect(await closed).toMatchObject({ clean: true })
   })
 
-  test('waits for no client that has been told and does not close its connection', async () => {
-    const host = newHttp2Host()
-    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end())
-    const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
-    const options = { port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'], allowHalfOpen: true }
-    const stubborn = connectTls(options)
-    await once(stubborn, 'secureConnect')
-    stubborn.on('error', () => {}).resume()
-    // The preface, and settings that are empty.
-    stubborn.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0')
-    await once(stubborn, 'data')
-    expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
-    stubborn.destroy()
-  })
+  test.each([true, false])(
+    'waits for no client that does not close its connection beyond the deadline; told: %s',
+    async told => {
+      const host = newHttp2Host()
+      host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end())
+      const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+      const stubborn = connectTls({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'], allowHalfOpen: true })
+      await once(stubborn, 'secureConnect')
+      stubborn.on('error', () => {}).resume()
+      // The preface, and settings that are empty.
+      stubborn.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0')
+      await once(stubborn, 'data')
+      const report = await host.close({ deadline: told ? 600_000 : 0 })
+      expect(report).toMatchObject({ clean: told, requests: [], connections: told ? 0 : 1, upgrades: 0 })
+      stubborn.destroy()
+    },
+  )
 
   test('at the deadline breaks off what is left, and says so', async () => {
     const host = newHttp2Host()
