@@ -76,10 +76,7 @@ export class Gate {
     if (this.#queue.size >= this.#room) return 'full'
     this.#queue.add(ticket)
     if (this.#maxWait < Number.POSITIVE_INFINITY) {
-      ticket.stopTimer = startTimer(this.#maxWait, () => {
-        this.#queue.delete(ticket)
-        ticket.refuse(this)
-      })
+      ticket.stopTimer = startTimer(this.#maxWait, () => ticket.refuse(this))
     }
     return 'waits'
   }
@@ -217,7 +214,7 @@ function isLongPoll(mount: ConnectionHolder, req: IncomingMessage): boolean {
 export class AdmissionStage implements Stage, AdmissionCounts {
   readonly #gates: readonly Gate[]
   readonly #mount: ConnectionHolder
-  readonly #tickets = new Map<Exchange, Ticket>()
+  readonly #tickets = new WeakMap<Exchange, Ticket>()
   readonly waiting = new InFlight()
   /** How many requests were refused. */
   refused = 0
@@ -240,7 +237,6 @@ export class AdmissionStage implements Stage, AdmissionCounts {
 
   end(exchange: Exchange): void {
     this.#tickets.get(exchange)?.leave()
-    this.#tickets.delete(exchange)
   }
 
   idle(): Promise<void> {

@@ -40,7 +40,6 @@ export class Mount implements ExchangeOwner {
   #app: MountedApp | null = null
   #raw: unknown
   #starting: Promise<void> | null = null
-  #closing: Promise<void> | null = null
   #ready = true
   readonly #host: MountHost
 
@@ -126,12 +125,7 @@ export class Mount implements ExchangeOwner {
   }
 
   /** Closes the app, or says so to what listens on the mount server. Resolves when its requests and cleanup are over. */
-  close(deadline: number): Promise<void> {
-    this.#closing ??= this.#close(deadline)
-    return this.#closing
-  }
-
-  async #close(deadline: number): Promise<void> {
+  async close(deadline: number): Promise<void> {
     this.server.quiesce()
     await this.#letIn()
     if (this.#app?.close !== undefined) await this.#app.close(deadline)

@@ -5,6 +5,7 @@ import fastify from 'fastify'
 import { Server } from 'socket.io'
 import { io as connectClient } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { HostPort } from '../../src/adapters/port.js'
 import type { AdmissionOptions } from '../../src/host/index.js'
 import { virtualClock } from '../../src/testing/index.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
@@ -129,6 +130,25 @@ describe('overload', () => {
       desk.release(0)
       expect(await first).toContain('served')
       expect(clock.pending).toBe(0)
+    } finally {
+      clock.restore()
+    }
+  })
+
+  test('one that has been let in is not refused any more, and leaves no timer', async () => {
+    const clock = virtualClock()
+    try {
+      const { desk, port } = await serve({ inFlight: 1, maxWait: 250 })
+      const first = exchange(port, get('/1'))
+      await desk.arrived(1)
+      const second = exchange(port, get('/2'))
+      while (clock.pending === 0) await turns()
+      desk.release(0)
+      await desk.arrived(2)
+      expect(clock.pending).toBe(0)
+      await clock.advance(1000)
+      desk.release(1)
+      for (const answer of await Promise.all([first, second])) expect(answer).toContain('served')
     } finally {
       clock.restore()
     }
@@ -286,6 +306,40 @@ describe('what takes no place', () => {
     await io.close()
   })
 
+  test('nothing else on the mount of Socket.IO', async () => {
+    const desk = new Desk()
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    const io = new Server(host.server('/socket.io'))
+    host.mount('/', desk.handle)
+    const { port } = await started(host)
+    const held = exchange(port, get('/held'))
+    await desk.arrived(1)
+    for (const query of ['socket.io.js', '?EIO=4', '?transport=polling', '?EIO=4&transport=websocket']) {
+      expect([query, (await exchange(port, get(`/socket.io/${query}`))).slice(9, 12)]).toEqual([query, '503'])
+    }
+    desk.release(0)
+    await held
+    await io.close()
+  })
+
+  test('the query of a long poll opens no back door to an app with WebSockets', async () => {
+    const [begun, finish] = [defer(), defer()]
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    const app = fastify({ serverFactory: host.serverFactory('/') })
+    new WebSocketServer({ server: app.server })
+    app.get('/', async () => {
+      begun.resolve()
+      await finish.promise
+      return 'served'
+    })
+    const { port } = await started(host)
+    const held = exchange(port, get('/'))
+    await begun.promise
+    expect(await exchange(port, get('/?EIO=4&transport=polling'))).toMatch(/^HTTP\/1.1 503/)
+    finish.resolve()
+    expect(await held).toContain('served')
+  })
+
   test('the query of a long poll opens no back door to an app', async () => {
     const { desk, port } = await serve({ inFlight: 1, queue: 0 })
     const held = exchange(port, get('/held'))
@@ -348,6 +402,100 @@ describe('bounds of mounts', () => {
     await Promise.all(all)
   })
 
+  test('what waits for a place at its mount holds none of the host', async () => {
+    const [desk, other] = [new Desk(), new Desk()]
+    const host = newHost({ admission: { inFlight: 2, queue: 0 } })
+    host.mount('/a', desk.handle, { admission: { inFlight: 1, queue: 1, retryAfter: 30 } })
+    host.mount('/b', other.handle)
+    const { port } = await started(host)
+    const all = [exchange(port, get('/a/1'))]
+    await desk.arrived(1)
+    all.push(exchange(port, get('/a/2')))
+    await turns()
+    all.push(exchange(port, get('/b')))
+    await other.arrived(1)
+    // Both are full: the mount's is asked first.
+    expect(await exchange(port, get('/a/refused'))).toContain('Retry-After: 30\r\n')
+    desk.release(0)
+    await desk.arrived(2)
+    desk.release(1)
+    other.release(0)
+    for (const answer of await Promise.all(all)) expect(answer).toContain('served')
+  })
+
+  test('one that waits at both is waited for once: the close of the host goes on when it is let in', async () => {
+    const [desk, other] = [new Desk(), new Desk()]
+    const app = {}
+    const closing = defer()
+    const port: HostPort = {
+      name: 'app',
+      accepts: given => given === app,
+      open: () => ({
+        handle: desk.handle,
+        close: async () => closing.resolve(),
+      }),
+    }
+    const host = newHost({ ports: [port], admission: { inFlight: 2, queue: 5 } })
+    host.mount('/a', app, { admission: { inFlight: 1, queue: 5 } })
+    host.mount('/b', other.handle)
+    const { port: at } = await started(host)
+    const all = [exchange(at, get('/a/1'))]
+    await desk.arrived(1)
+    all.push(exchange(at, get('/a/2')), exchange(at, get('/b/1')))
+    await other.arrived(1)
+    all.push(exchange(at, get('/b/2')))
+    await turns()
+    // The host's place goes to the one that has waited for it: /a/2 waits a second time.
+    desk.release(0)
+    await other.arrived(2)
+    const report = host.close()
+    other.release(0)
+    other.release(1)
+    await desk.arrived(2)
+    // It is with its app, which is told now.
+    await closing.promise
+    desk.release(1)
+    for (const answer of await Promise.all(all)) expect(answer).toContain('served')
+    expect((await report).clean).toBe(true)
+  })
+
+  test('one that the host’s refuses gives back its place at once, though its client has to wait for the answer', async () => {
+    const [desk, free] = [new Desk(), new Desk()]
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    host.mount('/', desk.handle)
+    host.mount('/free', free.handle, { admission: false })
+    host.mount('/a', desk.handle, { admission: { inFlight: 1, queue: 0, retryAfter: 30 } })
+    const { port } = await started(host)
+    const held = exchange(port, get('/held'))
+    await desk.arrived(1)
+    const client = new RawClient(port).send('GET /free HTTP/1.1\nHost: x\n\nGET /a/1 HTTP/1.1\nHost: x\n\n')
+    await free.arrived(1)
+    await turns()
+    desk.release(0)
+    await held
+    const second = exchange(port, get('/a/2'))
+    await desk.arrived(2)
+    desk.release(1)
+    expect(await second).toContain('served')
+    free.release(0)
+    await client.until(/503/)
+    client.socket.destroy()
+  })
+
+  test('what one of them exempts is exempt from both', async () => {
+    const desk = new Desk()
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    const exempt = (req: IncomingMessage) => req.url === '/a/free'
+    host.mount('/a', desk.handle, { admission: { inFlight: 1, queue: 0, exempt } })
+    const { port } = await started(host)
+    const all = [exchange(port, get('/a'))]
+    await desk.arrived(1)
+    all.push(exchange(port, get('/a/free')))
+    await desk.arrived(2)
+    for (const at of [0, 1]) desk.release(at)
+    await Promise.all(all)
+  })
+
   test('a mount can be exempt from the host’s', async () => {
     const [desk, free] = [new Desk(), new Desk()]
     const host = newHost({ admission: { inFlight: 1, queue: 0 } })
@@ -400,6 +548,17 @@ describe('bodies and the end', () => {
     await client.closed
     expect(client.text).toMatch(/^HTTP\/1.1 503/)
     expect(client.text).not.toContain('100 Continue')
+    desk.release(0)
+    await held
+  })
+
+  test('nor is one with another expectation kept', async () => {
+    const { desk, port } = await serve({ inFlight: 1, queue: 0 })
+    const held = exchange(port, get('/held'))
+    await desk.arrived(1)
+    const client = new RawClient(port).send('POST / HTTP/1.1\nHost: x\nExpect: more\nContent-Length: 5\n\n')
+    await client.closed
+    expect(client.text).toMatch(/^HTTP\/1.1 503[\s\S]*Connection: close/)
     desk.release(0)
     await held
   })
@@ -478,6 +637,7 @@ test.each([
   [{ inFlight: 1, queue: -1 }],
   [{ inFlight: 1, maxWait: Number.NaN }],
   [{ inFlight: 1, retryAfter: 0.5 }],
+  [{ inFlight: 1, exempt: 'x' as never }],
 ])('%j is refused at once', admission => {
   expect(() => newHost({ admission })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   expect(() => newHost().mount('/', () => {}, { admission })).toThrow(

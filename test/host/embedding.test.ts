@@ -1,0 +1,152 @@
+/** How a host lives inside a server that is not its own: when its apps start, what closes with it, and what does not. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { HostPort } from '../../src/adapters/port.js'
+import { never } from '../../src/core/index.js'
+import { requestScope } from '../../src/host/index.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
+
+const servers: Server[] = []
+
+afterEach(closeHosts)
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  }
+})
+
+function foreign(listener = (_req: IncomingMessage, res: ServerResponse): void => void res.end('own')): Server {
+  const server = createServer(listener)
+  servers.push(server)
+  return server
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+const hello = (_req: IncomingMessage, res: ServerResponse): void => void res.end('hello')
+
+/** An app that is ready when told. */
+function slow() {
+  const [app, ready] = [{}, defer()]
+  const port: HostPort = {
+    name: 'slow',
+    accepts: given => given === app,
+    open: () => ({ handle: hello, ready: () => ready.promise }),
+  }
+  return { app, ready, ports: [port] }
+}
+
+describe('an app’s server', () => {
+  test('hears of listening when it is attached to one that listens', async () => {
+    const server = foreign()
+    await listen(server)
+    const host = newHost()
+    const listening = new Promise<void>(resolve => void host.server('/a').listen(resolve))
+    await host.attach(server)
+    await listening
+  })
+
+  test('hears of it not before the server listens, though it is made later', async () => {
+    const server = foreign()
+    const host = newHost()
+    await host.attach(server)
+    let listens = false
+    const late = host.server('/late').listen(() => {
+      listens = true
+    })
+    await turns()
+    expect([listens, late.listening]).toEqual([false, false])
+    await listen(server)
+    await turns()
+    expect([listens, late.listening]).toEqual([true, true])
+  })
+})
+
+test('a host that is closed while it is being attached leaves the server alone', async () => {
+  const server = foreign()
+  const { app, ready, ports } = slow()
+  const host = newHost({ ports }).mount('/', app)
+  const attached = expect(host.attach(server)).rejects.toMatchObject({ code: 'HOST_STATE' })
+  const closed = host.close()
+  ready.resolve()
+  await Promise.all([attached, closed])
+  expect(Object.hasOwn(server, 'emit')).toBe(false)
+  expect(await exchange(await listen(server), get('/'))).toMatch(/own$/)
+})
+
+test('a host that is closed before it was ever used answers its paths with 503', async () => {
+  const host = newHost().mount('/', hello)
+  const server = foreign((req, res) => host.handler(req, res))
+  await host.close()
+  expect(await exchange(await listen(server), get('/'))).toMatch(/^HTTP\/1.1 503/)
+})
+
+test('an app’s server closes its own connections, and no other', async () => {
+  const server = foreign()
+  const host = newHost()
+  const here = defer()
+  let arrived = 0
+  const arrive = () => {
+    if (++arrived === 3) here.resolve()
+  }
+  const mine = host.server('/mine').on('request', arrive)
+  mine.on('upgrade', (_req, socket) => {
+    socket.on('error', () => {})
+    arrive()
+  })
+  host.mount('/other', (_req: IncomingMessage, res: ServerResponse) => {
+    arrive()
+    mine.once('gone', () => res.end('lives'))
+  })
+  await host.attach(server)
+  const port = await listen(server)
+  const [request, upgrade] = [new RawClient(port).send(get('/mine')), new RawClient(port)]
+  upgrade.send('GET /mine HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: raw\n\n')
+  const other = exchange(port, get('/other'))
+  await here.promise
+  mine.closeAllConnections()
+  await Promise.all([request.closed, upgrade.closed])
+  mine.emit('gone')
+  expect(await other).toMatch(/lives$/)
+})
+
+test('a request that is handed on has no listener of the host left on its response', async () => {
+  let before = 0
+  let after = 0
+  const host = newHost()
+  host.mount('/', (_req: IncomingMessage, _res: ServerResponse, next: () => void) => next())
+  const server = foreign((req, res) => {
+    before = res.listenerCount('close')
+    host.handler(req, res, () => {
+      after = res.listenerCount('close')
+      res.end('own')
+    })
+  })
+  await host.ready()
+  expect(await exchange(await listen(server), get('/'))).toMatch(/own$/)
+  expect(after).toBe(before)
+})
+
+test('a host in a host has the deadline of the outer one, for tasklets of answered requests as well', async () => {
+  const [outer, inner] = [newHost(), newHost()]
+  let killed = false
+  inner.mount('/in', (req: IncomingMessage, res: ServerResponse) => {
+    requestScope(req).go(function* () {
+      try {
+        yield* never
+      } finally {
+        killed = true
+      }
+    })
+    res.end('answered')
+  })
+  outer.mount('/in', inner)
+  const { port } = await started(outer)
+  expect(await exchange(port, get('/in'))).toMatch(/answered$/)
+  expect(await outer.close({ deadline: 20 })).toMatchObject({ mounts: [] })
+  expect(killed).toBe(true)
+})
