@@ -74,6 +74,26 @@ describe('pipelining', () => {
     client.socket.destroy()
   })
 
+  test('what comes after the last of them is read again', async () => {
+    const host = newHost({ limits: { pipelining: 2 } })
+    const held: (() => void)[] = []
+    host.mount('/', (req, res) => void held.push(() => res.end(`answer ${req.url};`)))
+    const { port } = await started(host)
+    const ask = (path: string) => `GET ${path} HTTP/1.1\nHost: x\n\n`
+    const client = new RawClient(port).send(ask('/1') + ask('/2') + ask('/3'))
+    while (held.length < 2) await turns()
+    // Not before the third is served.
+    client.send(ask('/4'))
+    await turns()
+    for (let answered = 0; answered < 4; answered++) {
+      while (held.length === 0) await turns()
+      held.shift()?.()
+    }
+    await client.until(/answer \/4;/)
+    expect(client.text.match(/answer \/\d/g)).toEqual(['answer /1', 'answer /2', 'answer /3', 'answer /4'])
+    client.socket.destroy()
+  })
+
   test('a client that never stops is not read, and others are served', async () => {
     const host = newHost()
     let begun = 0

@@ -1,6 +1,7 @@
 import { request, Server } from 'node:http'
 import express from 'express'
-import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
+import { Server as SocketServer } from 'socket.io'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
@@ -102,6 +103,104 @@ test('closeAllConnections() hits its own connections only', async () => {
   await clientA.closed
   a.emit('destroyed')
   expect(await answerB).toContain('b lives')
+})
+
+test('closeAllConnections() hits what it has upgraded, too', async () => {
+  const host = newHost()
+  const [a, b] = [host.server('/a'), host.server('/b')]
+  const taken = [defer(), defer()]
+  for (const [at, server] of [a, b].entries()) {
+    server.on('upgrade', (_req, socket) => {
+      socket.on('error', () => {}).write('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+      server.once('say', text => socket.write(text))
+      taken[at]?.resolve()
+    })
+  }
+  const { port } = await started(host)
+  const clients = ['/a', '/b'].map(path =>
+    new RawClient(port).send(`GET ${path} HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: raw\n\n`),
+  )
+  await Promise.all(taken.map(({ promise }) => promise))
+  a.closeAllConnections()
+  await clients[0]?.closed
+  b.emit('say', 'lives')
+  await clients[1]?.until(/lives/)
+  for (const client of clients) client.socket.destroy()
+})
+
+test('has none of the listeners by which Node serves connections', () => {
+  const server = newHost().server('/a')
+  expect(['connection', 'listening', 'upgrade'].map(event => server.listenerCount(event))).toEqual([0, 0, 0])
+})
+
+test('closed before the host listens, it does not listen with it, and the process is not told that it waits', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const [host, other] = [newHost(), newHost()]
+  const events: string[] = []
+  const server = host.server('/a').on('listening', () => events.push('listening'))
+  server.on('close', () => events.push('close')).listen()
+  await new Promise(resolve => server.close(resolve))
+  other.server('/b').listen()
+  await other.close()
+  process.emit('beforeExit', 0)
+  await started(host)
+  await turns()
+  expect([events, server.listening]).toEqual([['close'], false])
+  expect(warn).not.toHaveBeenCalled()
+  warn.mockRestore()
+})
+
+test('says how many requests are under way, and closes with `await using`', async () => {
+  const host = newHost()
+  const held = defer<import('node:http').ServerResponse>()
+  const server = host.server('/a').on('request', (_req, res) => held.resolve(res))
+  const { port } = await started(host)
+  const answer = exchange(port, get('/a'))
+  const res = await held.promise
+  const count = () => new Promise(resolve => server.getConnections((_error, count) => resolve(count)))
+  expect(await count()).toBe(1)
+  let closed = false
+  const disposed = server[Symbol.asyncDispose]().then(() => {
+    closed = true
+  })
+  expect(server.listening).toBe(false)
+  await turns()
+  expect(closed).toBe(false)
+  res.end('done')
+  await disposed
+  expect(await answer).toContain('done')
+  expect(await count()).toBe(0)
+})
+
+test('closed with the host, it emits close once, after its last answer', async () => {
+  const events: string[] = []
+  const host = newHost()
+  const held = defer<import('node:http').ServerResponse>()
+  const server = host.server('/a').on('request', (_req, res) => held.resolve(res))
+  server.on('close', () => events.push('close'))
+  const { port } = await started(host)
+  const answer = exchange(port, get('/a'))
+  const res = await held.promise
+  res.on('close', () => events.push('answered'))
+  const closed = host.close()
+  await turns()
+  expect(events).toEqual([])
+  res.end('done')
+  await Promise.all([closed, answer])
+  expect(events).toEqual(['answered', 'close'])
+})
+
+test('an app that is added beside Socket.IO answers what is not Socket.IO’s, alone', async () => {
+  const host = newHost()
+  const server = host.server('/rt')
+  const io = new SocketServer(server, { path: '/rt/io' })
+  server.on('request', (req, res) => {
+    if (!req.url?.startsWith('/rt/io')) res.end('app')
+  })
+  const { port } = await started(host)
+  expect(await exchange(port, get('/rt/x'))).toMatch(/^HTTP\/1.1 200[\s\S]*app$/)
+  expect(await exchange(port, get('/rt/io/?EIO=4&transport=polling'))).toMatch(/"sid"/)
+  await io.close()
 })
 
 test('an expectation goes to the listener of its own path, and to Node’s answer elsewhere', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HostPort } from '../../src/adapters/port.js'
 import { createHost } from '../../src/host/index.js'
-import { closeHosts, defer, exchange, get, newHost, started } from './support.js'
+import { closeHosts, defer, exchange, get, newHost, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
@@ -95,6 +95,33 @@ describe('a path whose app was closed', () => {
 })
 
 describe('functions', () => {
+  test('next() after an answer has begun changes nothing', async () => {
+    const errors: unknown[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse, next: () => void) => {
+      res.write('one ')
+      next()
+      res.end('two')
+    })
+    const { url } = await started(host)
+    expect(await body(url)).toBe('one two')
+    expect(errors).toEqual([])
+  })
+
+  test.each(['status', 'statusCode'])(
+    'next(error) with a %s of the 400s is that answer, and nothing to report',
+    async key => {
+      const errors: unknown[] = []
+      const host = newHost({ onError: error => void errors.push(error) })
+      host.mount('/', (_req: IncomingMessage, _res: ServerResponse, next: (error: unknown) => void) => {
+        next(Object.assign(new Error('not yours'), { [key]: 403 }))
+      })
+      const { url } = await started(host)
+      expect((await fetch(url)).status).toBe(403)
+      expect(errors).toEqual([])
+    },
+  )
+
   test('next() is 404, next(error) is 500, and both are answered once', async () => {
     const errors: string[] = []
     const host = newHost({ onError: error => void errors.push(`${error.code} ${error.message}`) })
@@ -174,6 +201,69 @@ describe('an app that does not start', () => {
     await expect(host.listen({ port: 0 })).rejects.toThrow('no database')
     const { url } = await started(host)
     expect(await body(url)).toBe('up')
+  })
+})
+
+describe('an app that starts slowly', () => {
+  function slow() {
+    const [app, ready] = [{}, defer()]
+    let starts = 0
+    const port: HostPort = {
+      name: 'slow',
+      accepts: candidate => candidate === app,
+      open: () => ({
+        handle: (_req, res) => void res.end('up'),
+        ready() {
+          starts++
+          return ready.promise
+        },
+      }),
+    }
+    return { app, ready, ports: [port], starts: () => starts }
+  }
+
+  test('is started once, whoever asks', async () => {
+    const { app, ready, ports, starts } = slow()
+    const host = newHost({ ports })
+    host.mount('/', app)
+    const asked = [host.ready(), host.inject('/'), host.ready(), started(host)]
+    ready.resolve()
+    await Promise.all(asked)
+    await host.ready()
+    expect(starts()).toBe(1)
+  })
+
+  test('answers 503 until it has, where it is mounted late', async () => {
+    const { app, ready, ports } = slow()
+    const host = newHost({ ports })
+    host.mount('/', says('root'))
+    const { port } = await started(host)
+    host.mount('/late', app)
+    expect(await exchange(port, get('/late'))).toMatch(/^HTTP\/1.1 503[\s\S]*Retry-After: 1/)
+    expect(await exchange(port, get('/'))).toMatch(/root \/$/)
+    ready.resolve()
+    await turns()
+    expect(await exchange(port, get('/late'))).toMatch(/up$/)
+  })
+
+  test('that fails is reported once, though several have waited for it', async () => {
+    const errors: string[] = []
+    const [app, ready] = [{}, defer()]
+    const port: HostPort = {
+      name: 'failing',
+      accepts: candidate => candidate === app,
+      open: () => ({ ready: () => ready.promise.then(() => Promise.reject(new Error('no database'))) }),
+    }
+    const host = newHost({ ports: [port], onError: error => void errors.push(error.message) })
+    await started(host)
+    host.mount('/late', app)
+    host.server('/other').listen()
+    // As the mount's own listen() does.
+    const [late] = (host as unknown as { mounts: Iterable<{ server: { listen(): void } }> }).mounts
+    late?.server.listen()
+    ready.resolve()
+    await turns()
+    expect(errors).toEqual(['"/late" did not start'])
   })
 })
 

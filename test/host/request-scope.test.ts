@@ -1,13 +1,13 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import express from 'express'
-import { channel, go, never, Scope, SynclessError, type Tasklet } from '../../src/core/index.js'
+import { channel, go, never, Scope, SynclessError, type Tasklet, until } from '../../src/core/index.js'
 import { openExchange } from '../../src/host/connection.js'
 import { requestScope } from '../../src/host/index.js'
-import { closeHosts, defer, newHost, RawClient, started } from './support.js'
+import { closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
-type Handler = (req: IncomingMessage, res: ServerResponse) => void
+type Handler = (req: IncomingMessage, res: ServerResponse) => unknown
 
 /** A host with one handler; what it is told of errors is collected. */
 async function serve(handler: Handler) {
@@ -200,6 +200,48 @@ describe('go() in a handler', () => {
     })
     expect((await fetch(url)).status).toBe(500)
     expect(await ending(tasks[0])).toBe('TASKLET_KILLED')
+  })
+
+  test('its failure cuts nothing off an answer that has been given, and not yet been taken', async () => {
+    const BIG = 32 << 20
+    const answered = defer()
+    const { port, errors } = await serve((_req, res) => {
+      res.end(Buffer.alloc(BIG))
+      go(function* () {
+        yield* until(answered.promise)
+        throw new Error('late')
+      })
+    })
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\nConnection: close\n\n')
+    client.socket.pause()
+    await new Promise(resolve => client.socket.once('connect', resolve))
+    answered.resolve()
+    while (errors.length === 0) await turns()
+    client.socket.resume()
+    await client.closed
+    expect(client.text.length - client.text.indexOf('\r\n\r\n') - 4).toBe(BIG)
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { message: 'late' } }])
+  })
+
+  test('awaited by a handler whose client leaves: what it throws then is nothing to report', async () => {
+    const begun = defer()
+    const thrown = defer<unknown>()
+    const { port, errors } = await serve(async () => {
+      const task = go(forever)
+      begun.resolve()
+      try {
+        await task
+      } catch (error) {
+        thrown.resolve(error)
+        throw error
+      }
+    })
+    const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    client.socket.destroy()
+    expect(await thrown.promise).toMatchObject({ code: 'TASKLET_KILLED' })
+    await turns()
+    expect(errors).toEqual([])
   })
 
   test('its failure breaks off a response that has begun, so that it never looks complete', async () => {

@@ -152,6 +152,21 @@ describe('HTTPS', () => {
     for (const error of errors) expect(error.code).toBe('TLS_HANDSHAKE_FAILED')
   })
 
+  test('a client that resets in the middle of one is nothing to report', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ tls, onError: error => void errors.push(error) }).mount('/', plain)
+    const { port } = await host.listen(local)
+    const client = new RawClient(port)
+    client.socket.write(Buffer.of(22, 3, 1, 2, 0, 1))
+    await turns()
+    client.socket.resetAndDestroy()
+    await turns()
+    // Later than the reset was noticed.
+    expect(await exchange(port, get('/'))).toBe('')
+    await turns()
+    expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('http request')])
+  })
+
   test('a handshake that does not come to its end is given up after handshakeTimeout', async () => {
     const errors: SynclessError[] = []
     const host = newHost({ tls: { ...tls, handshakeTimeout: 20 }, onError: error => void errors.push(error) })
@@ -346,6 +361,36 @@ describe('HTTP and HTTPS on one port', () => {
     expect([await ask(https, '/'), await ask(either, '/')]).toEqual([securely, securely])
     expect(plainly).not.toContain(securely)
     for (const server of bare) server.close()
+  })
+
+  test('what waited for the first byte leaves nothing on the socket', async () => {
+    const shown = ({ socket }: IncomingMessage, res: ServerResponse) => {
+      const listeners = ['timeout', 'error', 'readable', 'end'].map(event => socket.listenerCount(event))
+      res.end(JSON.stringify([socket.timeout ?? 0, listeners]))
+    }
+    const host = newHost({ tls }).mount('/', shown)
+    await host.listen({ addresses: [local, { ...local, protocol: 'http' }, { ...local, protocol: 'both' }] })
+    const [https = 0, http = 0, either = 0] = host.addresses().map(({ port }) => port)
+    expect(await ask(either, '/')).toBe(await ask(https, '/'))
+    const last = async (port: number) => (await exchange(port, get('/'))).split('\r\n').at(-1)
+    expect(await last(either)).toBe(await last(http))
+  })
+
+  test('a close waits for the plain requests on it as well', async () => {
+    const [begun, finish] = [defer(), defer()]
+    const host = newHost({ tls }).mount('/', async (_req: IncomingMessage, res: ServerResponse) => {
+      begun.resolve()
+      await finish.promise
+      res.end('answered')
+    })
+    const { port } = await host.listen({ ...local, protocol: 'both' })
+    const answer = exchange(port, get('/'))
+    await begun.promise
+    const report = host.close()
+    await turns()
+    finish.resolve()
+    expect(await answer).toMatch(/answered$/)
+    expect((await report).clean).toBe(true)
   })
 
   test('each address speaks what it is told to', async () => {
