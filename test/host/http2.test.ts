@@ -526,7 +526,8 @@ describe('the end of the host', () => {
       const host = newHttp2Host()
       host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end())
       const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
-      const stubborn = connectTls({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'], allowHalfOpen: true })
+      const options = { port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'], allowHalfOpen: true }
+      const stubborn = connectTls(options)
       await once(stubborn, 'secureConnect')
       stubborn.on('error', () => {}).resume()
       // The preface, and settings that are empty.
