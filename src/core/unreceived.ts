@@ -25,6 +25,11 @@ export function watchErrorEnd(channel: object, end: ErrorEnd): void {
   if (end.value instanceof SynclessError && end.value.code === 'SCOPE_CLOSED') return
   outstanding.add(end)
   collected.register(channel, end, end)
+  watchExit()
+}
+
+/** @internal What is still outstanding at the exit of the process is told then. */
+export function watchExit(): void {
   if (watchingExit) return
   watchingExit = true
   process.on('exit', () => {

@@ -6,6 +6,7 @@ import { loop } from '../core/loop.js'
 import type { Co } from '../core/op.js'
 import { liveTasklets, registry } from '../core/registry.js'
 import { taskletDump, taskletLines } from '../core/tasklet-dump.js'
+import { watchExit } from '../core/unreceived.js'
 import { delay, untilQuiet } from './idle.js'
 import { newListeners, newResources, processListeners, resourceCounts } from './process-state.js'
 import { VirtualClock } from './virtual-clock.js'
@@ -127,8 +128,9 @@ export class LeakCheck {
  * ```
  */
 export function leakCheck(options: LeakOptions = {}): LeakCheck {
-  // Both put listeners on the process, or open its pipes, when they are first used.
+  // They put listeners on the process, or open its pipes, when they are first used.
   registry.begin()
+  watchExit()
   void [process.stdout, process.stderr]
   const timers = loop.clock instanceof VirtualClock ? loop.clock.timers : []
   return new LeakCheck(options, [...liveTasklets(), ...timers])
