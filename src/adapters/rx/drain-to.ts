@@ -1,11 +1,11 @@
 import { isObservable, type Observer, Subscription } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
-import { rethrowIfExit, TaskletKilled } from '../../core/errors.js'
+import { rethrowIfExit, SynclessError, TaskletKilled } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import { report } from '../../core/report.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claim } from '../claim.js'
+import { assertReceiver, claiming } from '../claim.js'
 import { whenSettled } from '../settled.js'
 
 /** How a channel is drained into an observer. */
@@ -24,7 +24,7 @@ export interface DrainToOptions {
  *
  * An error of the channel goes to `observer.error` and fails the tasklet, as the same object: join it, or let its scope
  * have it. A kill of the tasklet cancels the channel, and the observer gets a `TASKLET_KILLED` error. Throws
- * `ALREADY_CONSUMED` if another bridge reads the channel. RxJS cannot hold back: an observer that cannot keep up wants
+ * `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no whole observer. RxJS cannot hold back: an observer that cannot keep up wants
  * `fromChannel` with `project`.
  *
  * @example
@@ -51,10 +51,10 @@ export function drainTo<T>(
   options: DrainToOptions = {},
 ): Tasklet<'ended' | 'left'> {
   assertReceiver(receiver, 'rx.drainTo()')
-  claim(receiver, `the channel "${receiver.name}"`)
+  assertObserver(observer)
   const end = options.end !== false
   let left = false
-  const tasklet = go(function* drain(): Co<'ended' | 'left'> {
+  const drain = function* drain(): Co<'ended' | 'left'> {
     for (;;) {
       const step = yield* received(receiver, error => {
         if (end && !left) observer.error(error)
@@ -65,7 +65,8 @@ export function drainTo<T>(
     if (left) return 'left'
     if (end) observer.complete()
     return 'ended'
-  })
+  }
+  const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(drain))
   tasklet.name = `drain "${receiver.name}" into an observer`
   const watch = whenOver(observer, () => {
     left = true
@@ -78,6 +79,12 @@ export function drainTo<T>(
     if (end && !left && tasklet.state === 'killed') tellOfKill(observer, tasklet)
   })
   return tasklet
+}
+
+function assertObserver(value: unknown): void {
+  const { next, error, complete }: Record<string, unknown> = Object(value)
+  if ([next, error, complete].every(method => typeof method === 'function')) return
+  throw new SynclessError('INVALID_ARGUMENT', 'rx.drainTo() takes an observer with next, error and complete')
 }
 
 function* received<T>(receiver: Receiver<T>, failed: (error: unknown) => void): Co<IteratorResult<T, undefined>> {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
@@ -31,7 +32,7 @@ export interface DrainToOptions<T> {
  * The tasklet fails with the error of the channel, which the writable is destroyed with, or with the error of the
  * writable, which is the reason of the channel's cancel; both are the very object. Join it, or let its scope have it:
  * no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable.
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel. Semantics: Node's `stream.pipeline`.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no writable. Semantics: Node's `stream.pipeline`.
  *
  * @example
  * ```ts
@@ -56,12 +57,11 @@ export function drainTo<T>(
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
   assertReceiver(receiver, 'stream.drainTo()')
+  assertWritable(writable)
   const { encode, end = true } = options
-  const watch = () => new Sink(writable, error => receiver.cancel(error))
-  const sink = claiming(receiver, `the channel "${receiver.name}"`, watch)
   let done = false
   let failure: unknown
-  const tasklet = go(function* drain(): Co<'ended' | 'left'> {
+  const drain = function* drain(): Co<'ended' | 'left'> {
     try {
       const ended = yield* writeAll(receiver, sink, encode)
       if (ended && end) writable.end()
@@ -72,7 +72,9 @@ export function drainTo<T>(
       failure = error
       throw error
     }
-  })
+  }
+  const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(drain))
+  const sink = new Sink(writable, error => receiver.cancel(error))
   tasklet.name = `drain "${receiver.name}" into a writable`
   // Not in the generator: a tasklet that is killed before its first turn never runs.
   whenSettled(tasklet.gone, () => {
@@ -81,6 +83,12 @@ export function drainTo<T>(
     sink.unwatch()
   })
   return tasklet
+}
+
+function assertWritable(value: unknown): void {
+  const { write, writableLength }: { write?: unknown; writableLength?: unknown } = Object(value)
+  if (typeof write === 'function' && typeof writableLength === 'number') return
+  throw new SynclessError('INVALID_ARGUMENT', 'stream.drainTo() takes a Writable to write to')
 }
 
 /** Writes until the channel has ended; false if the writable was over before. */
