@@ -4,13 +4,20 @@
  * who trace its requests.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Receiver } from '../core/channel.js'
+import type { Receiver, Sender } from '../core/channel.js'
 import type { Tasklet } from '../core/tasklet.js'
 
-/** What a medium can carry. The compatibility matrix derives from this which guarantees hold, and checks them. */
+/**
+ * What a medium can carry. The contract that all flow ports pass (test/adapters/contract) and the compatibility matrix
+ * derive from this which guarantees hold, and check them.
+ */
 export interface FlowCapabilities {
   /** Whether its source can be made to wait. One that cannot has no `'block'` overflow policy. */
   readonly pausable: boolean
+  /** The bridges out of a channel whose consumer can make the channel wait. */
+  readonly holdsBack: readonly ('fromChannel' | 'drainTo' | 'connect')[]
+  /** Whether a source serves several bridges, each of which gets everything; else a second one is refused. */
+  readonly multicast: boolean
   /** How an error crosses: as the same object, as its message only, or not at all. */
   readonly errors: 'identity' | 'message' | 'none'
   /** Whether the end of the sequence crosses. */
@@ -34,7 +41,7 @@ export interface FlowPort {
   /** From a channel to a sink that exists already. The tasklet ends when the channel has. */
   drainTo?(receiver: never, sink: never, options: never): Tasklet<unknown>
   /** For what is source and sink at once. */
-  connect?(duplex: never, options: never): { readonly incoming: Receiver<unknown>; readonly outgoing: unknown }
+  connect?(duplex: never, options: never): { readonly incoming: Receiver<unknown>; readonly outgoing: Sender<never> }
 }
 
 /**

@@ -9,9 +9,11 @@ export { type DrainToOptions, drainTo } from './drain-to.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What RxJS can carry. An observable cannot be paused. */
+/** What RxJS can carry. An observable cannot be paused; `fromChannel` holds back by `project`. */
 export const capabilities: FlowCapabilities = {
   pausable: false,
+  holdsBack: ['fromChannel'],
+  multicast: true,
   errors: 'identity',
   ends: true,
   cancels: true,

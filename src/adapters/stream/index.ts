@@ -13,6 +13,8 @@ export { type ToChannelOptions, toChannel } from './to-channel.js'
 /** What a Node stream can carry. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
+  holdsBack: ['fromChannel', 'drainTo'],
+  multicast: false,
   errors: 'identity',
   ends: true,
   cancels: true,

@@ -4,5 +4,13 @@ import * as rx from '../../../src/adapters/rx/index.js'
 test('it is a flow port', () => {
   const port: FlowPort = rx
   expect(Object.keys(port).sort()).toEqual(['capabilities', 'drainTo', 'fromChannel', 'toChannel'])
-  expect(port.capabilities).toEqual({ pausable: false, errors: 'identity', ends: true, cancels: true, ack: false })
+  expect(port.capabilities).toEqual({
+    pausable: false,
+    holdsBack: ['fromChannel'],
+    multicast: true,
+    errors: 'identity',
+    ends: true,
+    cancels: true,
+    ack: false,
+  })
 })
