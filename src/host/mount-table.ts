@@ -20,7 +20,6 @@ export class MountTable implements Iterable<Mount> {
 
   remove(mount: Mount): void {
     this.#mounts = this.#mounts.filter(other => other !== mount)
-    this.#upgrades = this.#upgrades.filter(other => other !== mount)
   }
 
   /** The only mount of an app; null where there are several, or none. */

@@ -98,7 +98,7 @@ function handOver(
 }
 
 function isWebSocket(req: IncomingMessage): boolean {
-  return req.method === 'CONNECT' || req.headers.upgrade?.toLowerCase() === 'websocket'
+  return req.headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 function refuse(socket: Duplex, status: string): void {

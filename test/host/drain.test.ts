@@ -306,6 +306,27 @@ describe('WebSocket clients', () => {
     expect(client.text).toBe('')
   })
 
+  test('one to which its server has said all it had to say gets nothing more', async () => {
+    const host = newHost()
+    const errors: unknown[] = []
+    host.server('/ws').on('upgrade', (_req, socket) => {
+      socket.on('error', error => errors.push(error))
+      socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+    })
+    const { port } = await started(host)
+    const client = new RawClient(port, { allowHalfOpen: true })
+    client.send('GET /ws HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\n\n')
+    await client.until(/hello/)
+    await turns()
+    const report = host.close({ deadline: 3000 })
+    await clock.advance(2000)
+    client.socket.end()
+    await client.closed
+    await clock.advance(1000)
+    await report
+    expect(errors).toEqual([])
+  })
+
   test('a socket of another protocol gets no frame', async () => {
     const host = newHost()
     host.server('/raw').on('upgrade', (_req, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\nhello'))
@@ -416,6 +437,23 @@ describe('WebSocket clients', () => {
 })
 
 describe('the deadline', () => {
+  test('is ten seconds, unless something else is said', async () => {
+    const begun = defer()
+    const host = newHost().mount('/', () => begun.resolve())
+    const { port } = await started(host)
+    new RawClient(port).send('GET /hangs HTTP/1.1\nHost: x\n\n')
+    await begun.promise
+    let closed = false
+    const report = host.close().finally(() => {
+      closed = true
+    })
+    await clock.advance(9999)
+    await turns()
+    expect(closed).toBe(false)
+    await clock.advance(1)
+    expect(await report).toEqual({ ...clean, clean: false, requests: ['GET /hangs'] })
+  })
+
   test('of a close that needs none of it leaves no timer', async () => {
     const host = newHost()
     host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end())

@@ -1,6 +1,7 @@
 /** How a host lives inside a server that is not its own: when its apps start, what closes with it, and what does not. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { HostPort } from '../../src/adapters/port.js'
 import { never } from '../../src/core/index.js'
 import { requestScope } from '../../src/host/index.js'
@@ -112,6 +113,37 @@ test('an app’s server closes its own connections, and no other', async () => {
   await Promise.all([request.closed, upgrade.closed])
   mine.emit('gone')
   expect(await other).toMatch(/lives$/)
+})
+
+test('an app’s server closes what a host inside it has upgraded', async () => {
+  const [outer, inner] = [newHost(), newHost()]
+  const server = outer.server('/in')
+  inner.server('/in/raw').on('upgrade', (_req, socket) => {
+    socket.on('error', () => {}).write('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+  })
+  await inner.attach(server)
+  const { port } = await started(outer)
+  const client = new RawClient(port)
+  client.send('GET /in/raw HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: raw\n\n')
+  await client.until(/hello/)
+  server.closeAllConnections()
+  await client.closed
+})
+
+test('a client that resets before its upgrade is accepted harms nobody', async () => {
+  const host = newHost().mount('/', hello)
+  const taken = defer<Duplex>()
+  host.server('/ws').on('upgrade', (_req, socket) => taken.resolve(socket))
+  const server = foreign()
+  await host.attach(server)
+  const port = await listen(server)
+  const client = new RawClient(port).send('GET /ws HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\n\n')
+  const socket = await taken.promise
+  const closed = new Promise(resolve => socket.once('close', resolve))
+  client.socket.resetAndDestroy()
+  socket.resume()
+  await closed
+  expect(await exchange(port, get('/'))).toMatch(/hello$/)
 })
 
 test('a request that is handed on has no listener of the host left on its response', async () => {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server as SocketIoServer } from 'socket.io'
+import type { SynclessError } from '../../src/core/index.js'
 import type { NodeHttpOptions } from '../../src/host/index.js'
 import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
 
@@ -61,6 +62,30 @@ describe('several addresses', () => {
     for (const where of [first, { port: all[1]?.port ?? 0, host: '127.0.0.2' }, { socketPath: path }]) {
       await expect(ask(where)).rejects.toThrow(/ECONNREFUSED|ENOENT/)
     }
+  })
+
+  test('a Unix socket may be the first of them', async () => {
+    const host = newHost().mount('/', hello)
+    const path = join(dir, 'first')
+    await host.listen({ path, addresses: [{ port: 0, host: '127.0.0.1' }] })
+    expect(host.address()).toBe(path)
+    expect(host.addresses()).toMatchObject([{ address: path }, { address: '127.0.0.1' }])
+    expect(await ask({ socketPath: path })).toBe('hello file')
+  })
+
+  test('a connection that cannot be accepted is reported, and the next one is served', async () => {
+    const errors: SynclessError[] = []
+    const listened = jest.spyOn(Server.prototype, 'listen')
+    const host = newHost({ onError: error => void errors.push(error) }).mount('/', hello)
+    const { port } = await started(host)
+    const [server] = listened.mock.contexts as Server[]
+    listened.mockRestore()
+    const failure = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' })
+    server?.emit('error', failure)
+    expect(errors).toMatchObject([
+      { code: 'ACCEPT_FAILED', message: expect.stringContaining('EMFILE'), cause: failure },
+    ])
+    expect(await ask({ port, host: '127.0.0.1' })).toMatch(/^hello/)
   })
 
   test('alone in the list', async () => {
@@ -168,6 +193,53 @@ describe('a Unix socket', () => {
     expect(existsSync(path)).toBe(true)
     await host.listen({ path, replaceStale: true })
     expect(await ask({ socketPath: path })).toBe('hello file')
+    expect(readdirSync(dir).filter(name => name.startsWith('stale'))).toEqual(['stale'])
+  })
+
+  test('left by a dead process, and taken over by another at the same moment, is that one’s', async () => {
+    const path = join(dir, 'race')
+    await leaveSocket(path)
+    const other = createServer(socket => void socket.on('error', () => {}).end('other'))
+    servers.push(other)
+    const rename = jest.spyOn(fs, 'renameSync').mockImplementationOnce((from, to) => {
+      fs.unlinkSync(path)
+      other.listen(path)
+      fs.renameSync(from, to)
+    })
+    await expect(newHost().listen({ path, replaceStale: true })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' })
+    rename.mockRestore()
+    const [said] = await once(connect(path), 'data')
+    expect(String(said)).toBe('other')
+    expect(readdirSync(dir).filter(name => name.startsWith('race'))).toEqual(['race'])
+  })
+
+  test('left by a dead process, and removed by another at the same moment, is made anew', async () => {
+    const path = join(dir, 'removed')
+    await leaveSocket(path)
+    const rename = jest.spyOn(fs, 'renameSync').mockImplementationOnce(from => {
+      fs.unlinkSync(from)
+      throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    })
+    const host = newHost().mount('/', hello)
+    await host.listen({ path, replaceStale: true })
+    rename.mockRestore()
+    expect(await ask({ socketPath: path })).toBe('hello file')
+  })
+
+  test('that was asked whether somebody listens is not kept busy with it', async () => {
+    const path = join(dir, 'asked')
+    const other = createServer()
+    servers.push(other)
+    await new Promise<void>(resolve => void other.listen(path, resolve))
+    const asked = once(other, 'connection')
+    await expect(newHost().listen({ path })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' })
+    const [socket] = await asked
+    await new Promise(resolve =>
+      socket
+        .on('error', () => {})
+        .once('close', resolve)
+        .resume(),
+    )
   })
 
   test('that another server listens at is never taken', async () => {

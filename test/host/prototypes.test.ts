@@ -48,6 +48,14 @@ test.each([
   expect(made).toEqual([alone])
 })
 
+test('so it is beside the health checks of its host', async () => {
+  const { app, made } = spied(express())
+  host = createHost({ health: true }).mount('/', app)
+  await host.listen(where)
+  await get('/')
+  expect(made).toEqual([alone])
+})
+
 test('beside another app, every app gets the messages that Node makes', async () => {
   const { app, made } = spied(express())
   const seen: object[] = []

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import express from 'express'
 import { Server } from 'socket.io'
 import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { SynclessError } from '../../src/core/index.js'
+import { answerWithoutUpgrade } from '../../src/host/upgrade.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 const clients: ClientSocket[] = []
@@ -135,6 +136,8 @@ describe('who owns an upgrade', () => {
       'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
     )
     expect(await exchange(port, upgrade('/wsx'))).toContain('404')
+    // Whoever writes it so means the same.
+    expect(await exchange(port, upgrade('/chat', 'WebSocket'))).toContain('404')
   })
 
   test('nobody: the connection is not kept for a client that does not end it', async () => {
@@ -240,6 +243,21 @@ describe('who owns an upgrade, by its protocol', () => {
     expect(() => newHost().serverFactory('/', { protocols: ['a'] })).toThrow(refused)
   })
 
+  test('a server for one protocol is closed with the host, and its clients are told', async () => {
+    const host = newHost()
+    const server = host.server('/', { protocols: ['chat'] })
+    const wss = new WebSocketServer({ server })
+    server.on('close', () => {
+      for (const client of wss.clients) client.close(4000)
+    })
+    const { port } = await started(host)
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/`, ['chat'])
+    await new Promise(resolve => ws.once('open', resolve))
+    const closed = new Promise(resolve => ws.once('close', resolve))
+    expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
+    expect(await closed).toBe(4000)
+  })
+
   test('two WebSocket servers share a path', async () => {
     const host = newHost()
     for (const name of ['graphql-ws', 'graphql-transport-ws']) {
@@ -278,6 +296,29 @@ describe('an upgrade to a protocol that nobody takes', () => {
     await client.until(/GET \/next {2}no offer/)
     await client.closed
   })
+
+  test('is written again without the offer, and otherwise as it came', () => {
+    const rawHeaders = [
+      'Host',
+      'x',
+      'CONNECTION',
+      'keep-alive, Upgrade,HTTP2-Settings',
+      'X-Empty',
+      '',
+      'upgrade',
+      'h2c',
+    ]
+    rawHeaders.push('HTTP2-Settings', 'AAMAAABk', 'Connection', 'upgrade', 'X-Last', '\xe4')
+    const req = { method: 'POST', url: '/a?b', httpVersion: '1.0', rawHeaders } as IncomingMessage
+    const socket = new PassThrough()
+    const accept = jest.fn()
+    answerWithoutUpgrade(req, socket, Buffer.from('body'), accept)
+    expect(accept).toHaveBeenCalledWith(socket)
+    expect(socket.read().toString('latin1')).toBe(
+      'POST /a?b HTTP/1.0\r\nHost: x\r\nCONNECTION: keep-alive\r\nX-Empty: \r\nX-Last: \xe4\r\n\r\nbody',
+    )
+  })
+
   test('leaves HTTP/1.0 as it is: its client waits for the end of the connection', async () => {
     const host = newHost()
     host.mount('/', asPlain)
