@@ -136,6 +136,25 @@ describe('HTTP', () => {
     expect([received >= 8 << 20, length]).toEqual([true, 8 << 20])
   })
 
+  test('an answer that was given before the close is read to its end', async () => {
+    const BIG = 4 << 20
+    const host = newHost()
+    const answered = defer()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => {
+      res.end(Buffer.alloc(BIG))
+      answered.resolve()
+    })
+    const req = request({ agent: host.agent, path: '/' }).end()
+    const [res] = await once(req, 'response')
+    await answered.promise
+    const closed = host.close({ deadline: 600_000 })
+    await turns()
+    let length = 0
+    for await (const part of res) length += part.length
+    expect(length).toBe(BIG)
+    expect((await closed).clean).toBe(true)
+  })
+
   test('a client that is destroyed is gone, and the server’s end of it shows what Node shows', async () => {
     const host = newHost()
     const events: string[] = []

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import fastify from 'fastify'
 import type { HostPort } from '../../src/adapters/port.js'
@@ -29,6 +29,15 @@ describe('within the deadline', () => {
     expect(await host.close()).toEqual(clean)
     await client.closed
     await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow()
+  })
+
+  test('it gives back the server in Node that has parsed its requests', async () => {
+    const closed = jest.spyOn(HttpServer.prototype, 'close')
+    const { host, url } = await serve((_req, res) => res.end('x'))
+    await (await fetch(url)).text()
+    await host.close()
+    expect(closed).toHaveBeenCalledTimes(1)
+    closed.mockRestore()
   })
 
   test('it waits for a response, tells its client that the connection ends, and accepts nobody new', async () => {
@@ -361,21 +370,25 @@ describe('more than once, and early', () => {
     expect(host.address()).toBe(null)
   })
 
-  test('an app that becomes ready afterwards does not bring the host up', async () => {
-    const [app, ready] = [{}, defer()]
-    const slow: HostPort = { name: 'slow', accepts: x => x === app, open: () => ({ ready: () => ready.promise }) }
-    const host = newHost({ ports: [slow] })
-    host.mount('/', app)
-    const listening = expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'HOST_STATE' })
-    await host.close()
-    await listening
-    const listen = jest.spyOn(Server.prototype, 'listen')
-    ready.resolve()
-    await turns()
-    expect(host.address()).toBe(null)
-    expect(listen).not.toHaveBeenCalled()
-    listen.mockRestore()
-  })
+  test.each([true, false])(
+    'an app that becomes ready afterwards does not bring the host up; begun: %s',
+    async begun => {
+      const [app, ready] = [{}, defer()]
+      const slow: HostPort = { name: 'slow', accepts: x => x === app, open: () => ({ ready: () => ready.promise }) }
+      const host = newHost({ ports: [slow] })
+      host.mount('/', app)
+      const listen = jest.spyOn(Server.prototype, 'listen')
+      const listening = expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'HOST_STATE' })
+      if (begun) await turns()
+      await host.close()
+      await listening
+      ready.resolve()
+      await turns()
+      expect(host.address()).toBe(null)
+      expect(listen).not.toHaveBeenCalled()
+      listen.mockRestore()
+    },
+  )
 
   test('while the name of its address is looked up', async () => {
     const host = newHost()

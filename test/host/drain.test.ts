@@ -1,3 +1,4 @@
+import { getMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
@@ -566,15 +567,8 @@ describe('the deadline', () => {
   })
 })
 
-test('host.closing may have any number of listeners', async () => {
-  const warnings: Error[] = []
-  const onWarning = (warning: Error) => warnings.push(warning)
-  process.on('warning', onWarning)
-  const { closing } = newHost()
-  for (let i = 0; i < 50; i++) closing.addEventListener('abort', () => {})
-  await turns()
-  process.off('warning', onWarning)
-  expect(warnings).toEqual([])
+test('host.closing may have any number of listeners', () => {
+  expect(getMaxListeners(newHost().closing)).toBe(0)
 })
 
 test('the deadline counts from the end of the delay, and is kept', async () => {

@@ -15,6 +15,7 @@ import { io } from 'socket.io-client'
 import type { SynclessError } from '../../src/core/errors.js'
 import { sleep } from '../../src/core/index.js'
 import { type Host, type HostOptions, requestScope, taskletHandler } from '../../src/host/index.js'
+import { virtualClock } from '../../src/testing/index.js'
 import { ca, server as tls } from './certificates.js'
 import { closeHosts, defer, exchange, get, newHost, turns } from './support.js'
 
@@ -538,6 +539,27 @@ describe('the end of the host', () => {
       stubborn.destroy()
     },
   )
+
+  test('serves a session that comes before it stops, and tells those that were there', async () => {
+    const clock = virtualClock()
+    try {
+      const host = newHttp2Host()
+      host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end('served'))
+      const early = await client(host)
+      const told = once(early, 'goaway')
+      const closed = host.close({ readinessDelay: 1000 })
+      await clock.advance(500)
+      await told
+      const late = await client(host)
+      expect(await ask(late, '/')).toMatchObject({ status: 200, text: 'served', code: 0 })
+      const gone = once(late, 'close')
+      await clock.advance(500)
+      await gone
+      expect(await closed).toMatchObject({ clean: true })
+    } finally {
+      clock.restore()
+    }
+  })
 
   test('at the deadline breaks off what is left, and says so', async () => {
     const host = newHttp2Host()

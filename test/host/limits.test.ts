@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import express from 'express'
 import fastify from 'fastify'
 import { never } from '../../src/core/index.js'
 import { requestScope, taskletHandler } from '../../src/host/index.js'
+import { type VirtualClock, virtualClock } from '../../src/testing/index.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
@@ -190,6 +192,85 @@ describe('bodies', () => {
     await client.closed
     expect(client.text).toMatch(/^HTTP\/1.1 413[\s\S]*Connection: close/)
     expect(client.text).not.toContain('100 Continue')
+  })
+
+  test('nor is one with another expectation, and its connection ends', async () => {
+    const host = newHost({ limits: { body: 10 } })
+    host.mount('/', (_req, res) => res.end('served'))
+    const { port } = await started(host)
+    const client = new RawClient(port).send('POST / HTTP/1.1\nHost: x\nExpect: more\nContent-Length: 11\n\n')
+    await client.closed
+    expect(client.text).toMatch(/^HTTP\/1.1 413[\s\S]*Connection: close/)
+  })
+
+  test('none at all, where the limit is 0', async () => {
+    const host = newHost({ limits: { body: 0 } })
+    host.mount('/', (_req, res) => res.end('served'))
+    const { port } = await started(host)
+    expect(await exchange(port, get('/'))).toMatch(/served$/)
+    const post = (length: number) => `POST / HTTP/1.1\nHost: x\nConnection: close\nContent-Length: ${length}\n\n`
+    expect(await exchange(port, post(0))).toMatch(/served$/)
+    expect(await exchange(port, `${post(1)}x`)).toMatch(/^HTTP\/1.1 413/)
+  })
+
+  test('the answers ahead of a refused one are given first', async () => {
+    const held = defer<ServerResponse>()
+    const host = newHost({ limits: { body: 10 } })
+    host.mount('/', req => void req.on('error', () => {}).resume())
+    host.mount('/slow', (_req, res) => held.resolve(res))
+    const { port } = await started(host)
+    const client = new RawClient(port).send(`GET /slow HTTP/1.1\nHost: x\n\n${chunked('/')}`)
+    client.send(`${chunk('x'.repeat(20))}0\n\n`)
+    const res = await held.promise
+    await turns()
+    expect(client.text).toBe('')
+    res.end('slow')
+    await client.closed
+    expect(client.text).toMatch(/^HTTP\/1.1 200[\s\S]*slowHTTP\/1.1 413/)
+  })
+
+  describe('what comes after the refusal', () => {
+    let clock: VirtualClock
+    beforeEach(() => {
+      clock = virtualClock()
+    })
+    afterEach(() => clock.restore())
+
+    async function refused() {
+      const failed = defer<Error>()
+      const host = newHost({ admin: { port: 0 }, limits: { body: 10 } })
+      host.mount('/', req => void req.on('error', failed.resolve).resume())
+      const { port } = await started(host)
+      const client = new RawClient(port).send(`${chunked('/')}${chunk('x'.repeat(20))}`)
+      await client.until(/413[\s\S]*Too Large\n/)
+      return { host, client, failed: failed.promise }
+    }
+
+    test('is thrown away to its end', async () => {
+      const { host, client, failed } = await refused()
+      client.send(`${chunk('more')}0\n\n`)
+      await client.closed
+      expect(await failed).toMatchObject({ code: 'BODY_TOO_LARGE' })
+      expect(clock.pending).toBe(0)
+      const metrics = await (await fetch(`http://127.0.0.1:${host.adminAddress()?.port}/metrics`)).text()
+      expect(metrics).toContain('syncless_http_requests_refused_total{mount="/",reason="body"} 1')
+    })
+
+    test('is thrown away for so long', async () => {
+      const { client, failed } = await refused()
+      await clock.advance(499)
+      expect(client.socket.destroyed).toBe(false)
+      await clock.advance(1)
+      await client.closed
+      expect(await failed).toMatchObject({ code: 'BODY_TOO_LARGE' })
+    })
+
+    test('is thrown away up to so many bytes', async () => {
+      const { client, failed } = await refused()
+      for (let i = 0; i < 20; i++) client.send(chunk('x'.repeat(1 << 20)))
+      await client.closed
+      expect(await failed).toMatchObject({ code: 'BODY_TOO_LARGE' })
+    })
   })
 
   test('a refused one that does not end is cut off', async () => {
