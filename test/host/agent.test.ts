@@ -136,6 +136,19 @@ describe('HTTP', () => {
     expect([received >= 8 << 20, length]).toEqual([true, 8 << 20])
   })
 
+  test('each connection has a port of its own, and the listeners of any other', async () => {
+    const host = newHost()
+    const listeners = new Set<number>()
+    host.mount('/', ({ socket }: IncomingMessage, res: ServerResponse) => {
+      listeners.add(socket.listenerCount('error'))
+      res.end(String(socket.remotePort))
+    })
+    const { url } = await started(host)
+    const [one, two] = [await host.inject('/'), await host.inject('/')]
+    expect(new Set([one.text(), two.text(), await (await fetch(url)).text()]).size).toBe(3)
+    expect(listeners.size).toBe(1)
+  })
+
   test('an answer that was given before the close is read to its end', async () => {
     const BIG = 4 << 20
     const host = newHost()

@@ -287,6 +287,13 @@ describe('the admin port', () => {
     server.close()
   })
 
+  test('is not opened again by a host that is closed', async () => {
+    const host = newHost({ admin: { port: 0 } })
+    await host.close()
+    await expect(host.attach(createServer())).rejects.toMatchObject({ code: 'HOST_STATE' })
+    expect(host.adminAddress()).toBe(null)
+  })
+
   test('goes when the host cannot be attached, and not when it listens', async () => {
     for (const listens of [false, true]) {
       const host = newHost({ admin: { port: 0 } })

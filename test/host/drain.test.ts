@@ -1,4 +1,3 @@
-import { getMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
@@ -565,10 +564,6 @@ describe('the deadline', () => {
     expect(await client.closed).toBe(1001)
     expect(await report).toEqual({ ...clean, clean: false, upgrades: 1 })
   })
-})
-
-test('host.closing may have any number of listeners', () => {
-  expect(getMaxListeners(newHost().closing)).toBe(0)
 })
 
 test('the deadline counts from the end of the delay, and is kept', async () => {

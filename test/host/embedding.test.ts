@@ -53,17 +53,25 @@ describe('an app’s server', () => {
 
   test('hears of it not before the server listens, though it is made later', async () => {
     const server = foreign()
-    const host = newHost()
+    const app = {}
+    const port: HostPort = {
+      name: 'app',
+      accepts: given => given === app,
+      open(_app, own) {
+        own.on('listening', () => listens.push('app'))
+        return {}
+      },
+    }
+    const host = newHost({ ports: [port] })
     await host.attach(server)
-    let listens = false
-    const late = host.server('/late').listen(() => {
-      listens = true
-    })
+    const listens: string[] = []
+    const late = host.server('/late').listen(() => listens.push('server'))
+    host.mount('/app', app)
     await turns()
-    expect([listens, late.listening]).toEqual([false, false])
+    expect([listens, late.listening]).toEqual([[], false])
     await listen(server)
     await turns()
-    expect([listens, late.listening]).toEqual([true, true])
+    expect([listens.sort(), late.listening]).toEqual([['app', 'server'], true])
   })
 })
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ClientHttp2Session, connect, constants, Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2'
 import { request } from 'node:https'
+import { connect as connectPlain } from 'node:net'
 import { Readable } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import connectApp from 'connect'
@@ -437,6 +438,31 @@ describe('a request', () => {
     expect(await gone.promise).toBe('CLIENT_GONE')
   })
 
+  test('that is late when its response has begun is broken off', async () => {
+    const host = newHttp2Host({ http: { requestTimeout: 60 } })
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => void res.write('begun'))
+    const session = await client(host)
+    const stream = session.request({ ':method': 'POST', ':path': '/' }, { endStream: false })
+    stream.on('error', () => {}).write('part')
+    expect((await once(stream, 'response'))[0][':status']).toBe(200)
+    await new Promise(resolve => stream.resume().once('close', resolve))
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL)
+  })
+
+  test.each([
+    ['has no limit, where that is 0', 0],
+    ['may be answered at any time, once it has come', 20],
+  ])('%s', async (_which, requestTimeout) => {
+    const host = newHttp2Host({ http: { requestTimeout } })
+    host.mount('/', async (req: IncomingMessage, res: ServerResponse) => {
+      for await (const _ of req);
+      await new Promise(resolve => setTimeout(resolve, 60))
+      res.end('served')
+    })
+    const answer = await ask(await client(host), '/', { method: 'POST', body: 'body' })
+    expect(answer).toMatchObject({ status: 200, text: 'served', code: 0 })
+  })
+
   test('whose body comes slowly, but in time, is served', async () => {
     const host = newHttp2Host({ http: { requestTimeout: 600 } })
     host.mount('/', (req: IncomingMessage, res: ServerResponse) => req.pipe(res))
@@ -488,6 +514,29 @@ describe('a session', () => {
     expect(most).toBeGreaterThan(50)
     session.close()
     expect(await host.close()).toMatchObject({ clean: true, requests: [], connections: 0 })
+  })
+
+  test('that is reset is nothing to report', async () => {
+    const errors: SynclessError[] = []
+    const host = newHttp2Host({ onError: error => void errors.push(error) })
+    const gone = defer()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => {
+      res.once('close', gone.resolve)
+      res.write('begun')
+    })
+    const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+    const raw = connectPlain(port, '127.0.0.1')
+    const session = connect(`https://127.0.0.1:${port}`, {
+      createConnection: () => connectTls({ socket: raw, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] }),
+    })
+    session.on('error', () => {})
+    const stream = session.request({ ':path': '/' }).on('error', () => {})
+    await once(stream, 'response')
+    raw.resetAndDestroy()
+    await gone.promise
+    await turns()
+    expect(errors).toEqual([])
+    session.destroy()
   })
 
   test('rubbish on it is reported, and hurts nobody', async () => {

@@ -106,6 +106,13 @@ test('a host that was closed leaves no signal handler, and one that runs keeps i
   expect(count()).toEqual(before)
 })
 
+test('host.closing may have any number of listeners, and nobody is warned', async () => {
+  const { warned } = begin(`
+    for (let i = 0; i < 50; i++) host.closing.addEventListener('abort', () => {})
+    setImmediate(() => console.error('end'))`)
+  expect(await warned(/^[\s\S]*end\n/)).toBe('end\n')
+})
+
 test('listen() installs no signal handler', async () => {
   const { child, exit } = await program(`
     const { port } = await host.listen({ port: 0, host: '127.0.0.1' })

@@ -296,6 +296,20 @@ describe('two owners of one path', () => {
     await talk(`ws://127.0.0.1:${port}/lib0`, 'server')
   })
 
+  test('one that went away while the app started leaves the path to the other', async () => {
+    const host = newHost()
+    const app = fastify({ serverFactory: host.serverFactory('/rt') })
+    new WebSocketServer({ server: app.server }).on('connection', ws => ws.send('first'))
+    const listener = () => {}
+    app.register(async () => void app.server.on('upgrade', listener).off('upgrade', listener))
+    const { port } = await started(host)
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/rt`)
+    expect(String(await new Promise(resolve => ws.once('message', resolve)))).toBe('first')
+    ws.terminate()
+    // Once it has started, a second one is refused where it is made.
+    expect(() => app.server.on('upgrade', listener)).toThrow(taken)
+  })
+
   test('@fastify/websocket and ws on a prebuilt Fastify: the host does not start', async () => {
     const host = newHost()
     const app = fastify()
