@@ -215,7 +215,7 @@ describe('HTTP', () => {
     }
     expect(connectionsOf(host)).toBeLessThanOrEqual(3)
     expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
-  }, 30_000)
+  })
 })
 
 describe('WebSockets', () => {
@@ -266,7 +266,7 @@ describe('WebSockets', () => {
     }
     await turns()
     expect(connectionsOf(host)).toBe(0)
-  }, 30_000)
+  })
 
   test('are part of a drain', async () => {
     const { host } = echo()

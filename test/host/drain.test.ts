@@ -32,6 +32,14 @@ function webSocket(port: number, path: string) {
   return { ws, closed, open: new Promise(resolve => ws.once('open', resolve)) }
 }
 
+/** Resolves when all that the server has sent so far has come, while the client is open. */
+function heardAll(ws: WebSocket): Promise<void> {
+  return new Promise(resolve => {
+    ws.once('pong', () => resolve()).once('close', () => resolve())
+    ws.ping()
+  })
+}
+
 function socketIo(url: string, transport: string) {
   const client = connectClient(url, { transports: [transport], forceNew: true, reconnection: false })
   return {
@@ -369,6 +377,7 @@ describe('WebSocket clients', () => {
     await client.open
     const report = host.close({ deadline: 3000 })
     await clock.advance(999)
+    await heardAll(client.ws)
     expect(client.ws.readyState).toBe(WebSocket.OPEN)
     await clock.advance(1)
     expect(await client.closed).toBe(1001)
@@ -428,6 +437,7 @@ describe('WebSocket clients', () => {
     await client.open
     const report = host.close({ deadline: 3000 })
     await clock.advance(999)
+    await heardAll(client.ws)
     expect(client.ws.readyState).toBe(WebSocket.OPEN)
     await clock.advance(1)
     expect(await client.closed).toBe(1001)

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { HostPort } from '../../src/adapters/port.js'
 import { createHost } from '../../src/host/index.js'
 import { closeHosts, defer, exchange, get, newHost, started, turns } from './support.js'
@@ -244,6 +244,25 @@ describe('an app that starts slowly', () => {
     ready.resolve()
     await turns()
     expect(await exchange(port, get('/late'))).toMatch(/up$/)
+  })
+
+  test('is not started any more when its server has been closed', async () => {
+    let starts = 0
+    const app = {}
+    const own: Server[] = []
+    const port: HostPort = {
+      name: 'app',
+      accepts: candidate => candidate === app,
+      open(_app, server) {
+        own.push(server)
+        return { ready: async () => void starts++ }
+      },
+    }
+    const host = newHost({ ports: [port] })
+    host.mount('/', app)
+    await new Promise(resolve => own[0]?.close(resolve))
+    await started(host)
+    expect(starts).toBe(0)
   })
 
   test('that fails is reported once, though several have waited for it', async () => {

@@ -163,6 +163,15 @@ describe('who owns an upgrade', () => {
     expect(() => server.on('upgrade', () => {})).not.toThrow()
   })
 
+  test('the next of a chain, when the first has closed', async () => {
+    const host = newHost()
+    const [first, second] = [host.server('/', { handOver: true }), host.server('/')]
+    first.on('upgrade', echo('first'))
+    expect(() => second.on('upgrade', echo('second'))).toThrow(expect.objectContaining({ code: 'UPGRADE_TAKEN' }))
+    await new Promise(resolve => first.close(resolve))
+    expect(() => second.on('upgrade', echo('second'))).not.toThrow()
+  })
+
   test('its listener throws: the connection ends, the error is reported, the server goes on', async () => {
     const errors: SynclessError[] = []
     const host = newHost({ onError: error => void errors.push(error) })
