@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs, { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, createServer, Server } from 'node:net'
+import net, { type AddressInfo, connect, createServer, Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server as SocketIoServer } from 'socket.io'
@@ -328,6 +328,17 @@ describe('options of http.Server', () => {
     const silent = new RawClient(await served({ timeout: 10 }, () => {})).send(get('/'))
     await silent.closed
     expect(silent.text).toBe('')
+  })
+
+  test('noDelay, keepAlive and keepAliveInitialDelay, with the default of Node', async () => {
+    const made = jest.spyOn(net, 'createServer')
+    await served({})
+    await served({ noDelay: false, keepAlive: true, keepAliveInitialDelay: 5 })
+    expect(made.mock.calls.map(([options]) => options)).toMatchObject([
+      { noDelay: true },
+      { noDelay: false, keepAlive: true, keepAliveInitialDelay: 5 },
+    ])
+    made.mockRestore()
   })
 
   test('maxRequestsPerSocket', async () => {

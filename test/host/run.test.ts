@@ -37,6 +37,20 @@ test('exits with 1 when something was left at the deadline', async () => {
   expect(await warned(/^.*left.*$/m)).toBe('syncless host: left at its close: requests without their answer: GET /slow')
 })
 
+test('exits, too, when it cannot say what was left', async () => {
+  const { child, exit, said, port } = await program(`
+    import { closeSync } from 'node:fs'
+    process.on('unhandledRejection', () => {})
+    host.mount('/', () => say('begun'))
+    ${run}
+    closeSync(2)`)
+  const client = new RawClient(port).send(get('/slow'))
+  await said(/begun/)
+  child.kill('SIGTERM')
+  await client.closed
+  expect(await exit).toBe(1)
+})
+
 test('a second signal exits at once', async () => {
   const { child, exit, said, port } = await program(`
     host.mount('/', () => say('begun'))
