@@ -1,9 +1,9 @@
 /** Ways to run a program: on its framework alone, and in a host. */
-import type { RequestListener, ServerOptions } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 import type express from 'express'
 import type fastify from 'fastify'
-import { createHost, type Host } from 'syncless/host'
+import { createHost, type Host, type NodeHttpOptions } from 'syncless/host'
 import { observed } from './observe.js'
 import type { Session } from './session.js'
 
@@ -40,7 +40,7 @@ export const fastifyOf = (major: number): typeof fastify => load(major === 4 ? '
 
 export const LOCAL = { port: 0, host: '127.0.0.1' } as const
 
-export function makeHost(http: ServerOptions): Host {
+export function makeHost(http: NodeHttpOptions): Host {
   return createHost({
     http,
     onError: error => {

@@ -1,8 +1,9 @@
 /** Every program there is. */
 import type { Arrangement } from './arrangement.js'
 import { expressArrangements } from './express.js'
-import type { ExpressProgram, Theme } from './program.js'
-import { expressThemes } from './themes/index.js'
+import { fastifyArrangements } from './fastify.js'
+import type { ExpressProgram, FastifyProgram, Theme } from './program.js'
+import { expressThemes, fastifyThemes } from './themes/index.js'
 
 /** The programs of one theme on one major, and the ways to run them. */
 export interface Chapter<P> {
@@ -28,3 +29,4 @@ function chapters<P extends { majors?: readonly number[] }>(
 }
 
 export const expressChapters = (): Chapter<ExpressProgram>[] => chapters('Express', expressThemes, expressArrangements)
+export const fastifyChapters = (): Chapter<FastifyProgram>[] => chapters('Fastify', fastifyThemes, fastifyArrangements)

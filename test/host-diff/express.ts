@@ -41,7 +41,8 @@ async function openBare(guests: Guests, around: (guest: Guest<ExpressProgram>, a
   const { program, session } = guest
   const app = makeApp(guest)
   const handler = around(guest, app)
-  const server = createServer(program.http ?? {}, handler)
+  const { timeout = 0, maxRequestsPerSocket = 0, ...options } = program.http ?? {}
+  const server = Object.assign(createServer(options, handler), { timeout, maxRequestsPerSocket })
   program.server?.(server, session, app)
   const close = () => new Promise<void>(resolve => server.close(() => resolve()))
   session.end = close

@@ -19,6 +19,20 @@ export const meantDifferences: readonly MeantDifference[] = [
     always: true,
   },
   {
+    says: "Limits that an app sets on its own server do nothing: connections are the host's.",
+    program: /^Fastify.*, by Fastify alone$/,
+    arrangement: /./,
+    shows: /Keep-Alive: timeout=72␍/,
+    always: true,
+  },
+  {
+    says: "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`.",
+    program: /^Fastify.*no HTTP: /,
+    arrangement: /./,
+    shows: /HTTP\/1\.1 4\d\d [\w ]+␍\n {2}Connection: close␍\n {2}␍\n {2}\n/,
+    always: true,
+  },
+  {
     says: 'A WebSocket handshake that no mount takes is answered with 404 at once.',
     program: /a WebSocket that nobody takes$/,
     arrangement: /./,
@@ -34,9 +48,38 @@ export const meantDifferences: readonly MeantDifference[] = [
   },
   {
     says: 'A response that ends while its host closes ends its connection, and says so.',
-    program: /a close while a request is under way$/,
+    program: /^Express.*a close while a request is under way$/,
     arrangement: /^at \/$/,
     shows: /Connection: close␍(.|\n)*\(ended by the server\)/,
+    always: true,
+  },
+  {
+    says: 'A Fastify instance that closes leaves the connections to its neighbours, and runs `onClose` after its last response.',
+    program: /^Fastify.*a close while a request is under way$/,
+    arrangement: /./,
+    shows: /\(kept\)(.|\n)*onResponse(.|\n)*res1 close(.|\n)*onClose/,
+    always: true,
+  },
+  {
+    says: 'While a Fastify instance of a server factory closes, the host answers 503 in its place.',
+    program: /^Fastify.*a request while the app closes$/,
+    arrangement: /^serverFactory/,
+    shows: /503 Service Unavailable␍\n {2}Retry-After: 1␍(.|\n)*\(kept\)/,
+    always: true,
+  },
+  {
+    says: 'A Fastify instance with a server of its own does not hear that the host listens: no `onListen`, log line or address.',
+    program:
+      /^Fastify.*(onListen|the logger.*|events of the server|what a server says of itself|where an instance listens)$/,
+    arrangement: /^prebuilt/,
+    shows: /^(?!(.|\n)*(onListen true|listening|address: '127|http:\/\/127))/,
+    always: true,
+  },
+  {
+    says: 'The `onRegister` hooks of such an instance see two plugins of the host.',
+    program: /^Fastify.*onRoute and onRegister$/,
+    arrangement: /^prebuilt at/,
+    shows: /onRegister \[\]\n {2}onRegister \[\]\n/,
     always: true,
   },
   {

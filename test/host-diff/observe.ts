@@ -74,8 +74,10 @@ export function startObserving(): void {
       current.note(event, error instanceof Error ? error.message : String(error))
     })
   }
+  // Node prints them.
+  process.removeAllListeners('warning')
   process.on('warning', ({ name }) => {
-    // Others come once in the life of a process.
+    // Others come once in the life of a process, or say what a host does with an app.
     if (name === 'MaxListenersExceededWarning') current?.note('warning', name)
   })
   // Express prints the errors that nothing has handled.

@@ -3,9 +3,11 @@
  * bare framework and in a host, on both majors of its framework unless it says otherwise.
  */
 import type { EventEmitter } from 'node:events'
-import type { Server, ServerOptions } from 'node:http'
+import type { Server } from 'node:http'
 import type express from 'express'
 import type { Express } from 'express'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { NodeHttpOptions } from 'syncless/host'
 import type { Ask } from './ask.js'
 import type { Talk } from './talk.js'
 
@@ -34,7 +36,7 @@ interface Common {
   /** What the client does. */
   readonly say: readonly Step[]
   /** Options of the one server, bare or the host's. */
-  readonly http?: ServerOptions
+  readonly http?: NodeHttpOptions
   /** Run at the root alone: a target of it has no path, its server ends while it runs, or it takes its time. */
   readonly alone?: true
 }
@@ -44,6 +46,15 @@ export interface ExpressProgram extends Common {
   app?(app: Express, tools: Tools & { readonly express: typeof express }): void
   /** For apps that want their server, `http.createServer(app)`: gets it before it listens. */
   server?(server: Server, tools: Tools, app: Express): void
+}
+
+export interface FastifyProgram extends Common {
+  /** Of `fastify()`. */
+  options?(tools: Tools): FastifyServerOptions
+  /** Declares routes and hooks; under a prefix it is a plugin. */
+  app(app: FastifyInstance, tools: Tools): unknown
+  /** What only the instance itself takes: hooks of its start and end, and whatever else is not a plugin's. */
+  root?(app: FastifyInstance, tools: Tools): unknown
 }
 
 /** Programs by name, of one theme. */

@@ -10,12 +10,12 @@
  */
 import { alterations } from './alter.js'
 import type { Alteration, Arrangement, Guest, Opened } from './arrangement.js'
-import { type Chapter, expressChapters } from './corpus.js'
+import { type Chapter, expressChapters, fastifyChapters } from './corpus.js'
 import { isMeant } from './meant.js'
 import { observe, startObserving } from './observe.js'
-import type { ExpressProgram } from './program.js'
+import type { ExpressProgram, FastifyProgram } from './program.js'
 import { Session } from './session.js'
-import { Talk, turns } from './talk.js'
+import { PATIENCE, Talk, turns } from './talk.js'
 import { differences, transcript } from './transcript.js'
 
 /** A program that takes this many milliseconds waits for something that nothing brings about. */
@@ -33,7 +33,7 @@ export interface Verdict {
   readonly differences: readonly string[]
 }
 
-type Program = ExpressProgram
+type Program = ExpressProgram | FastifyProgram
 
 interface Run<P> extends Guest<P> {
   readonly name: string
@@ -66,13 +66,24 @@ async function perform<P extends Program>(
     if (taken > SLOW) process.stderr.write(`${run.name}, ${arrangement.name}: ${taken.toFixed(0)} ms\n`)
   }
   observe(alone)
-  await opened.close()
+  const closed = await inTime(opened.close())
   for (const { name, session, talk } of runs) {
+    if (!closed) session.stuck ||= 'its close does not end'
     const clients = talk?.clients ?? []
     const ports = [opened.port, ...clients.map(client => client.port)]
     into.set(`${name}|${arrangement.name}`, transcript(session, clients, ports))
   }
   observe(null)
+}
+
+async function inTime(work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => {
+    timer = setTimeout(resolve, PATIENCE, false)
+  })
+  const done = await Promise.race([late, work.then(() => true)])
+  clearTimeout(timer)
+  return done
 }
 
 function* batches<P extends Program>(runs: readonly Run<P>[], crowd: boolean): Generator<readonly Run<P>[]> {
@@ -171,6 +182,7 @@ async function main(args: readonly string[]): Promise<void> {
   const only = option('--only') ?? ''
   const mine = <T>(chapters: readonly T[]) => chapters.filter((_, index) => index % shares === share - 1)
   for (const chapter of mine(expressChapters())) await judge(chapter, only, alter, tell)
+  for (const chapter of mine(fastifyChapters())) await judge(chapter, only, alter, tell)
   if (!args.includes('--json')) console.log(`${count} runs, ${failed} of them differ, ${unsteady} were run again`)
   process.exit(alter === undefined ? Math.min(failed, 1) : Number(failed === 0))
 }

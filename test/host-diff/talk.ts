@@ -5,8 +5,8 @@ import { type Ask, at } from './ask.js'
 import type { Step } from './program.js'
 import type { Session } from './session.js'
 
-/** How long a whole talk may take before it is stuck, in milliseconds. */
-const PATIENCE = 3000
+/** How long a whole talk, or the close after it, may take before it is stuck, in milliseconds. */
+export const PATIENCE = 3000
 
 export class Client {
   readonly answers = new Answers()
