@@ -84,7 +84,12 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
       if (!prepared) {
         beforeStart(server, () =>
           app.register(async last => {
-            last.addHook('preClose', () => server.quiesce())
+            last.addHook('preClose', () => {
+              const quiet = server.quiesce()
+              // Fastify does it to the instance's own server, which has none.
+              if (app.initialConfig.forceCloseConnections === true) server.closeAllConnections()
+              return quiet
+            })
           }),
         )
       }

@@ -218,6 +218,18 @@ describe('a prebuilt instance', () => {
     expect(await slow).toBe('slow')
   })
 
+  test('ends its connections when it closes, where it was made so', async () => {
+    const host = newHost()
+    const begun = defer()
+    const app = fastify({ forceCloseConnections: true })
+    app.get('/never', () => begun.resolve())
+    host.mount('/', app)
+    const { url } = await started(host)
+    const never = body(`${url}/never`)
+    await begun.promise
+    await Promise.all([app.close(), expect(never).rejects.toThrow()])
+  })
+
   test('is refused once it is ready, or listens', async () => {
     const ready = fastify()
     await ready.ready()
