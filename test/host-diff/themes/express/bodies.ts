@@ -239,7 +239,7 @@ export const bodies: Theme<ExpressProgram> = {
     app(app) {
       app.post('/', (_req, res) => void res.status(413).send('too much'))
     },
-    say: [post('/', 'text/plain', 'x'.repeat(300_000)), get('/')],
+    say: [post('/', 'text/plain', 'x'.repeat(300_000)), noted('req1 close'), get('/')],
   },
   'an answer that ends the connection before the body has come': {
     app(app) {
