@@ -1,9 +1,11 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Host, NodeHttpOptions } from 'syncless/host'
 import {
   type Alteration,
   type Arrangement,
   addNeighbours,
+  expressOf,
   fastifyOf,
   type Guest,
   LOCAL,
@@ -39,6 +41,17 @@ async function openBare([guest]: Guests, place: Place, more?: FastifyServerOptio
   return { port: typeof address === 'object' ? (address?.port ?? 0) : 0, close: () => app.close() }
 }
 
+/** What Express makes of a handler under `app.use(path, ...)`: it leaves the path away. */
+function stripping({ program, session }: Guest<FastifyProgram>): (handler: RequestListener) => Server {
+  return handler => {
+    const router = expressOf(5).Router()
+    router.use(session.at, (req, res) => handler(req, res))
+    const { timeout = 0, maxRequestsPerSocket = 0, ...options } = { ...FASTIFYS_SERVER, ...program.http }
+    const listener: RequestListener = (req, res) => router(req as never, res as never, () => res.writeHead(404).end())
+    return Object.assign(createServer(options, listener), { timeout, maxRequestsPerSocket })
+  }
+}
+
 type Mounting = (host: Host, guest: Guest<FastifyProgram>, path: string, place: Place, alter: Alteration) => void
 
 async function openHosted(guests: Guests, place: Place, mount: Mounting, alter: Alteration = same): Promise<Opened> {
@@ -52,10 +65,12 @@ async function openHosted(guests: Guests, place: Place, mount: Mounting, alter: 
 
 const same: Alteration = handler => handler
 
-const byFactory: Mounting = (host, guest, path, place, alter) => {
-  const factory = host.serverFactory(path)
-  makeApp(guest, place, { serverFactory: (handler, options) => factory(alter(handler), options) })
-}
+const byFactory =
+  (strip: boolean): Mounting =>
+  (host, guest, path, place, alter) => {
+    const factory = host.serverFactory(path, { strip })
+    makeApp(guest, place, { serverFactory: (handler, options) => factory(alter(handler), options) })
+  }
 
 const prebuilt: Mounting = (host, guest, path, place) => {
   host.mount(path, makeApp(guest, place, {}))
@@ -81,6 +96,7 @@ async function openOnServer([guest]: Guests, alter: Alteration = same): Promise<
 
 const anything = () => true
 const inACrowd = (program: FastifyProgram) => program.alone !== true
+const strippable = (program: FastifyProgram) => inACrowd(program) && program.unstripped !== true
 
 export const fastifyArrangements: readonly Arrangement<FastifyProgram>[] = [
   { name: 'bare', like: null, crowd: false, takes: anything, open: guests => openBare(guests, 'root') },
@@ -89,7 +105,7 @@ export const fastifyArrangements: readonly Arrangement<FastifyProgram>[] = [
     like: 'bare',
     crowd: false,
     takes: anything,
-    open: (guests, alter) => openHosted(guests, 'root', byFactory, alter),
+    open: (guests, alter) => openHosted(guests, 'root', byFactory(false), alter),
   },
   {
     name: 'prebuilt at /',
@@ -111,7 +127,7 @@ export const fastifyArrangements: readonly Arrangement<FastifyProgram>[] = [
     like: 'bare, under a path',
     crowd: true,
     takes: inACrowd,
-    open: guests => openHosted(guests, 'prefix', byFactory),
+    open: guests => openHosted(guests, 'prefix', byFactory(false)),
   },
   {
     name: 'prebuilt under a path',
@@ -119,5 +135,19 @@ export const fastifyArrangements: readonly Arrangement<FastifyProgram>[] = [
     crowd: true,
     takes: inACrowd,
     open: guests => openHosted(guests, 'prefix', prebuilt),
+  },
+  {
+    name: 'bare, stripped',
+    like: null,
+    crowd: false,
+    takes: strippable,
+    open: guests => openBare(guests, 'root', guests[0] && { serverFactory: stripping(guests[0]) }),
+  },
+  {
+    name: 'stripped',
+    like: 'bare, stripped',
+    crowd: true,
+    takes: strippable,
+    open: guests => openHosted(guests, 'root', byFactory(true)),
   },
 ]

@@ -21,7 +21,7 @@ export const meantDifferences: readonly MeantDifference[] = [
   {
     says: "Limits that an app sets on its own server do nothing: connections are the host's.",
     program: /^Fastify.*, by Fastify alone$/,
-    arrangement: /./,
+    arrangement: /^(?!stripped)/,
     shows: /Keep-Alive: timeout=72␍/,
     always: true,
   },
@@ -61,6 +61,20 @@ export const meantDifferences: readonly MeantDifference[] = [
     always: true,
   },
   {
+    says: 'A Fastify instance that closes leaves the connections to its neighbours, and runs `onClose` after its last response.',
+    program: /^Fastify.*a close that ends connections$/,
+    arrangement: /./,
+    shows: /socket1 close(.|\n)*onRequestAbort\n {2}onClose/,
+    always: true,
+  },
+  {
+    says: 'A Fastify instance that closes leaves the connections to its neighbours, and runs `onClose` after its last response.',
+    program: /^Fastify.*a close, twice$/,
+    arrangement: /./,
+    shows: /\(kept\)(.|\n)*preClose\n {2}onClose/,
+    always: true,
+  },
+  {
     says: 'While a Fastify instance of a server factory closes, the host answers 503 in its place.',
     program: /^Fastify.*a request while the app closes$/,
     arrangement: /^serverFactory/,
@@ -72,7 +86,7 @@ export const meantDifferences: readonly MeantDifference[] = [
     program:
       /^Fastify.*(onListen|the logger.*|events of the server|what a server says of itself|where an instance listens)$/,
     arrangement: /^prebuilt/,
-    shows: /^(?!(.|\n)*(onListen true|listening|address: '127|http:\/\/127))/,
+    shows: /^(?!(.|\n)*(onListen|listening|address: '127|http:\/\/127))/,
     always: true,
   },
   {
@@ -80,6 +94,13 @@ export const meantDifferences: readonly MeantDifference[] = [
     program: /^Fastify.*onRoute and onRegister$/,
     arrangement: /^prebuilt at/,
     shows: /onRegister \[\]\n {2}onRegister \[\]\n/,
+    always: true,
+  },
+  {
+    says: "The server of an app tells no `connection`: its host's serve other apps, too.",
+    program: /^Fastify.*connections, told to a listener of the app$/,
+    arrangement: /./,
+    shows: /^(?!(.|\n)*server connection)/,
     always: true,
   },
   {

@@ -49,6 +49,8 @@ export interface ExpressProgram extends Common {
 }
 
 export interface FastifyProgram extends Common {
+  /** Not run where paths are stripped: Express, which does that to a bare one, knows no other event and leaves its marks. */
+  readonly unstripped?: true
   /** Of `fastify()`. */
   options?(tools: Tools): FastifyServerOptions
   /** Declares routes and hooks; under a prefix it is a plugin. */

@@ -208,7 +208,7 @@ export const bodies: Theme<FastifyProgram> = {
       app.addHook('onRequest', async (_request, reply) => reply.code(401).send({ no: 'entry' }))
       app.post('/', echo)
     },
-    say: [json('/', { long: 'x'.repeat(40_000) }), get('/')],
+    say: [json('/', { long: 'x'.repeat(40_000) }), noted('req1 close'), get('/')],
   },
   'a body that comes in pieces': {
     app(app, { note }) {
@@ -309,5 +309,39 @@ export const bodies: Theme<FastifyProgram> = {
       answered,
       get('/none'),
     ],
+  },
+  'a body that is not as long as the parser was told': echoing({}, [json('/', { a: 1 }), json('/', { a: 1 })], app => {
+    app.addHook('preParsing', async (_request, _reply, payload) => {
+      payload.resume()
+      const other = new PassThrough()
+      other.end('{"shorter":1}')
+      return other
+    })
+  }),
+  'a large body for a slow reader': {
+    app(app, { note, gate }) {
+      app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
+      app.post('/', { bodyLimit: 5_000_000 }, async ({ body, raw }) => {
+        note('waits', raw.readableFlowing)
+        await gate('read')
+        let length = 0
+        for await (const chunk of body as AsyncIterable<Buffer>) length += chunk.length
+        return { length }
+      })
+    },
+    say: [
+      send(post('/', 'application/octet-stream', 'x'.repeat(1_000_000))),
+      noted('waits'),
+      open('read'),
+      answered,
+      get('/none'),
+    ],
+  },
+  'a body that nobody reads, and an answer at once': {
+    app(app) {
+      app.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null))
+      app.post('/', async () => 'not read')
+    },
+    say: [post('/', 'application/octet-stream', 'x'.repeat(300_000)), noted('req1 close'), get('/none')],
   },
 }

@@ -1,6 +1,6 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import websocket from '@fastify/websocket'
-import { ask, at, get, head, pipelined, post, raw } from '../../ask.js'
+import { ask, at, get, head, json, pipelined, post, raw } from '../../ask.js'
 import type { FastifyProgram, Theme } from '../../program.js'
 import { answered, closed, halfClose, hangUp, noted, open, reconnect, send, until } from '../../talk.js'
 
@@ -106,8 +106,10 @@ export const connections: Theme<FastifyProgram> = {
     say: [get('/')],
   },
   'a time limit on connections': {
-    options: () => ({ connectionTimeout: 20 }),
-    http: { timeout: 20 },
+    alone: true,
+    // Long enough for a request to come in.
+    options: () => ({ connectionTimeout: 150 }),
+    http: { timeout: 150 },
     app(app, { note, gate }) {
       app.addHook('onTimeout', async () => note('onTimeout'))
       app.get('/', async () => {
@@ -129,6 +131,7 @@ export const connections: Theme<FastifyProgram> = {
     say: [send(get('/')), noted('waits'), closed],
   },
   'Expect: 100-continue, for a listener of the app': {
+    unstripped: true,
     app(app, { note }) {
       app.server.on('checkContinue', (req, res) => {
         note('checkContinue', res.headersSent)
@@ -187,6 +190,7 @@ export const connections: Theme<FastifyProgram> = {
     say: [upgradeTo('websocket', 'Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n')],
   },
   'a WebSocket route': {
+    unstripped: true,
     majors: [5],
     app(app, { note }) {
       app.register(websocket)
@@ -209,6 +213,7 @@ export const connections: Theme<FastifyProgram> = {
     ],
   },
   'a WebSocket to a route that has none': {
+    unstripped: true,
     majors: [5],
     app(app) {
       app.register(websocket)
@@ -331,6 +336,107 @@ export const connections: Theme<FastifyProgram> = {
       app.get('/', async () => 'x')
     },
     say: [get('/'), talk => void talk.session.end(), noted('preClose'), get('/'), open('closed')],
+  },
+  'requests with bodies in a pipeline, and one that fails': {
+    app(app) {
+      app.post('/', async ({ body }) => ({ body }))
+      app.get('/fails', async () => {
+        throw new Error('x')
+      })
+      app.get('/stream', async () => Readable.from(['a', 'b']))
+    },
+    say: [
+      pipelined(
+        json('/', { a: 1 }),
+        get('/fails'),
+        json('/', 'bad'),
+        get('/stream'),
+        json('/', { b: 2 }),
+        get('/none'),
+      ),
+    ],
+  },
+  'a client that ends its side while its request waits': {
+    app(app, { note, gate }) {
+      app.addHook('onRequestAbort', async _request => note('onRequestAbort'))
+      app.addHook('onResponse', async () => note('onResponse'))
+      app.get('/', async () => {
+        note('waits')
+        await gate('answer')
+        return 'late'
+      })
+    },
+    say: [send(get('/')), noted('waits'), halfClose, closed, open('answer')],
+  },
+  'another expectation, for a listener of the app': {
+    unstripped: true,
+    app(app, { note }) {
+      app.server.on('checkExpectation', (req, res) => {
+        note('checkExpectation', req.headers.expect)
+        res.writeHead(418).end('no miracles')
+      })
+      app.get('/', async () => 'x')
+    },
+    say: [ask('GET', '/', { Expect: 'miracles' }), get('/')],
+  },
+  'a time limit on a response, set by the app': {
+    app(app, { note, gate }) {
+      app.get('/', async (_request, { raw }) => {
+        raw.setTimeout(15, () => {
+          note('late')
+          raw.destroy()
+        })
+        note('waits')
+        await gate('never')
+      })
+    },
+    say: [send(get('/')), noted('late'), closed],
+  },
+  'CONNECT, which nobody takes': {
+    alone: true,
+    ...hello,
+    say: [raw('CONNECT example.test:80 HTTP/1.1\r\nHost: example.test\r\n\r\n', 'CONNECT'), closed],
+  },
+  'a socket that the app takes over': {
+    app(app, { note }) {
+      app.get('/', (request, reply) => {
+        reply.hijack()
+        const { socket } = request.raw
+        reply.raw.on('close', () => note('closed', reply.raw.writableEnded))
+        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nown')
+      })
+    },
+    say: [get('/')],
+  },
+  'connections, told to a listener of the app': {
+    app(app, { watch }) {
+      watch(app.server, 'server', 'connection')
+      app.get('/', async () => 'x')
+    },
+    say: [get('/'), reconnect, get('/')],
+  },
+  'a close that ends connections': {
+    alone: true,
+    options: () => ({ forceCloseConnections: true }),
+    app(app, { note, gate }) {
+      app.addHook('preClose', async () => note('preClose'))
+      app.addHook('onClose', async () => note('onClose'))
+      app.addHook('onRequestAbort', async _request => note('onRequestAbort'))
+      app.get('/', async () => {
+        note('waits')
+        await gate('never')
+      })
+    },
+    say: [send(get('/')), noted('waits'), talk => void talk.session.end(), closed, noted('onClose')],
+  },
+  'a close, twice': {
+    alone: true,
+    app(app, { note }) {
+      app.addHook('preClose', async () => note('preClose'))
+      app.addHook('onClose', async () => note('onClose'))
+      app.get('/', async () => 'x')
+    },
+    say: [get('/'), talk => Promise.all([talk.session.end(), talk.session.end()])],
   },
   'events of the server': {
     app(app, { watch }) {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { get, json } from '../../ask.js'
+import { get, json, post } from '../../ask.js'
 import type { FastifyProgram, Theme } from '../../program.js'
 import { hangUp, noted, send } from '../../talk.js'
 
@@ -94,5 +94,31 @@ export const context: Theme<FastifyProgram> = {
       })
     },
     say: [get('/'), get('/none'), send(get('/never')), noted('waits'), hangUp, noted('closed req-3')],
+  },
+  'AsyncLocalStorage in streams, timers and parsers of the app': {
+    app(app, { note }) {
+      const storage = new AsyncLocalStorage<string>()
+      app.addHook('onRequest', (request, _reply, done) => storage.run(request.id, done))
+      app.addContentTypeParser('text/x', (_request, payload, done) => {
+        payload.on('data', () => {})
+        payload.on('end', () => {
+          note('end', storage.getStore())
+          setImmediate(() => {
+            note('immediate', storage.getStore())
+            done(null, 'parsed')
+          })
+        })
+      })
+      app.post('/', async ({ body }) => {
+        note('handler', storage.getStore())
+        return body
+      })
+      app.get('/', (_request, reply) => {
+        reply.raw.on('finish', () => note('finish', storage.getStore()))
+        reply.raw.on('close', () => note('close', storage.getStore()))
+        reply.send('x')
+      })
+    },
+    say: [post('/', 'text/x', 'body'), get('/')],
   },
 }

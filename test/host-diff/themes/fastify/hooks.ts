@@ -174,12 +174,11 @@ export const hooks: Theme<FastifyProgram> = {
     say: [send(get('/')), noted('waits'), hangUp, noted('onRequestAbort')],
   },
   onTimeout: {
-    options: () => ({ connectionTimeout: 20 }),
-    http: { timeout: 20 },
     app(app, tools) {
       noteHooks(app, tools)
-      app.get('/', async () => {
+      app.get('/', async ({ raw }) => {
         tools.note('waits')
+        raw.socket.setTimeout(15)
         await tools.gate('never')
       })
     },
@@ -266,5 +265,50 @@ export const hooks: Theme<FastifyProgram> = {
       app.register(async plugin => void plugin.get('/in', async () => 'in'), { prefix: '/p' })
     },
     say: [get('/'), get('/p/in')],
+  },
+  'plugins that hear of onListen': {
+    options: () => ({ logger: { level: 'silent' } }),
+    app(app, { note }) {
+      app.addHook('onListen', async () => {
+        note('onListen')
+        throw new Error('nobody is told')
+      })
+      app.register(async plugin => {
+        plugin.addHook('onListen', done => {
+          note('inner onListen')
+          setImmediate(done)
+        })
+      })
+      app.get('/', async () => 'x')
+    },
+    say: [get('/')],
+  },
+  'preClose and onClose that take their time': {
+    app(app, { note }) {
+      for (const name of ['preClose', 'onClose'] as const) {
+        app.addHook(name, async () => {
+          note(name, 'begins')
+          await new Promise(resolve => setImmediate(resolve))
+          note(name, 'ends')
+        })
+      }
+      app.get('/', async () => 'x')
+    },
+    say: [get('/')],
+  },
+  'preParsing that reads ahead': {
+    app(app, { note }) {
+      app.addHook('preParsing', async (request, _reply, payload) => {
+        let seen = 0
+        payload.on('data', (chunk: Buffer) => {
+          seen += chunk.length
+        })
+        payload.on('end', () => note('seen', request.method, seen))
+        return payload
+      })
+      app.post('/', async ({ body }) => ({ length: JSON.stringify(body).length }))
+      app.get('/', async () => 'x')
+    },
+    say: [json('/', { a: 1 }), json('/', { long: 'x'.repeat(70_000) }), get('/')],
   },
 }

@@ -190,4 +190,45 @@ export const plugins: Theme<FastifyProgram> = {
     },
     say: [get('/')],
   },
+  'requests that are injected': {
+    app(app, { note, at }) {
+      app.addHook('onRequest', async ({ url, ip }) => note('onRequest', url, ip))
+      app.get('/inner', async ({ headers }) => ({ host: headers.host }))
+      app.get('/', async () => {
+        const { statusCode, headers, body } = await app.inject(`${at}/inner`)
+        return { statusCode, length: headers['content-length'], body }
+      })
+    },
+    say: [get('/'), get('/inner')],
+  },
+  'a plugin that fails is told to its app': {
+    app(app, { note }) {
+      app.register(async () => {
+        throw new Error('of the plugin')
+      })
+      app.after(error => note('after', error?.message))
+      app.get('/', async () => 'x')
+    },
+    say: [get('/')],
+  },
+  'hooks, routes and decorators that come too late': {
+    app(app, { note }) {
+      const attempt = (what: string, change: () => unknown) => {
+        try {
+          change()
+          note(what, 'taken')
+        } catch (error) {
+          note(what, error instanceof Error && 'code' in error && error.code)
+        }
+      }
+      app.get('/', async () => {
+        attempt('addHook', () => app.addHook('onRequest', async () => {}))
+        attempt('get', () => app.get('/late', async () => 'late'))
+        attempt('decorate', () => app.decorateRequest('late', 1))
+        attempt('parser', () => app.addContentTypeParser('late/x', (_request, _payload, done) => done(null)))
+        return 'x'
+      })
+    },
+    say: [get('/'), get('/late')],
+  },
 }

@@ -357,4 +357,80 @@ export const replies: Theme<FastifyProgram> = {
     },
     say: [send(get('/')), noted('waits'), reset, noted('onRequestAbort')],
   },
+  'the hooks when a client leaves in the middle of a stream': {
+    options: () => ({ logger: { level: 'silent' } }),
+    app(app, { note }) {
+      app.addHook('onRequestAbort', async _request => note('onRequestAbort'))
+      app.addHook('onError', async (_request, _reply, error) => note('onError', error.message))
+      app.addHook('onResponse', async (_request, reply) => note('onResponse', reply.raw.writableFinished))
+      app.get('/', (_request, reply) => {
+        const source = new PassThrough()
+        source.write('some')
+        source.on('close', () => note('source closed'))
+        reply.send(source)
+      })
+    },
+    say: [send(get('/')), until(/some/), reset, noted('source closed')],
+  },
+  'a stream for a HEAD': {
+    app(app, { note }) {
+      app.get('/', (_request, reply) => {
+        let left = 3
+        const source = new Readable({
+          read() {
+            note('read')
+            this.push(left-- > 0 ? 'x'.repeat(70_000) : null)
+          },
+        })
+        source.on('close', () => note('source closed'))
+        reply.send(source)
+      })
+    },
+    say: [head('/')],
+  },
+  'a stream that is sent twice, and one that has ended': {
+    options: () => ({ logger: { level: 'silent' } }),
+    app(app) {
+      app.get('/ended', async (_request, reply) => {
+        const source = Readable.from(['x'])
+        await source.toArray()
+        return reply.send(source)
+      })
+      app.get('/destroyed', (_request, reply) => {
+        const source = Readable.from(['x'])
+        source.destroy()
+        reply.send(source)
+      })
+    },
+    say: [get('/ended'), send(get('/destroyed')), answered],
+  },
+  '102 Processing, and an early answer': {
+    app(app) {
+      app.get('/', (_request, reply) => {
+        reply.raw.writeProcessing()
+        reply.raw.writeProcessing()
+        reply.send('done')
+      })
+    },
+    say: [get('/')],
+  },
+  'writes and flushes of the raw response': {
+    app(app, { gate }) {
+      app.get('/', async (_request, reply) => {
+        reply.hijack()
+        reply.raw.writeHead(207, 'Own Words', [
+          ['X-One', '1'],
+          ['X-Two', '2'],
+        ] as never)
+        reply.raw.flushHeaders()
+        await gate('head')
+        reply.raw.cork()
+        reply.raw.write('a')
+        reply.raw.write(Buffer.from('b'))
+        reply.raw.uncork()
+        reply.raw.end('c', () => {})
+      })
+    },
+    say: [send(get('/')), until(/X-Two/), open('head'), answered],
+  },
 }

@@ -99,6 +99,7 @@ export const requests: Theme<FastifyProgram> = {
     say: [get('/'), get('/')],
   },
   'own keys and prototypes of what Fastify gets': {
+    unstripped: true,
     app(app, { note }) {
       app.addHook('onRequest', async ({ raw: req }, { raw: res }) => {
         note('req', req.constructor.name, Object.keys(req).sort().join(' '))
