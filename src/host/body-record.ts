@@ -6,7 +6,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { carrierOf } from './engine.js'
 
 /** How a rewind ended. `'over'`: the body is larger than the limit. `'gone'`: the client has left. */
 export type RewindOutcome = 'unread' | 'over' | 'gone'
@@ -21,22 +20,76 @@ export class BodyRecord {
   readonly #cover: IncomingMessage['push'] | null = null
   /** What covered `push` before: the record of the host in which this one is nested, or a count. */
   readonly #below: IncomingMessage['push'] | null
+  /** Whether somebody in front of the host has read the body: then no app here can, and there is nothing to hand over. */
+  readonly #readBefore: boolean
   #chunks: Buffer[] | null = []
   #size = 0
   #tooLarge: (() => void) | null = null
+  #uncoverReads = () => {}
 
-  /** Begins to record. Nothing of the body may have come in before. */
   constructor(req: IncomingMessage, limit: number) {
     this.limit = limit
     this.#req = req
+    this.#readBefore = req.readableDidRead || req.readableEncoding !== null
     this.#below = Object.hasOwn(req, 'push') ? req.push : null
     const { 'content-length': length, 'transfer-encoding': coding } = req.headers
     if (coding === undefined && (length === undefined || length === '0') && req.httpVersionMajor < 2) return
+    if (this.#readBefore) return
+    this.#size = req.readableLength
+    if (this.#size > 0) this.#noteWhenRead()
     this.#cover = (chunk: unknown, encoding) => {
       if (chunk instanceof Uint8Array) this.#note(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       return (this.#below ?? Object.getPrototypeOf(req).push).call(req, chunk, encoding)
     }
     Object.defineProperty(req, 'push', { value: this.#cover, configurable: true, writable: true, enumerable: false })
+  }
+
+  /**
+   * What has come in before, in a server that has not called the host at once, is noted when somebody is about to take it. To
+   * look at it sooner would make the request one that was read: Node throws away the rest of a body that nobody has read.
+   */
+  #noteWhenRead(): void {
+    const req = this.#req
+    const { read, setEncoding } = req
+    let waiting = true
+    const first = () => {
+      if (waiting) this.#noteFirst()
+      this.#uncoverReads()
+    }
+    const uncover = [
+      cover(req, 'read', size => {
+        first()
+        return read.call(req, size)
+      }),
+      cover(req, 'setEncoding', encoding => {
+        first()
+        return setEncoding.call(req, encoding)
+      }),
+    ]
+    this.#uncoverReads = () => {
+      waiting = false
+      for (const off of uncover) off()
+    }
+  }
+
+  /** Takes all that is in the stream, and puts it back, unheard. */
+  #noteFirst(): void {
+    const req = this.#req
+    const { read, unshift } = Object.getPrototypeOf(req)
+    const flowing = req.readableFlowing === true
+    const uncover = cover(req, 'emit', () => false)
+    // What is put back into a stream that flows is not kept there.
+    if (flowing) req.pause()
+    const pieces: Buffer[] = []
+    // To ask for more at once raises the mark.
+    while (req.readableLength > 0) {
+      pieces.push(read.call(req, Math.min(req.readableLength, req.readableHighWaterMark)))
+    }
+    const bytes = Buffer.concat(pieces)
+    unshift.call(req, bytes)
+    if (flowing) req.resume()
+    uncover()
+    this.#chunks = [bytes]
   }
 
   #note(bytes: Buffer): void {
@@ -64,7 +117,7 @@ export class BodyRecord {
    * middle of it. Calls `done` now, or later in the same async context.
    */
   rewind(done: (outcome: RewindOutcome) => void): void {
-    if (this.#untouched) done('unread')
+    if (this.#readBefore || this.#untouched) done('unread')
     else if (this.#over) done(this.#refill())
     else this.#readOn(AsyncResource.bind(done))
   }
@@ -97,8 +150,7 @@ export class BodyRecord {
    */
   #refill(): RewindOutcome {
     const req = this.#req
-    // In HTTP/2, what was aborted ends, too.
-    if (!req.readableEnded || carrierOf(req).closed) return 'gone'
+    if (!req.readableEnded) return 'gone'
     if (this.#chunks === null || this.#size > this.limit) return 'over'
     for (const event of STREAM_EVENTS) req.removeAllListeners(event)
     const { readableHighWaterMark: highWaterMark, httpVersionMajor } = req
@@ -113,6 +165,7 @@ export class BodyRecord {
   drop(): void {
     this.#chunks = null
     this.#tooLarge = null
+    this.#uncoverReads()
   }
 
   /** Also leaves nothing on the request. */
@@ -121,6 +174,17 @@ export class BodyRecord {
     if (this.#req.push !== this.#cover) return
     if (this.#below === null) Reflect.deleteProperty(this.#req, 'push')
     else Object.defineProperty(this.#req, 'push', { value: this.#below })
+  }
+}
+
+/** Puts a method on a request, and returns what takes it off again if no other has been put on top. */
+function cover<K extends 'read' | 'setEncoding' | 'emit'>(req: IncomingMessage, name: K, value: IncomingMessage[K]) {
+  const own = Object.getOwnPropertyDescriptor(req, name)
+  Object.defineProperty(req, name, { value, configurable: true, writable: true, enumerable: false })
+  return () => {
+    if (req[name] !== value) return
+    if (own === undefined) Reflect.deleteProperty(req, name)
+    else Object.defineProperty(req, name, own)
   }
 }
 

@@ -145,6 +145,7 @@ export class Dispatcher implements EngineSink {
     exchange.owner = next
     next.server.inFlight.enter()
     handOver.pass(outcome => {
+      // In HTTP/2, a body that was aborted ends like any other.
       if (outcome === 'gone' || exchange.outcome !== null || exchange.res.headersSent) return
       if (outcome === 'over') {
         this.#refuseLarge(exchange)

@@ -56,6 +56,15 @@ function whole(name: string, headers: Record<string, string>, content: string | 
   }
 }
 
+/** The same, without a length, in three chunks. */
+export function inChunks({ name, headers, pieces, value }: Body): Body {
+  const { 'content-length': _, ...others } = headers
+  const whole = Buffer.concat(pieces.map(piece => Buffer.from(piece)))
+  const cuts = [0, 1, Math.ceil(whole.length / 2), whole.length]
+  const chunks = [0, 1, 2].map(at => whole.subarray(cuts[at], cuts[at + 1]))
+  return { name: `${name}, in chunks`, headers: others, pieces: chunks, value }
+}
+
 /** Mounts an app at `/` that reads each body. It is `seen` what was read; then it passes on, or answers with it. */
 type Reader = (host: Host, seen: (value: string) => void, role: 'first' | 'last') => void
 

@@ -13,10 +13,10 @@ import {
   passOn,
   requestScope,
 } from '../../src/host/index.js'
-import { type Body, bodies, readers } from './body-readers.js'
+import { type Body, bodies, inChunks, readers } from './body-readers.js'
 import { ca, server as tls } from './certificates.js'
 import { express, fastify } from './frameworks.js'
-import { closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
+import { alone, closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
@@ -37,12 +37,21 @@ function client(port: number) {
   return { post, end: () => agent.destroy() }
 }
 
-const bytes = (...pieces: string[]) => ({ headers: {}, pieces })
+const bytes = (...pieces: (string | Buffer)[]) => ({ headers: {}, pieces })
 
 /** Answers with the length and the begin of the body. */
 async function echo(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const body = await buffer(req)
   res.end(`${body.length} ${body.subarray(0, 12).toString('latin1')}`)
+}
+
+/** A server that has the beginning of the body, or all of it, before it calls the host. */
+function callingLate({ handler }: { handler: Middleware }, before: Middleware = (_req, _res, next) => next()) {
+  const wait: Middleware = async (_req, _res, next) => {
+    await turns()
+    next()
+  }
+  return express().use(before, wait, handler)
 }
 
 /** A host in which `first` is asked before `last`. */
@@ -62,7 +71,7 @@ describe.each(Object.keys(readers))('what %s has read', first => {
     readers[last]?.(host, value => seen.push(`last ${value}`), 'last')
     const { port } = await started(host)
     const { post, end } = client(port)
-    for (const body of bodies) {
+    for (const body of [...bodies, ...bodies.filter(({ pieces }) => pieces.length === 1).map(inChunks)]) {
       const answer = await post(body)
       expect([body.name, answer]).toEqual([body.name, body.value])
       expect(seen.splice(0)).toEqual([`first ${body.value}`, `last ${body.value}`])
@@ -72,8 +81,12 @@ describe.each(Object.keys(readers))('what %s has read', first => {
 })
 
 describe('a body that was read in part', () => {
-  const pieces = ['head;', 'x'.repeat(100_000), ';tail']
-  const whole = '100010 head;xxxxxxx'
+  const pieces = [Buffer.from('head\xff', 'latin1'), 'x'.repeat(100_000), ';tail']
+  const whole = '100010 head\xffxxxxxxx'
+  const late: Middleware = async (req, res) => {
+    await turns()
+    await echo(req, res)
+  }
 
   const ways: Record<string, Middleware> = {
     'one chunk, then paused': (req, _res, next) => {
@@ -111,6 +124,15 @@ describe('a body that was read in part', () => {
       req.pipe(new PassThrough({ highWaterMark: 1 }))
       req.once('data', () => next())
     },
+    'by a read() of its own, which calls the one that was there': (req, _res, next) => {
+      const { read } = req
+      req.read = size => read.call(req, size)
+      req.once('readable', () => {
+        req.read(2)
+        req.read(2)
+        next()
+      })
+    },
     'by an iterator that was left open': async (req, _res, next) => {
       await req.iterator({ destroyOnReturn: false }).next()
       next()
@@ -140,15 +162,32 @@ describe('a body that was read in part', () => {
   }
 
   test.each(Object.entries(ways))('%s: the next app reads all of it', async (_name, first) => {
-    const { post, end } = await chain(first)
-    for (let i = 0; i < 3; i++) expect(await post(bytes(...pieces))).toBe(whole)
-    end()
+    for (const last of [echo, late]) {
+      const { post, end } = await chain(first, last)
+      for (let i = 0; i < 3; i++) expect(await post(bytes(...pieces))).toBe(whole)
+      end()
+    }
   })
 
   test.each(Object.entries(ways))('%s: a small one, which is there at once', async (_name, first) => {
-    const { post, end } = await chain(first)
-    for (let i = 0; i < 3; i++) expect(await post(bytes('some text'))).toBe('9 some text')
-    end()
+    for (const last of [echo, late]) {
+      const { post, end } = await chain(first, last)
+      for (let i = 0; i < 3; i++) expect(await post(bytes('some text'))).toBe('9 some text')
+      end()
+    }
+  })
+
+  test.each(Object.entries(ways))('%s: what has come in before the host was called, too', async (_name, first) => {
+    for (const last of [echo, late]) {
+      const host = newHost()
+      host.mount('/', first, { handOver: true }).mount('/', last)
+      await alone(callingLate(host), async port => {
+        const { post, end } = client(port)
+        for (let i = 0; i < 3; i++) expect(await post(bytes(...pieces))).toBe(whole)
+        expect(await post(bytes('some text'))).toBe('9 some text')
+        end()
+      })
+    }
   })
 
   test('who still listens gets each byte once, and none of what the next app reads', async () => {
@@ -195,6 +234,123 @@ describe('a body that was read in part', () => {
     await turns()
     expect(last).not.toHaveBeenCalled()
     expect(codes).toEqual([])
+  })
+})
+
+describe('what has come in before the host was called', () => {
+  test('is handed over with the rest, from host to host', async () => {
+    const sizes: number[] = []
+    const size: Middleware = async (req, _res, next) => {
+      sizes.push((await buffer(req)).length)
+      next()
+    }
+    const [outer, inner] = [newHost(), newHost()]
+    inner.mount('/', size, { handOver: true }).mount('/', (...args) => size(...args), { handOver: true })
+    outer.mount('/', inner, { handOver: true }).mount('/', echo)
+    await alone(callingLate(outer), async port => {
+      const { post, end } = client(port)
+      const pieces = ['head', 'x'.repeat(200_000)]
+      for (let i = 0; i < 3; i++) expect(await post(bytes(...pieces))).toBe('200004 headxxxxxxxx')
+      expect(await post(bytes('some'))).toBe('4 some')
+      end()
+    })
+    expect(sizes).toEqual([200_004, 200_004, 200_004, 200_004, 200_004, 200_004, 4, 4])
+  })
+
+  test('is read whole by the first app, too, at the speed at which it reads', async () => {
+    const sizes: unknown[] = []
+    const host = newHost()
+    const listen: Middleware = (req, _res, next) => {
+      const { readableHighWaterMark } = req
+      let size = 0
+      req.on('data', chunk => {
+        size += chunk.length
+      })
+      req.on('end', () => {
+        sizes.push([size, req.readableHighWaterMark - readableHighWaterMark])
+        next()
+      })
+    }
+    host.mount('/', listen, { handOver: true }).mount('/', echo)
+    await alone(callingLate(host), async port => {
+      const { post, end } = client(port)
+      for (const length of [4, 100_000, 300_000]) await post(bytes('x'.repeat(length)))
+      end()
+    })
+    expect(sizes).toEqual([
+      [4, 0],
+      [100_000, 0],
+      [300_000, 0],
+    ])
+  })
+
+  const pass: Middleware = (_req, _res, next) => next()
+
+  test('is as it was, for an app that is not the first to see it', async () => {
+    const seen: unknown[] = []
+    const look: Middleware = (req, res) => {
+      const { readableDidRead, readableLength, readableFlowing, readableHighWaterMark } = req
+      seen.push([readableDidRead, Math.min(readableLength, 10_000), readableFlowing, readableHighWaterMark])
+      res.end('seen')
+    }
+    const host = newHost()
+    host.mount('/', pass, { handOver: true }).mount('/', look)
+    for (const server of [callingLate(host), callingLate({ handler: look })]) {
+      await alone(server, async port => {
+        const { post, end } = client(port)
+        for (const length of [4, 10_000, 100_000]) expect(await post(bytes('x'.repeat(length)))).toBe('seen')
+        end()
+      })
+    }
+    expect(seen.slice(3)).toEqual(seen.slice(0, 3))
+  })
+
+  test.each([4, 100_000, 2_000_000])('is thrown away with the rest if nobody reads it: %d bytes', async length => {
+    const host = newHost()
+    host.mount('/', pass, { handOver: true }).mount('/', (_req, res) => res.end('unread'))
+    await alone(callingLate(host), async port => {
+      const { post, end } = client(port)
+      for (let i = 0; i < 3; i++) expect(await post(bytes('x'.repeat(length)))).toBe('unread')
+      end()
+    })
+  })
+
+  test('is heard once by who listened to it in front of the host', async () => {
+    const heard: string[] = []
+    const host = newHost()
+    host.mount('/', pass, { handOver: true }).mount('/', echo)
+    const listens: Middleware = (req, _res, next) => {
+      req.pause().on('data', chunk => void heard.push(String(chunk)))
+      next()
+    }
+    await alone(callingLate(host, listens), async port => {
+      const { post, end } = client(port)
+      expect(await post(bytes('some'))).toBe('4 some')
+      end()
+    })
+    expect(heard).toEqual(['some'])
+  })
+
+  test('leaves nothing on the request', async () => {
+    const own: string[][] = []
+    const note: Middleware = (req, res) => {
+      own.push(Object.getOwnPropertyNames(req).filter(name => ['push', 'read', 'setEncoding', 'emit'].includes(name)))
+      res.end('noted')
+    }
+    const read: Middleware = async (req, _res, next) => {
+      await buffer(req)
+      next()
+    }
+    for (const first of [pass, read]) {
+      const host = newHost()
+      host.mount('/', first, { handOver: true }).mount('/', note)
+      await alone(callingLate(host), async port => {
+        const { post, end } = client(port)
+        expect(await post(bytes('some'))).toBe('noted')
+        end()
+      })
+    }
+    expect(own).toEqual([[], []])
   })
 })
 
@@ -362,13 +518,17 @@ describe('the limit', () => {
 
   test('is each mount’s own, in a chain of three', async () => {
     const host = newHost()
-    host.mount('/', (_req, _res, next) => next(), { handOver: { limit: 0 } })
+    const later: Middleware = async (_req, _res, next) => {
+      await turns()
+      next()
+    }
+    host.mount('/', later, { handOver: { limit: 0 } })
     host.mount('/', read, { handOver: { limit: 10 } })
     host.mount('/', (...args) => read(...args), { handOver: { limit: 5 } })
     host.mount('/', echo)
     const { post, end } = client((await started(host)).port)
-    expect(await post(bytes('12345'))).toBe('5 12345')
-    expect(await post(bytes('123456'))).toMatch(/^413/)
+    expect(await post(bytes('12', '345'))).toBe('5 12345')
+    expect(await post(bytes('12', '3456'))).toMatch(/^413/)
     end()
   })
 })
@@ -380,12 +540,45 @@ describe('beside what else the host does with a request', () => {
   }
 
   test('a limit on bodies holds, and what is below it is handed over', async () => {
-    const host = newHost({ limits: { body: 100 } })
+    const host = newHost({ limits: { body: 100 }, onError: () => {} })
     host.mount('/', read, { handOver: true }).mount('/', echo)
     const { post, end } = client((await started(host)).port)
     expect(await post(bytes('some', 'more'))).toBe('8 somemore')
     expect(await post(bytes('x'.repeat(60), 'x'.repeat(41)))).toMatch(/^413/)
     end()
+  })
+
+  test('what was in front of the host is none of its business: who has read a body there has it', async () => {
+    const host = newHost()
+    const shown: Middleware = (req, res) => void res.end(JSON.stringify([Object(req).body, req.readableEnded]))
+    host.mount('/', express().use(express.json()), { handOver: true }).mount('/', shown)
+    const outer = express().use(express.json(), host.handler)
+    await alone(outer, async port => {
+      const { post, end } = client(port)
+      const headers = { 'content-type': 'application/json' }
+      for (let i = 0; i < 3; i++) expect(await post({ headers, pieces: ['{"a":1}'] })).toBe('[{"a":1},true]')
+      end()
+    })
+  })
+
+  test('nor does it change how who was in front wants a body to be read', async () => {
+    const host = newHost()
+    const asText: Middleware = async (req, res) => {
+      let body = ''
+      for await (const chunk of req) body += chunk
+      res.end(`${req.readableEncoding} ${body}`)
+    }
+    host.mount('/', (_req, _res, next) => next(), { handOver: true }).mount('/', asText)
+    const outer = express().use(async (req, _res, next) => {
+      req.setEncoding('hex')
+      await turns()
+      next()
+    }, host.handler)
+    await alone(outer, async port => {
+      const { post, end } = client(port)
+      expect(await post(bytes('some'))).toBe('hex 736f6d65')
+      end()
+    })
   })
 
   test('a tracer is told of one request, and of the mount that has answered it', async () => {

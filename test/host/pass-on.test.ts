@@ -44,7 +44,7 @@ describe('a request that its app has nothing for', () => {
     host.mount('/api', app('a'), { handOver: true })
     host.mount('/api', app('b'), { handOver: true })
     host.mount('/api', app('c'), { handOver: true })
-    host.mount('/other', app('never'), { handOver: true })
+    host.mount('/abc', app('never'), { handOver: true })
     host.mount('/', app('e'))
     const { port } = await started(host)
     for (const [name, path] of Object.entries({ a: 'a', b: 'ab', c: 'abc', d: 'abcd', e: 'abcde' })) {
@@ -57,6 +57,13 @@ describe('a request that its app has nothing for', () => {
     const host = newHost().mount('/api', pass).mount('/', say('behind'))
     const { port } = await started(host)
     expect(await exchange(port, get('/api'))).toMatch(/^HTTP\/1.1 404 Not Found\r\n[\s\S]*\r\n\r\nNot Found\n$/)
+  })
+
+  test('goes no further than to the first that does not hand over', async () => {
+    const host = newHost().mount('/api', pass, { handOver: true })
+    host.mount('/api', (...args) => pass(...args)).mount('/', say('behind'))
+    const { port } = await started(host)
+    expect((await fetch(`http://127.0.0.1:${port}/api`)).status).toBe(404)
   })
 
   test('has an app of each kind before it, and one of each behind', async () => {
@@ -327,10 +334,9 @@ describe('the next app sees the request as if it were the first', () => {
     const scopes: unknown[] = []
     const tasks: unknown[] = []
     const host = newHost()
-    const first: Middleware = async (req, _res, next) => {
+    const first: Middleware = (req, _res, next) => {
       scopes.push(requestScope(req))
-      await buffer(req)
-      store.run('Ada', next)
+      req.resume().on('end', () => store.run('Ada', next))
     }
     host.mount('/', first, { handOver: true })
     host.mount('/', (req, res) => {
@@ -415,7 +421,10 @@ describe('an app that', () => {
   }
 
   test('passes on twice, reaches the next app once', async () => {
-    const last = jest.fn(say('last'))
+    const last = jest.fn(async (_req, res) => {
+      await turns()
+      res.end('last')
+    })
     const { answer, errors } = await ask((_req, _res, next) => {
       next()
       next()
@@ -435,6 +444,15 @@ describe('an app that', () => {
     expect(answer).toMatch(/first$/)
     await turns()
     expect(last).not.toHaveBeenCalled()
+    // With nobody behind it as well.
+    const errors: unknown[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    host.mount('/', (_req, res, next) => {
+      res.end('only')
+      next()
+    })
+    expect(await exchange((await started(host)).port, get('/'))).toMatch(/only$/)
+    expect(errors).toEqual([])
   })
 
   test('passes on an error, has failed the request: with the status that the error asks for', async () => {
@@ -549,10 +567,12 @@ describe('closing', () => {
     }
   })
 
-  test('the host does not wait with it for a response that has begun', async () => {
-    const gate = defer()
+  test.each(['before', 'after'])('the host does not wait with it for a response that begins %s that', async when => {
+    const [reached, begin, gate] = [defer(), defer(), defer()]
     const host = newHost()
     const first: Middleware = async (_req, res) => {
+      reached.resolve()
+      if (when === 'after') await begin.promise
       res.write('begun;')
       await gate.promise
       res.end('end')
@@ -563,8 +583,10 @@ describe('closing', () => {
     app.addHook('onClose', async () => appClosed.resolve())
     const { port } = await started(host)
     const raw = new RawClient(port).send(get('/'))
-    await raw.until(/begun;/)
+    await reached.promise
     const closed = host.close()
+    await turns()
+    begin.resolve()
     await appClosed.promise
     gate.resolve()
     expect((await closed).clean).toBe(true)

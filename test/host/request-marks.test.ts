@@ -1,0 +1,40 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { RequestMarks } from '../../src/host/request-marks.js'
+import { alone, exchange, get } from './support.js'
+
+async function withRequest(use: (req: IncomingMessage, res: ServerResponse) => void): Promise<void> {
+  const server = createServer((req, res) => {
+    use(req, res)
+    res.end()
+  })
+  await alone(server, port => exchange(port, get('/x')))
+}
+
+test('what was there before, from a server in front of the host, is there again', async () => {
+  expect.assertions(3)
+  await withRequest((req, res) => {
+    const before = { baseUrl: '/outer', originalUrl: '/outer/x', body: { a: 1 }, params: {} }
+    Object.assign(req, before)
+    Object.assign(res, { locals: { user: 1 }, statusCode: 201 })
+    res.setHeader('X-Powered-By', 'outer')
+    const marks = new RequestMarks(req, res)
+    Object.assign(req, { baseUrl: '/inner', originalUrl: '/', body: undefined, params: { id: 1 }, _body: true })
+    Object.assign(res, { locals: {}, statusCode: 404 })
+    res.setHeader('X-Powered-By', 'inner')
+    marks.restore()
+    expect(req).toMatchObject(before)
+    expect([Object.hasOwn(req, '_body'), res.statusCode]).toEqual([false, 201])
+    expect([res.getHeader('x-powered-by'), Object(res).locals]).toEqual(['outer', { user: 1 }])
+  })
+})
+
+test('symbols that middleware has set stay, unless they say nothing', async () => {
+  expect.assertions(1)
+  await withRequest((req, res) => {
+    const [kept, empty] = [Symbol('kept'), Symbol('empty')]
+    const marks = new RequestMarks(req, res)
+    Object.assign(req, { [kept]: 1, [empty]: undefined })
+    marks.restore()
+    expect([Object.hasOwn(req, kept), Object.hasOwn(req, empty)]).toEqual([true, false])
+  })
+})
