@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { createServer, type IncomingMessage } from 'node:http'
 import express from 'express'
 import fastify from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { RequestTrace } from '../../src/adapters/port.js'
 import { go, sleep } from '../../src/core/index.js'
 import { currentRequestId, requestId, taskletHandler } from '../../src/host/index.js'
+import { readers } from './body-readers.js'
 import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
 
 afterEach(closeHosts)
@@ -78,7 +81,57 @@ describe('across mounts', () => {
     expect(seen).toEqual(['Express', 'Fastify', 'tasklet'].map(where => [where, 'one', 'one']))
   })
 
-  test('an app inside an app, and a host inside that, have the same, and the AsyncLocalStorage of the user, too', async () => {
+  const channel = tracingChannel<unknown, RequestTrace>('syncless.http')
+
+  describe.each(Object.keys(readers))('that read bodies: %s', first => {
+    test.each(Object.keys(readers))('hands over to %s', async last => {
+      const seen: string[] = []
+      const host = newHost({ requestId: { header: 'x-request-id' } })
+      const note = (where: string) => {
+        const say = (who: string) => seen.push(`${where}, ${who}: ${currentRequestId()}, ${store.getStore()}`)
+        say('app')
+        go(function* () {
+          yield* sleep(1)
+          say('tasklet')
+        })
+      }
+      readers[first]?.(host, () => note('first'), 'first')
+      readers[last]?.(host, () => note('last'), 'last')
+      channel.start.bindStore(store, ({ request }) => `user of ${request.headers['x-request-id']}`)
+      try {
+        const { url } = await started(host)
+        const ids = ['one', 'two', 'three']
+        const headers = { 'content-type': 'application/json' }
+        const send = (id: string) =>
+          fetch(`${url}/x`, { method: 'POST', headers: { ...headers, 'x-request-id': id }, body: '{"a":1}' })
+        for (const answer of await Promise.all(ids.map(send))) expect(await answer.text()).toBe('{"a":1}')
+        while (seen.length < 12) await new Promise(resolve => setImmediate(resolve))
+        const wheres = ['first, app', 'first, tasklet', 'last, app', 'last, tasklet']
+        const all = wheres.flatMap(where => ids.map(id => `${where}: ${id}, user of ${id}`))
+        expect(seen.sort()).toEqual(all.sort())
+      } finally {
+        channel.start.unbindStore(store)
+      }
+    })
+  })
+
+  test('a host inside another has the same, though it gives ids of its own to others', async () => {
+    const seen: unknown[] = []
+    const note = (req: IncomingMessage) => seen.push([requestId(req), currentRequestId(), store.getStore()])
+    const [outer, inner] = [newHost({ requestId: { header: 'x-request-id' } }), newHost({ requestId: {} })]
+    inner.mount('/x', async (req, res) => {
+      await sleep(1)
+      note(req)
+      res.end('x')
+    })
+    outer.mount('/', (_req, _res, next) => store.run('outer', next), { handOver: true })
+    outer.mount('/', inner)
+    const { port } = await started(outer)
+    expect(await exchange(port, get('/x', 'x-request-id: one\n'))).toMatch(/x$/)
+    expect(seen).toEqual([['one', 'one', 'outer']])
+  })
+
+  test('an app inside an app, and a tasklet handler inside that, have the same, and the AsyncLocalStorage of the user, too', async () => {
     const seen: [string, string, string | undefined, unknown][] = []
     const note = (where: string, req: IncomingMessage) =>
       seen.push([where, requestId(req), currentRequestId(), store.getStore()])
