@@ -200,13 +200,16 @@ test('the route that Fastify has found is the span’s', async () => {
   const host = traced()
   const api = fastify({ serverFactory: host.serverFactory('/api') })
   api.get('/api/orders/:id', async () => 'x')
+  fastify({ serverFactory: host.serverFactory('/files') }).get('/*', async () => 'x')
   const { port } = await started(host)
   await exchange(port, get('/api/orders/7'))
   await exchange(port, get('/api/none'))
-  const spans = await finished(2)
+  await exchange(port, get('/files/a/b'))
+  const spans = await finished(3)
   expect(spans.map(({ name, attributes }) => [name, attributes['http.route']])).toEqual([
     ['GET /api/orders/:id', '/api/orders/:id'],
     ['GET /api', undefined],
+    ['GET /files/*', '/files/*'],
   ])
 })
 
