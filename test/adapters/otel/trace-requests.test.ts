@@ -222,6 +222,7 @@ test('failures: an error that the host hears of, a status of the app’s own, a 
     if (req.url === '/status') return res.writeHead(503).end()
     if (req.url === '/missing') return res.writeHead(404).end()
     if (req.url === '/stream') res.write('some')
+    else res.statusCode = 503
     begun[req.url === '/stream' ? 0 : 1]?.resolve()
     return res
   })
@@ -298,6 +299,7 @@ test.each(['Express, then Fastify', 'Fastify, then Express', 'Fastify, then a ha
     expect(request?.parentSpanContext?.spanId).toBe('b7ad6b7169203331')
     const names = { Fastify: 'POST /x/:id', Express: 'POST /x/:name', 'a handler': 'POST /' }
     expect(request?.name).toBe(Object.entries(names).find(([app]) => order.endsWith(app))?.[1])
+    expect(request?.attributes['syncless.mount']).toBe(order.startsWith('Express') ? '/x' : '/')
     expect(more).toEqual([])
   },
 )
