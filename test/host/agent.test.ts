@@ -154,7 +154,8 @@ describe('HTTP', () => {
     const host = newHost()
     const answered = defer()
     host.mount('/', (_req: IncomingMessage, res: ServerResponse) => {
-      res.end(Buffer.alloc(BIG))
+      for (let size = 0; size < BIG; size += 1 << 18) res.write(Buffer.alloc(1 << 18))
+      res.end()
       answered.resolve()
     })
     const req = request({ agent: host.agent, path: '/' }).end()

@@ -154,6 +154,34 @@ test('a client that resets before its upgrade is accepted harms nobody', async (
   expect(await exchange(port, get('/'))).toMatch(/hello$/)
 })
 
+test('what was answered before the close is not in its report', async () => {
+  const here = defer()
+  const host = newHost().mount('/', (req: IncomingMessage, res: ServerResponse) => {
+    if (req.url === '/now') res.end('now')
+    else here.resolve()
+  })
+  const server = foreign()
+  await host.attach(server)
+  const port = await listen(server)
+  expect(await exchange(port, get('/now'))).toMatch(/now$/)
+  const stuck = new RawClient(port).send(get('/stuck'))
+  await here.promise
+  expect(await host.close({ deadline: 0 })).toMatchObject({ clean: false, requests: ['GET /stuck'] })
+  await stuck.closed
+})
+
+test('a handler that nobody is behind answers 500 where the apps do not start', async () => {
+  const app = {}
+  const port: HostPort = {
+    name: 'failing',
+    accepts: given => given === app,
+    open: () => ({ ready: () => Promise.reject(new Error('no database')) }),
+  }
+  const host = newHost({ ports: [port] }).mount('/', app)
+  const server = foreign((req, res) => host.handler(req, res))
+  expect(await exchange(await listen(server), get('/'))).toMatch(/^HTTP\/1.1 500/)
+})
+
 test('a request that is handed on has no listener of the host left on its response', async () => {
   let before = 0
   let after = 0

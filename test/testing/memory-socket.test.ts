@@ -122,6 +122,23 @@ describe('the end', () => {
     expect(events).toContain('error EPIPE')
   })
 
+  test('fails every write that waits for the other end, and those behind it', async () => {
+    const [a, b] = memorySocketPair({ allowHalfOpen: true })
+    a.on('error', () => {})
+    const results: (string | undefined)[] = []
+    // More than both ends hold: the second one waits, with what is behind it.
+    for (let i = 0; i < 3; i++) {
+      a.write(Buffer.alloc(1 << 17), error => results.push((error as NodeJS.ErrnoException | null)?.code))
+    }
+    await turns()
+    const before = results.length
+    expect(before).toBeLessThan(3)
+    b.destroy()
+    await turns()
+    expect(results).toHaveLength(3)
+    expect(results.slice(before)).toEqual(Array(3 - before).fill('ECONNRESET'))
+  })
+
   test('destroySoon() waits for what was written', async () => {
     const [a, b] = memorySocketPair()
     a.write(Buffer.alloc(1 << 20))
