@@ -153,9 +153,13 @@ describe('HTTP', () => {
     const BIG = 4 << 20
     const host = newHost()
     const answered = defer()
-    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => {
-      for (let size = 0; size < BIG; size += 1 << 18) res.write(Buffer.alloc(1 << 18))
+    host.mount('/', async (_req: IncomingMessage, res: ServerResponse) => {
+      for (let size = 0; size < BIG; size += 1 << 18) {
+        res.write(Buffer.alloc(1 << 18))
+        await turns()
+      }
       res.end()
+      expect(res.writableFinished).toBe(false)
       answered.resolve()
     })
     const req = request({ agent: host.agent, path: '/' }).end()

@@ -80,6 +80,7 @@ test('a host that is closed while it is being attached leaves the server alone',
   const { app, ready, ports } = slow()
   const host = newHost({ ports }).mount('/', app)
   const attached = expect(host.attach(server)).rejects.toMatchObject({ code: 'HOST_STATE' })
+  await turns()
   const closed = host.close()
   ready.resolve()
   await Promise.all([attached, closed])

@@ -39,13 +39,12 @@ test('exits with 1 when something was left at the deadline', async () => {
 
 test('exits, too, when it cannot say what was left', async () => {
   const { child, exit, said, port } = await program(`
-    import { closeSync } from 'node:fs'
     process.on('unhandledRejection', () => {})
     host.mount('/', () => say('begun'))
-    ${run}
-    closeSync(2)`)
+    ${run}`)
   const client = new RawClient(port).send(get('/slow'))
   await said(/begun/)
+  child.stderr?.destroy()
   child.kill('SIGTERM')
   await client.closed
   expect(await exit).toBe(1)

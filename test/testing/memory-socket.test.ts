@@ -71,6 +71,19 @@ describe('bytes', () => {
   })
 })
 
+test('what a reader does for one chunk, in its ticks and microtasks, comes before the next', async () => {
+  const [a, b] = memorySocketPair()
+  const order: string[] = []
+  b.on('data', chunk => {
+    order.push(`data ${chunk}`)
+    queueMicrotask(() => process.nextTick(() => order.push(`after ${chunk}`)))
+  })
+  a.write('1')
+  a.write('2')
+  await turns()
+  expect(order).toEqual(['data 1', 'after 1', 'data 2', 'after 2'])
+})
+
 describe('the end', () => {
   test('of one end ends the other, which closes', async () => {
     const [a, b] = memorySocketPair()
@@ -137,6 +150,12 @@ describe('the end', () => {
     await turns()
     expect(results).toHaveLength(3)
     expect(results.slice(before)).toEqual(Array(3 - before).fill('ECONNRESET'))
+
+    // Nothing of it has been delivered yet.
+    const [c, d] = memorySocketPair({ allowHalfOpen: true })
+    const failed = new Promise(resolve => c.on('error', () => {}).write(Buffer.alloc(1 << 17), resolve))
+    d.destroy()
+    expect(await failed).toMatchObject({ code: 'ECONNRESET' })
   })
 
   test('destroySoon() waits for what was written', async () => {
