@@ -69,8 +69,48 @@ export interface MessagePrototypes {
   readonly response: object
 }
 
+/**
+ * In what two paths may differ that an app takes for the same: `/Admin`, `/admin/`, `//admin`, `/admin;x` and `/admin.x`
+ * for `/admin`.
+ */
+export type PathTrait = 'case' | 'trailing-slash' | 'duplicate-slashes' | 'semicolon' | 'extension'
+
+/** How an app treats one trait of paths. */
+export interface PathRule {
+  /** Whether it takes such paths for the same; `'partly'` where some of its routers do. */
+  readonly ignored: 'always' | 'never' | 'partly'
+  /** The setting by which it would always, for messages; left out where it has none. */
+  readonly toIgnore?: string
+  /** The setting by which it never would. */
+  readonly toTell?: string
+}
+
+/**
+ * Whose `X-Forwarded-*` an app believes: everybody's, nobody's, those of a number of proxies nearest to it, those of a
+ * list of addresses and subnets, or those for which a function of its own says so.
+ */
+export type TrustPolicy = boolean | number | ReadonlySet<string> | ((...args: never) => unknown)
+
+/** What an app's settings say of the requests that it gets. What is left out is not known. */
+export interface AppPolicy {
+  /**
+   * A name for the way in which it gets the path of a request target; apps of the same way read every target alike. Left
+   * out: as it was sent, up to the query.
+   */
+  readonly reading?: string
+  readonly paths?: Readonly<Partial<Record<PathTrait, PathRule>>>
+  readonly trust?: TrustPolicy
+  /**
+   * How many characters the parameter of a route may have, once it is decoded; for a longer one it has nothing. Left out
+   * where it has no bound, or answers such a request.
+   */
+  readonly longestParameter?: number
+}
+
 /** An app that has been opened on a mount server. */
 export interface MountedApp {
+  /** Its policy; of an app that is made of several, theirs. Asked for when it is ready. */
+  policies?(): Iterable<AppPolicy>
   /** What the app changes the prototypes of its messages to, so that they can be made with them where it is alone. */
   readonly prototypes?: MessagePrototypes
   /**

@@ -4,7 +4,7 @@
  */
 import type { RequestListener } from 'node:http'
 import type { Server } from 'connect'
-import type { HostPort, MountedApp } from '../port.js'
+import type { AppPolicy, HostPort, MountedApp } from '../port.js'
 
 /** A Connect app is a function with a stack of handlers; its `route` is text, where that of an Express router is a method. */
 function isConnect(app: unknown): app is Server & RequestListener {
@@ -18,13 +18,26 @@ function isConnect(app: unknown): app is Server & RequestListener {
   )
 }
 
+/** It compares without case, and takes a dot for the end of a segment, too. */
+const policy: AppPolicy = {
+  paths: {
+    case: { ignored: 'always' },
+    'trailing-slash': { ignored: 'always' },
+    'duplicate-slashes': { ignored: 'never' },
+    semicolon: { ignored: 'never' },
+    extension: { ignored: 'always' },
+  },
+}
+
 export const connectHostPort: HostPort = {
   name: 'Connect app',
   accepts: isConnect,
   open(app, server): MountedApp {
     if (!isConnect(app)) throw new TypeError('not a Connect app')
+    const policies = () => [policy]
     if (server.handsOver) {
       return {
+        policies,
         handle(req, res, next) {
           if (server.hasNext(req)) app(req, res, next)
           else app(req, res)
@@ -32,6 +45,7 @@ export const connectHostPort: HostPort = {
       }
     }
     return {
+      policies,
       handle(req, res) {
         app(req, res)
       },

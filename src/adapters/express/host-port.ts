@@ -4,7 +4,9 @@
  */
 import type { RequestListener } from 'node:http'
 import type { Express } from 'express'
-import type { HostPort, MountedApp } from '../port.js'
+import type { AppPolicy, HostPort, MountedApp } from '../port.js'
+import { isRouter, routerPolicy } from '../router-policy.js'
+import { trustPolicy } from '../trust.js'
 
 /** What an Express app is to whoever mounts it, in the types of Node; Express's own types know it as middleware of Express. */
 type Mountable = (...args: [...Parameters<RequestListener>, next?: (error?: unknown) => void]) => void
@@ -20,8 +22,10 @@ export const expressHostPort: HostPort = {
   http1Only: 'it gives every request and response prototypes that are made for HTTP/1',
   open(app, server): MountedApp {
     if (!isExpress(app)) throw new TypeError('not an Express app')
+    const policies = () => [policy(app)]
     if (server.handsOver) {
       return {
+        policies,
         prototypes: app,
         // Asked for what is next, it neither answers 404 nor shows an error page.
         handle(req, res, next) {
@@ -31,10 +35,23 @@ export const expressHostPort: HostPort = {
       }
     }
     return {
+      policies,
       prototypes: app,
       handle(req, res) {
         app(req, res)
       },
     }
   },
+}
+
+function policy(app: Express): AppPolicy {
+  const trust = trustPolicy(app.get('trust proxy'))
+  const router = ownRouter(app)
+  return isRouter(router) ? { ...routerPolicy(router), trust } : { trust }
+}
+
+/** Express 5 makes it when it is first asked for; Express 4 has it under another name, and only once there is a route. */
+function ownRouter(app: Express): unknown {
+  if (!('lazyrouter' in app)) return app.router
+  return '_router' in app ? app._router : undefined
 }

@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import type { HostPort, MountedApp, MountServer } from '../port.js'
+import { fastifyPolicy } from './policy.js'
 
 function isFastify(app: unknown): app is FastifyInstance {
   return typeof app === 'object' && app !== null && 'routing' in app && 'server' in app && 'addHook' in app
@@ -20,11 +21,13 @@ export const fastifyHostPort: HostPort = {
   open(app, server): MountedApp {
     if (!isFastify(app)) throw new TypeError('not a Fastify instance')
     if (server.handsOver) passOnUnknown(app, server)
-    return app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
+    const opened = app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
+    return { ...opened, policies: () => [fastifyPolicy(app, made.get(server))] }
   },
   // A server factory is not told which instance it works for; Fastify announces that on its diagnostics channel, within
   // the same call.
   watch(server, found, options) {
+    made.set(server, options)
     if (!hasField(options, 'return503OnClosing') || options.return503OnClosing !== false) refusing.add(server)
     const onMessage = (message: unknown) => {
       if (typeof message !== 'object' || message === null || !('fastify' in message)) return
@@ -42,6 +45,9 @@ const { emit: emitEvent } = EventEmitter.prototype
 
 /** The servers of instances that answer 503 while they close. Only a server factory is told; an instance does not say it. */
 const refusing = new WeakSet<MountServer>()
+
+/** The options that the instance of a server was made with. */
+const made = new WeakMap<MountServer, unknown>()
 
 function hasField<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
   return typeof value === 'object' && value !== null && key in value

@@ -5,6 +5,7 @@
  */
 import type { HostPort, MountedApp, MountServer } from '../port.js'
 import { type FetchFunction, serve } from './fetch-handler.js'
+import { fetchPolicy } from './policy.js'
 
 interface FetchApp {
   fetch: FetchFunction
@@ -28,6 +29,7 @@ export const fetchHostPort: HostPort = {
       return null
     }
     return {
+      policies: () => [fetchPolicy(app)],
       handle(req, res, next) {
         const stripped = 'baseUrl' in req
         serve(

@@ -4,9 +4,9 @@
  */
 import type { RequestListener } from 'node:http'
 import type Koa from 'koa'
-import type { HostPort, MountedApp, MountServer } from '../port.js'
+import type { HostPort, MountedApp, MountServer, TrustPolicy } from '../port.js'
 
-type KoaApp = Pick<Koa, 'callback' | 'use'>
+type KoaApp = Pick<Koa, 'callback' | 'use' | 'proxy' | 'maxIpsCount'>
 
 function isKoa(app: unknown): app is KoaApp {
   return (
@@ -28,6 +28,10 @@ function passOn(server: MountServer): Koa.Middleware {
   }
 }
 
+function trust({ proxy, maxIpsCount }: KoaApp): TrustPolicy {
+  return proxy && maxIpsCount > 0 ? maxIpsCount : Boolean(proxy)
+}
+
 export const koaHostPort: HostPort = {
   name: 'Koa app',
   accepts: isKoa,
@@ -35,6 +39,8 @@ export const koaHostPort: HostPort = {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null
     return {
+      // Which paths are the same is for the middleware to say.
+      policies: () => [{ trust: trust(app) }],
       // It takes the middleware that there is, and adds Koa's own error listener where there is none: so not before.
       async ready() {
         if (listener !== null) return

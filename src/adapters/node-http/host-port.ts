@@ -1,6 +1,8 @@
 /** Plain functions of Node's own shape: `(req, res)` and `(req, res, next)`, sync or async; routers of Express too. */
 import type { RequestListener } from 'node:http'
-import type { HostPort, MountedApp } from '../port.js'
+import { declaredPolicy } from '../declared-policy.js'
+import type { AppPolicy, HostPort, MountedApp } from '../port.js'
+import { isRouter, routerPolicy } from '../router-policy.js'
 
 type Middleware = (...args: [...Parameters<RequestListener>, next: (error?: unknown) => void]) => unknown
 
@@ -22,12 +24,20 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
+/** What a function of the user's own makes of a path, nobody can know. */
+function policies(app: Middleware): AppPolicy[] {
+  if (isRouter(app)) return [routerPolicy(app)]
+  const declared = declaredPolicy(app)
+  return declared === undefined ? [] : [declared]
+}
+
 export const functionHostPort: HostPort = {
   name: '(req, res, next) function',
   accepts: isMiddleware,
   open(app): MountedApp {
     if (!isMiddleware(app)) throw new TypeError('not a (req, res, next) function')
     return {
+      policies: () => policies(app),
       handle(req, res, next) {
         try {
           const result = app(req, res, next)
