@@ -6,6 +6,7 @@ export const errorCodes = {
   ACCEPT_FAILED: 'The system could not accept a connection, such as for want of file descriptors.',
   ADDRESS_IN_USE: 'The address the host was told to listen on is taken, or may not be used.',
   ALREADY_CONSUMED: 'A channel was bridged to a second consumer. Use broadcast() to give each consumer its own copy.',
+  AMBIGUOUS_PATH: 'A request was refused whose path two apps, of which one hands over to the other, read differently.',
   APP_ALREADY_READY:
     'A Fastify instance was mounted after it became ready, when it can no longer be driven by the host.',
   BLOCK_TRAP: 'A tasklet that is not to be blocked would have been. Only in syncless/stackless.',
@@ -29,6 +30,7 @@ export const errorCodes = {
   MOUNT_TAKEN: 'Two apps were mounted at the same path, and the first does not hand over to the second.',
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
+  PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
@@ -40,6 +42,7 @@ export const errorCodes = {
   TASKLET_STATE: 'A tasklet of syncless/stackless was asked for something that its present state forbids.',
   TIMEOUT: 'The time allowed for an operation ran out.',
   TLS_HANDSHAKE_FAILED: 'A client did not complete the handshake of a secure connection.',
+  TRUST_MISMATCH: 'Two apps of one host believe different proxies about their clients.',
   UNKILLABLE: 'A killed tasklet did not end: it caught its exit again and again after its grace period.',
   UNKNOWN_APP: 'The host was given something to mount that no adapter recognises.',
   UNRECEIVED_ERROR: 'A channel was closed with an error that nobody received.',

@@ -15,8 +15,14 @@ export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
 
 /** A host as another server sees it. */
 export interface Visited {
-  /** Serves a request, or calls `next`, now or later. */
-  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** Serves a request, or calls `next`, now or later. `behind` something else that has looked at it. */
+  visit(
+    event: RequestEvent,
+    req: IncomingMessage,
+    res: ServerResponse,
+    next: (error?: unknown) => void,
+    behind?: boolean,
+  ): void
   /** Whether it has taken the upgrade, or has refused it. */
   visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
 }

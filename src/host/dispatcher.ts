@@ -15,9 +15,10 @@ import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
 import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
-import { restoring, stripMountPath } from './mount-path.js'
+import { originalUrl, restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import type { RequestIdStage } from './request-id.js'
+import { isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
 import { passStages } from './stage.js'
 import { traceStart, tracing } from './tracing.js'
 import { dispatchUpgrade, dispatchVisitingUpgrade, wantsUpgrade } from './upgrade.js'
@@ -68,7 +69,7 @@ export class Dispatcher implements EngineSink {
   }
 
   /** A request on a connection that is another server's. `next` has it where no mount does, or the one that does declines. */
-  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: () => void): void {
+  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: () => void, behind = false): void {
     const mount = this.#host.mounts.find(req.url ?? '/')
     if (mount === undefined) {
       next()
@@ -76,6 +77,10 @@ export class Dispatcher implements EngineSink {
     }
     if (!mount.open) {
       unavailable(res)
+      return
+    }
+    if (behind && isReadDifferentlyFromOutside(req.url ?? '/', mount)) {
+      this.#refuseAmbiguous(req, res, `what the host is called by and ${mount.title}`)
       return
     }
     const exchange = new Exchange(req, res, mount)
@@ -127,7 +132,7 @@ export class Dispatcher implements EngineSink {
     const last = rest.at(-1) ?? mount
     const visits = exchange.visit !== null && last.handOverLimit !== null
     if (rest.length === 0 && !visits) return
-    exchange.handOver = new HandOver(exchange, mount.handOverLimit, rest, visits, event === 'checkContinue')
+    exchange.handOver = new HandOver(mount, exchange, mount.handOverLimit, rest, visits, event === 'checkContinue')
   }
 
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
@@ -139,6 +144,11 @@ export class Dispatcher implements EngineSink {
     }
     if (!next.open && !this.#host.draining) {
       unavailable(exchange.res)
+      return
+    }
+    const other = handOver.passed.find(front => isReadDifferently(handOver.target, front, next))
+    if (other !== undefined) {
+      this.#refuseAmbiguous(exchange.req, exchange.res, `${other.title} and ${next.title}`)
       return
     }
     exchange.owner.settled(exchange)
@@ -166,6 +176,17 @@ export class Dispatcher implements EngineSink {
         exchange.visit?.next()
       }
     })
+  }
+
+  #refuseAmbiguous(req: IncomingMessage, res: ServerResponse, who: string): void {
+    answer(res, 400)
+    this.#host.report(
+      new SynclessError(
+        'AMBIGUOUS_PATH',
+        `${req.method} ${originalUrl(req)} is another path to ${who}, and could pass by a guard: write it plainly, or mount ` +
+          'one of them with { accept: ["spelling"] }',
+      ),
+    )
   }
 
   #refuseLarge(exchange: Exchange): void {

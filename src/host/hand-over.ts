@@ -34,19 +34,32 @@ export function handOverLimit(option: boolean | HandOverOptions | undefined): nu
 export class HandOver {
   /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
   awaitsContinue: boolean
+  /** What the client has asked for. */
+  readonly target: string
   readonly #exchange: Exchange
   /** The apps that may still get the request, in order. */
   readonly #rest: Mount[]
   /** Whether the server from which it has come gets what the last of them has nothing for. */
   readonly #visits: boolean
+  /** Those that have had it. */
+  readonly passed: Mount[]
   readonly #marks: RequestMarks
   readonly #body: BodyRecord
   #decided: Promise<void> | null = null
   #decide = () => {}
 
   /** `rest` is not empty, or `visits` is true. */
-  constructor(exchange: Exchange, limit: number, rest: Mount[], visits: boolean, awaitsContinue: boolean) {
+  constructor(
+    first: Mount,
+    exchange: Exchange,
+    limit: number,
+    rest: Mount[],
+    visits: boolean,
+    awaitsContinue: boolean,
+  ) {
     this.awaitsContinue = awaitsContinue
+    this.passed = [first]
+    this.target = exchange.req.url ?? '/'
     this.#exchange = exchange
     this.#rest = rest
     this.#visits = visits
@@ -76,6 +89,7 @@ export class HandOver {
   /** Makes the request what it was, for the next app, which has become its owner, if any. Calls `done` now or later. */
   pass(done: (outcome: RewindOutcome) => void): void {
     const mount = this.#rest.shift()
+    if (mount !== undefined) this.passed.push(mount)
     this.#decide()
     this.#decided = null
     this.#body.rewind(outcome => {

@@ -19,7 +19,9 @@ export interface HostHandler {
 
 export function makeHandler(host: Host & Visited): HostHandler {
   const handle = (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void) =>
-    host.visit('request', req, res, next ?? (error => answer(res, error === undefined ? 404 : 500)))
+    next === undefined
+      ? host.visit('request', req, res, error => answer(res, error === undefined ? 404 : 500))
+      : host.visit('request', req, res, next, true)
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => host.visitUpgrade(req, socket, head)
   return Object.assign(handle, { upgrade, host })
 }

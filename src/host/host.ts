@@ -65,7 +65,8 @@ export interface Host extends AsyncDisposable {
    * After a failure it may be called again.
    *
    * Rejects with `ADDRESS_IN_USE`, `STALE_SOCKET`, `INVALID_ARGUMENT`, `HTTP2_UNSUPPORTED`, `HOST_STATE` (it listens
-   * already, or was closed), or with what an app's own start failed with.
+   * already, or was closed), `PATH_MISMATCH` or `TRUST_MISMATCH` (an app disagrees with one to which it hands over), or with
+   * what an app's own start failed with.
    */
   listen(options: HostListenOptions): Promise<AddressInfo>
 
@@ -128,7 +129,7 @@ export interface Host extends AsyncDisposable {
   /**
    * Starts the apps without listening, for a host that is reached through its {@link Host.handler}. `listen` and `attach`
    * do it by themselves, and a handler at its first request. May be called again. Rejects with `HOST_STATE` after `close()`,
-   * and with what an app's own start failed with.
+   * with `PATH_MISMATCH` or `TRUST_MISMATCH`, and with what an app's own start failed with.
    */
   ready(): Promise<void>
 
@@ -170,7 +171,7 @@ export interface Host extends AsyncDisposable {
    * attached to several servers, and listen itself as well. `close()` detaches it when its requests are over.
    *
    * Rejects with `INVALID_ARGUMENT` (no server, or one of the host's own), `HOST_STATE` (it is attached there already, or was
-   * closed), `HTTP2_UNSUPPORTED`, or with what an app's own start failed with.
+   * closed), `HTTP2_UNSUPPORTED`, `PATH_MISMATCH`, `TRUST_MISMATCH`, or with what an app's own start failed with.
    *
    * @example
    * ```ts

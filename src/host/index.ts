@@ -1,7 +1,17 @@
-export type { HostPort, MountedApp, MountServer, RequestTrace } from '../adapters/port.js'
+export type {
+  AppPolicy,
+  HostPort,
+  MountedApp,
+  MountServer,
+  PathRule,
+  PathTrait,
+  RequestTrace,
+  TrustPolicy,
+} from '../adapters/port.js'
 export { type FetchBindings, type FetchFunction, fetchHandler } from '../adapters/registry.js'
 export type { AdminOptions } from './admin.js'
 export type { AdmissionOptions } from './admission.js'
+export type { Difference } from './agreement.js'
 export type { Attachment } from './attach.js'
 export type { CloseReport } from './close-report.js'
 export { createHost } from './create-host.js'

@@ -79,6 +79,11 @@ export class HostedServer extends Server implements MountServer {
     this.#contest ??= upgradeTaken(this.path)
   }
 
+  /** @internal Whether anybody wants its requests. */
+  get served(): boolean {
+    return this.listeners('request').some(listener => listener !== unowned)
+  }
+
   /** @internal The app has started. Throws `UPGRADE_TAKEN` if upgrades have got a second owner meanwhile. */
   started(): void {
     if (this.#contest !== null && this.listenerCount('upgrade') > 1) throw this.#contest

@@ -1,7 +1,8 @@
 /** One mount: a path, its mount server, and the app on it, from its start to its close. */
-import type { HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
+import type { AppPolicy, HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
+import { acceptedDifferences, type Difference } from './agreement.js'
 import { answer } from './answer.js'
 import { withdraw } from './connection.js'
 import { messageOf, statusOf } from './error-text.js'
@@ -21,6 +22,8 @@ export interface MountHost extends MountServerHost {
   /** Takes an exchange to the next mount. */
   handOver(exchange: Exchange, handOver: HandOver): void
   lingers(scope: Scope): void
+  /** Its app has started. Throws if it disagrees with the others, and then does not open. */
+  assertAgreement(mount: Mount): void
 }
 
 export class Mount implements ExchangeOwner {
@@ -31,6 +34,10 @@ export class Mount implements ExchangeOwner {
   readonly server: HostedServer
   /** How many bytes are kept of a body, for the next mount; null where nothing is handed over. */
   readonly handOverLimit: number | null
+  /** What it may treat differently from the mounts that it hands over to, or that hand over to it. */
+  readonly accepted: ReadonlySet<Difference>
+  /** What its app says of itself, once it has started; nothing where it cannot be asked. */
+  policies: Iterable<AppPolicy> = []
   /** Whether it is the host's own, and no app's. */
   readonly internal: boolean
   /** What its requests pass before they reach the app; null where nothing was asked for. */
@@ -38,18 +45,20 @@ export class Mount implements ExchangeOwner {
   /** What its start has failed with, where that was reported. */
   startFailure: unknown = null
   #app: MountedApp | null = null
+  #kind = 'server'
   #raw: unknown
   #starting: Promise<void> | null = null
   #ready = true
   readonly #host: MountHost
 
   constructor(path: string, options: MountOptions, host: MountHost, internal = false) {
-    const { strip = false, protocols, handOver } = options
+    const { strip = false, protocols, handOver, accept } = options
     this.path = path
     this.strip = strip
     this.internal = internal
     this.protocols = protocols === undefined ? null : new Set(protocols)
     this.handOverLimit = handOverLimit(handOver)
+    this.accepted = acceptedDifferences(accept)
     this.server = new HostedServer(path, host, this.handOverLimit !== null)
     this.#host = host
   }
@@ -67,6 +76,16 @@ export class Mount implements ExchangeOwner {
   /** The prototypes of the app's messages, where it has its own. */
   get prototypes(): MessagePrototypes | null {
     return this.#app?.prototypes ?? null
+  }
+
+  /** Its name in messages. */
+  get title(): string {
+    return `the ${this.#kind} at "${this.path}"`
+  }
+
+  /** Whether anything at all looks at its requests. */
+  get hasApp(): boolean {
+    return this.#app !== null || this.server.served
   }
 
   get takesUpgrades(): boolean {
@@ -92,6 +111,7 @@ export class Mount implements ExchangeOwner {
   use(app: unknown, port: HostPort): void {
     const opened = port.open(app, this.server)
     this.#app = opened
+    this.#kind = port.name
     this.#raw = app
     this.#ready = opened.ready === undefined
     this.server.starting = !this.#ready
@@ -121,7 +141,18 @@ export class Mount implements ExchangeOwner {
   async #start(): Promise<void> {
     await this.#app?.ready?.()
     this.server.started()
+    try {
+      this.#host.assertAgreement(this)
+    } catch (error) {
+      this.#ready = false
+      throw error
+    }
     this.#ready = true
+  }
+
+  /** Asks the app, which may have got other settings or routes since. */
+  readPolicies(): void {
+    this.policies = this.#app?.policies?.() ?? []
   }
 
   /** Closes the app, or says so to what listens on the mount server. Resolves when its requests and cleanup are over. */

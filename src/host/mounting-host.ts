@@ -9,6 +9,7 @@ import { hostPorts } from '../adapters/registry.js'
 import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
+import { assertAgreement, differentTrust } from './agreement.js'
 import type { Attachment, RequestEvent, Visited } from './attach.js'
 import { assertFunction, assertOptions } from './check.js'
 import { choosePort } from './choose-port.js'
@@ -281,7 +282,24 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   async #startApps(): Promise<void> {
     await Promise.all(Array.from(this.mounts, mount => mount.start()))
+    if (this.#started) return
+    for (const mount of this.mounts) mount.readPolicies()
+    assertAgreement(this.mounts)
     this.#started = true
+    this.#reportTrust()
+  }
+
+  /** Of an app that comes later; those that come together are looked at together. */
+  assertAgreement(mount: Mount): void {
+    if (!this.#started) return
+    mount.readPolicies()
+    assertAgreement(this.mounts, mount)
+    this.#reportTrust(mount)
+  }
+
+  #reportTrust(only?: Mount): void {
+    const difference = differentTrust(this.mounts, only)
+    if (difference !== undefined) this.report(difference)
   }
 
   #assertAllServable(): void {
@@ -319,13 +337,19 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     if (this.draining) throw new SynclessError('HOST_STATE', `${what}: the host has been closed`)
   }
 
-  visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void {
+  visit(
+    event: RequestEvent,
+    req: IncomingMessage,
+    res: ServerResponse,
+    next: (error?: unknown) => void,
+    behind = false,
+  ): void {
     if (this.#started || this.draining) {
       if (this.#embedding.sees(req.socket)) this.#announceAll()
-      this.#dispatcher.visit(event, req, res, next)
+      this.#dispatcher.visit(event, req, res, next, behind)
       return
     }
-    const started = AsyncResource.bind(() => this.visit(event, req, res, next))
+    const started = AsyncResource.bind(() => this.visit(event, req, res, next, behind))
     this.ready().then(started, AsyncResource.bind(next))
   }
 
@@ -434,7 +458,12 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 }
 
-const anyoneCanCause: ReadonlySet<ErrorCode> = new Set(['HAND_OVER_LIMIT', 'MALFORMED_REQUEST', 'TLS_HANDSHAKE_FAILED'])
+const anyoneCanCause: ReadonlySet<ErrorCode> = new Set([
+  'AMBIGUOUS_PATH',
+  'HAND_OVER_LIMIT',
+  'MALFORMED_REQUEST',
+  'TLS_HANDSHAKE_FAILED',
+])
 
 function isHost(app: unknown): app is MountingHost {
   return app instanceof MountingHost

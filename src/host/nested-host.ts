@@ -1,5 +1,5 @@
 /** A host as an app of another one: the outer host is then the server to which it is attached. */
-import type { HostPort, MountedApp, MountServer } from '../adapters/port.js'
+import type { AppPolicy, HostPort, MountedApp, MountServer } from '../adapters/port.js'
 import type { DispatchHost } from './dispatcher.js'
 import type { Host } from './host.js'
 import { HostedServer } from './mount-server.js'
@@ -19,6 +19,7 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
       host.enter(server)
       if (server instanceof HostedServer) server.takesUpgrade = (url, req) => upgradeTaker(host, req, url) !== undefined
       return {
+        policies: () => policiesOf(host),
         async ready() {
           await host.attach(server)
         },
@@ -27,6 +28,15 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
           await server.quiesce()
         },
       }
+    },
+  }
+}
+
+/** Of the apps that it has now, whenever they are looked at. */
+function policiesOf({ mounts }: NestedHost): Iterable<AppPolicy> {
+  return {
+    *[Symbol.iterator]() {
+      for (const mount of mounts) yield* mount.policies
     },
   }
 }

@@ -3,6 +3,7 @@ import type { HostPort } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { AdminOptions } from './admin.js'
 import type { AdmissionOptions } from './admission.js'
+import type { Difference } from './agreement.js'
 import { assertFunction, assertOptions, invalid } from './check.js'
 import type { HandOverOptions } from './hand-over.js'
 import type { HealthOptions, ReadinessCheck } from './health.js'
@@ -29,8 +30,9 @@ export interface HostOptions {
   http2?: boolean | Http2Options
   /**
    * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
-   * `ACCEPT_FAILED`, and what anyone can cause: `MALFORMED_REQUEST`, `TLS_HANDSHAKE_FAILED` and `HAND_OVER_LIMIT`.
-   * Without it the first two are process warnings, and the others are not reported.
+   * `ACCEPT_FAILED`, `TRUST_MISMATCH` (of apps that do not hand over to each other), and what anyone can cause:
+   * `MALFORMED_REQUEST`, `TLS_HANDSHAKE_FAILED`, `AMBIGUOUS_PATH` and `HAND_OVER_LIMIT`. Without it the first three are
+   * process warnings, and the others are not reported.
    */
   onError?: (error: SynclessError) => void
   /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
@@ -69,6 +71,12 @@ export interface MountOptions {
    * Default: false; such a request is answered with 404.
    */
   handOver?: boolean | HandOverOptions
+  /**
+   * What this app may treat differently from one that it hands over to, or that hands over to it: without it, such a
+   * difference is a `PATH_MISMATCH` or a `TRUST_MISMATCH` at the start, and a path with another `'spelling'` is refused
+   * with 400. Default: none.
+   */
+  accept?: readonly Difference[]
   /**
    * For `host.server` alone: the server gets the upgrades of its path that offer one of these, which are names in
    * `Upgrade` or sub-protocols of WebSocket (`'vite-hmr'`), and nothing else. Requests of the path, and its upgrades to

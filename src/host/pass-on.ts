@@ -25,7 +25,10 @@ export interface PendingReply {
  * import { createHost, passOn } from 'syncless/host'
  *
  * const host = createHost()
- * const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+ * const api = fastify({
+ *   serverFactory: host.serverFactory('/', { handOver: true }),
+ *   routerOptions: { caseSensitive: false, ignoreTrailingSlash: true }, // as Express has it
+ * })
  * api.post('/orders', async (request, reply) => {
  *   if (request.headers['x-beta'] === undefined) return passOn(reply)
  *   return 'Fastify'

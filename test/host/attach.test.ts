@@ -318,7 +318,9 @@ describe('apps of an attached host', () => {
       [
         'Fastify, and Express after it',
         host => {
-          const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+          const api = fastify({
+            serverFactory: host.serverFactory('/', { handOver: true, accept: ['case', 'trailing-slash'] }),
+          })
           api.get('/new', async () => 'new')
           api.post('/orders', async (_request, reply) => passOn(reply))
           host.mount('/', express().use(express.json()), { handOver: true })

@@ -99,7 +99,7 @@ function mount(host: Host, app: App, role: 'first' | 'last'): void {
 }
 
 function options(role: 'first' | 'last'): MountOptions {
-  return { handOver: role === 'first' }
+  return { handOver: role === 'first', accept: ['case', 'trailing-slash', 'semicolon'] }
 }
 
 function expressReader(make: typeof express): Reader {

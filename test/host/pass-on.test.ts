@@ -11,6 +11,7 @@ import {
   createHost,
   fetchHandler,
   type Middleware,
+  type MountOptions,
   passOn,
   requestScope,
   taskletHandler,
@@ -67,23 +68,23 @@ describe('a request that its app has nothing for', () => {
   })
 
   test('has an app of each kind before it, and one of each behind', async () => {
+    // Each of them has nothing but a route of its own.
+    const asked: MountOptions = { handOver: true, accept: ['case', 'trailing-slash', 'semicolon'] }
     const firsts: Record<string, (host: ReturnType<typeof newHost>) => void> = {
-      express4: host => void host.mount('/', express4().get('/own', say('own')), { handOver: true }),
-      express: host => void host.mount('/', express().get('/own', say('own')), { handOver: true }),
-      router: host => void host.mount('/', express.Router().get('/own', say('own')), { handOver: true }),
-      fastify4: host =>
-        void fastify4({ serverFactory: host.serverFactory('/', { handOver: true }) }).get('/own', async () => 'own'),
-      fastify: host =>
-        void fastify({ serverFactory: host.serverFactory('/', { handOver: true }) }).get('/own', async () => 'own'),
+      express4: host => void host.mount('/', express4().get('/own', say('own')), asked),
+      express: host => void host.mount('/', express().get('/own', say('own')), asked),
+      router: host => void host.mount('/', express.Router().get('/own', say('own')), asked),
+      fastify4: host => void fastify4({ serverFactory: host.serverFactory('/', asked) }).get('/own', async () => 'own'),
+      fastify: host => void fastify({ serverFactory: host.serverFactory('/', asked) }).get('/own', async () => 'own'),
       prebuilt: host => {
         jest.spyOn(process, 'emitWarning').mockImplementationOnce(() => {})
         host.mount(
           '/',
           fastify().get('/own', async () => 'own'),
-          { handOver: true },
+          asked,
         )
       },
-      connect: host => void host.mount('/', connect().use('/own', say('own')), { handOver: true }),
+      connect: host => void host.mount('/', connect().use('/own', say('own')), asked),
       koa: host => {
         const app = new Koa()
         app.use(async (ctx, then) => {
@@ -94,24 +95,24 @@ describe('a request that its app has nothing for', () => {
           if (ctx.path !== '/own') return then()
           ctx.body = 'own'
         })
-        host.mount('/', app, { handOver: true })
+        host.mount('/', app, asked)
       },
       hono: host =>
         void host.mount(
           '/',
           new Hono().get('/own', c => c.text('own')),
-          { handOver: true },
+          asked,
         ),
       fetch: host => {
         const handler = fetchHandler(request => (request.url.endsWith('/own') ? new Response('own') : null))
-        host.mount('/', handler, { handOver: true })
+        host.mount('/', handler, asked)
       },
       tasklet: host => {
         const handler = taskletHandler(function* (req, res, next) {
           if (req.url === '/own') res.end('own')
           else next()
         })
-        host.mount('/', handler, { handOver: true })
+        host.mount('/', handler, asked)
       },
     }
     const lasts: Record<string, (host: ReturnType<typeof newHost>) => void> = {
@@ -359,7 +360,8 @@ describe('passOn()', () => {
   test('takes the reply of a Fastify route, and the headers that are on it', async () => {
     for (const make of [fastify4, fastify]) {
       const host = newHost()
-      const app = make({ serverFactory: host.serverFactory('/', { handOver: true }) })
+      const accept = ['case', 'trailing-slash', 'semicolon'] as const
+      const app = make({ serverFactory: host.serverFactory('/', { handOver: true, accept }) })
       const over: string[] = []
       app.addHook('onResponse', async (_request, reply) => void over.push(`onResponse ${reply.statusCode}`))
       app.addHook('onSend', async () => void over.push('onSend'))

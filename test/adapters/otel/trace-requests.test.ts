@@ -266,7 +266,9 @@ test.each(['Express, then Fastify', 'Fastify, then Express', 'Fastify, then a ha
     const mounts: Record<string, () => unknown> = {
       Fastify() {
         const handOver = isFirst('Fastify')
-        const api = fastify({ serverFactory: host.serverFactory('/x', { handOver }) })
+        const api = fastify({
+          serverFactory: host.serverFactory('/x', { handOver, accept: ['case', 'trailing-slash'] }),
+        })
         api.post('/x/:id', async (_request, reply) => {
           note('Fastify')
           return handOver ? passOn(reply) : 'Fastify'

@@ -1,0 +1,157 @@
+/**
+ * Whether apps that have requests in common agree on which paths are the same, and on whom to believe where a request has
+ * come from. What one of them guards is else reached in the other by another spelling. Their settings say so: nothing is
+ * sent through them.
+ */
+import { inspect } from 'node:util'
+import type { AppPolicy, PathRule, PathTrait, TrustPolicy } from '../adapters/port.js'
+import { SynclessError } from '../core/errors.js'
+import { invalid } from './check.js'
+import type { Mount } from './mount.js'
+import type { MountTable } from './mount-table.js'
+
+/**
+ * A name for something that two apps treat differently: a trait of paths, other spellings of a path (`/%61dmin`), or whom
+ * they believe about the client.
+ */
+export type Difference = PathTrait | 'spelling' | 'trust-proxy'
+
+const examples: Record<PathTrait, string> = {
+  case: '/Admin',
+  'trailing-slash': '/admin/',
+  'duplicate-slashes': '//admin',
+  semicolon: '/admin;x',
+  extension: '/admin.x',
+}
+
+const traits = Object.keys(examples).filter((name): name is PathTrait => name in examples)
+
+const differences: ReadonlySet<unknown> = new Set<Difference>([...traits, 'spelling', 'trust-proxy'])
+
+/** Throws `INVALID_ARGUMENT`. */
+export function acceptedDifferences(accept: unknown = []): ReadonlySet<Difference> {
+  if (isDifferences(accept)) return new Set(accept)
+  throw invalid('accept', `a list of ${[...differences].join(', ')}`, accept)
+}
+
+function isDifferences(value: unknown): value is readonly Difference[] {
+  return Array.isArray(value) && value.every(name => differences.has(name))
+}
+
+/** What two mounts have accepted: one of them has to name it. */
+export function accepts(a: Mount, b: Mount, difference: Difference): boolean {
+  return a.accepted.has(difference) || b.accepted.has(difference)
+}
+
+/**
+ * Throws `PATH_MISMATCH` or `TRUST_MISMATCH` if an app disagrees with one to which it hands over; of `only`, where one is
+ * given, the pairs that it is part of.
+ */
+export function assertAgreement(mounts: MountTable, only?: Mount): void {
+  for (const front of mounts)
+    for (const back of successors(mounts, front)) {
+      if (only !== undefined && front !== only && back !== only) continue
+      assertPaths(front, back)
+      assertTrust(front, back)
+    }
+}
+
+/** The mounts that may get what `front` has nothing for. */
+function successors(mounts: MountTable, front: Mount): Mount[] {
+  if (front.handOverLimit === null || front.over) return []
+  return mounts.after(front, front.path).filter(({ over }) => !over)
+}
+
+/**
+ * The first two mounts, of those that hand over nothing to each other, that believe different things of one client: they
+ * have the same proxies in front of them. It may be meant.
+ */
+export function differentTrust(mounts: MountTable, only?: Mount): SynclessError | undefined {
+  const all = [...mounts].filter(({ over }) => !over)
+  for (const [at, a] of all.entries())
+    for (const b of all.slice(at + 1)) {
+      if (only !== undefined && a !== only && b !== only) continue
+      const message = trustDifference(a, b)
+      if (message !== undefined) return trustMismatch(`${message}, and they have the same proxies in front of them`)
+    }
+  return undefined
+}
+
+function assertPaths(front: Mount, back: Mount): void {
+  const wrong = traits.filter(trait => !accepts(front, back, trait) && isNarrower(front, back, trait))
+  if (wrong.length === 0) return
+  const paths = wrong.map(trait => examples[trait]).join(' and ')
+  const ways = [
+    ...wrong.flatMap(trait => remedy(front, back, trait)),
+    `or accept it: mount one of the two with { accept: ${inspect(wrong)} }`,
+  ]
+  throw new SynclessError(
+    'PATH_MISMATCH',
+    `${front.title} tells ${paths} from /admin, and ${back.title}, to which it hands over, does not: a client passes by ` +
+      `what the first has at /admin, such as a guard, and gets what the second has there. Make them agree, ${ways.join('; ')}`,
+  )
+}
+
+/**
+ * Whether `back` takes some paths for the same that `front` may tell apart. What one of them says nothing of is not known.
+ * The other way round is safe, but for semicolons: what is behind one is not there for whoever ends the path with it.
+ */
+function isNarrower(front: Mount, back: Mount, trait: PathTrait): boolean {
+  return pairs(front, back).some(([a, b]) => {
+    const [narrow, wide] = [a.paths?.[trait]?.ignored, b.paths?.[trait]?.ignored]
+    if (narrow === undefined || wide === undefined || narrow === wide) return false
+    return trait === 'semicolon' || (narrow !== 'always' && wide !== 'never')
+  })
+}
+
+function remedy(front: Mount, back: Mount, trait: PathTrait): string[] {
+  const [wide] = rules(front, trait).flatMap(rule => rule.toIgnore ?? [])
+  const [narrow] = rules(back, trait).flatMap(rule => rule.toTell ?? [])
+  const ways = [wide && `the first by ${wide}`, narrow && `the second by ${narrow}`].filter(way => way !== undefined)
+  return ways.length === 0 ? [] : [`${trait}: ${ways.join(', or ')}`]
+}
+
+function rules(mount: Mount, trait: PathTrait): PathRule[] {
+  return [...mount.policies].flatMap(({ paths }) => paths?.[trait] ?? [])
+}
+
+function assertTrust(front: Mount, back: Mount): void {
+  const message = trustDifference(front, back)
+  if (message !== undefined) throw trustMismatch(`${message}, and the first hands over to the second`)
+}
+
+function trustDifference(a: Mount, b: Mount): string | undefined {
+  if (accepts(a, b, 'trust-proxy')) return undefined
+  for (const [{ trust: one }, { trust: other }] of pairs(a, b)) {
+    if (one === undefined || other === undefined || sameTrust(one, other)) continue
+    return `${a.title} believes the X-Forwarded headers of ${described(one)}, ${b.title} of ${described(other)}`
+  }
+  return undefined
+}
+
+function trustMismatch(what: string): SynclessError {
+  return new SynclessError(
+    'TRUST_MISMATCH',
+    `${what}: they take one client for two, by its address, its host and whether it came by HTTPS. Give both the same ` +
+      'list of proxies, or, where it is meant, mount one of them with { accept: ["trust-proxy"] }',
+  )
+}
+
+function sameTrust(a: TrustPolicy, b: TrustPolicy): boolean {
+  if (!isSet(a) || !isSet(b)) return a === b
+  return a.size === b.size && [...a].every(name => b.has(name))
+}
+
+function described(trust: TrustPolicy): string {
+  if (typeof trust === 'boolean') return trust ? 'everybody' : 'nobody'
+  if (typeof trust === 'number') return `${trust} proxies`
+  return isSet(trust) ? [...trust].join(' and ') : 'whom its own function names'
+}
+
+function isSet(trust: TrustPolicy): trust is ReadonlySet<string> {
+  return typeof trust === 'object'
+}
+
+function pairs(a: Mount, b: Mount): [AppPolicy, AppPolicy][] {
+  return [...a.policies].flatMap(one => [...b.policies].map((other): [AppPolicy, AppPolicy] => [one, other]))
+}
