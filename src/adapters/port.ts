@@ -109,8 +109,6 @@ export interface AppPolicy {
 
 /** An app that has been opened on a mount server. */
 export interface MountedApp {
-  /** Its policy; of an app that is made of several, theirs. Asked for when it is ready. */
-  policies?(): Iterable<AppPolicy>
   /** What the app changes the prototypes of its messages to, so that they can be made with them where it is alone. */
   readonly prototypes?: MessagePrototypes
   /**
@@ -134,6 +132,11 @@ export interface HostPort {
   readonly name: string
   /** Whether `app` is of this kind. Exactly one port may say so. */
   accepts(app: unknown): boolean
+  /**
+   * What an accepted app says of its requests; of one that is made of several, what each of these says. `server` is that on
+   * which it is or will be. Asked for when it is ready.
+   */
+  policies?(app: unknown, server: object): Iterable<AppPolicy>
   /** Why apps of this kind cannot be served over HTTP/2; left out where they can. */
   readonly http1Only?: string
   /** Binds an accepted app to its mount server. Throws a `SynclessError` if the app is in no state to be hosted. */

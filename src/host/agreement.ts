@@ -38,28 +38,43 @@ function isDifferences(value: unknown): value is readonly Difference[] {
   return Array.isArray(value) && value.every(name => differences.has(name))
 }
 
-/** What two mounts have accepted: one of them has to name it. */
-export function accepts(a: Mount, b: Mount, difference: Difference): boolean {
+/** An app among others, as it is compared: a mount, or what a server has of its own. */
+export interface Party {
+  /** Its name in messages. */
+  readonly title: string
+  readonly policies: Iterable<AppPolicy>
+  readonly accepted: ReadonlySet<Difference>
+}
+
+/** What a server that the host is attached to, or that calls it, has of its own, as far as it is known. */
+export function outside(policies: Iterable<AppPolicy>): Party {
+  return { title: 'what the server itself has', policies, accepted: new Set() }
+}
+
+/** What two parties have accepted: one of them has to name it. */
+export function accepts(a: Party, b: Party, difference: Difference): boolean {
   return a.accepted.has(difference) || b.accepted.has(difference)
 }
 
 /**
- * Throws `PATH_MISMATCH` or `TRUST_MISMATCH` if an app disagrees with one to which it hands over; of `only`, where one is
- * given, the pairs that it is part of.
+ * Throws `PATH_MISMATCH` or `TRUST_MISMATCH` if an app disagrees with one to which it hands over, `others` included, which
+ * get what no mount has anything for; of `only`, where one is given, the pairs that it is part of.
  */
-export function assertAgreement(mounts: MountTable, only?: Mount): void {
+export function assertAgreement(mounts: MountTable, others: readonly Party[], only?: Mount): void {
   for (const front of mounts)
-    for (const back of successors(mounts, front)) {
+    for (const back of successors(mounts, front, others)) {
       if (only !== undefined && front !== only && back !== only) continue
       assertPaths(front, back)
       assertTrust(front, back)
     }
 }
 
-/** The mounts that may get what `front` has nothing for. */
-function successors(mounts: MountTable, front: Mount): Mount[] {
+/** Who may get what `front` has nothing for. */
+function successors(mounts: MountTable, front: Mount, others: readonly Party[]): Party[] {
   if (front.handOverLimit === null || front.over) return []
-  return mounts.after(front, front.path).filter(({ over }) => !over)
+  const next = mounts.after(front, front.path)
+  const last = next.at(-1) ?? front
+  return [...next.filter(({ over }) => !over), ...(last.handOverLimit === null ? [] : others)]
 }
 
 /**
@@ -77,8 +92,8 @@ export function differentTrust(mounts: MountTable, only?: Mount): SynclessError 
   return undefined
 }
 
-function assertPaths(front: Mount, back: Mount): void {
-  const wrong = traits.filter(trait => !accepts(front, back, trait) && isNarrower(front, back, trait))
+function assertPaths(front: Party, back: Party): void {
+  const wrong = traits.filter(trait => !accepts(front, back, trait) && mayPassBy(front, back, trait))
   if (wrong.length === 0) return
   const paths = wrong.map(trait => examples[trait]).join(' and ')
   const ways = [
@@ -87,8 +102,8 @@ function assertPaths(front: Mount, back: Mount): void {
   ]
   throw new SynclessError(
     'PATH_MISMATCH',
-    `${front.title} tells ${paths} from /admin, and ${back.title}, to which it hands over, does not: a client passes by ` +
-      `what the first has at /admin, such as a guard, and gets what the second has there. Make them agree, ${ways.join('; ')}`,
+    `${front.title} and ${back.title}, to which it hands over, disagree on whether ${paths} are /admin: a client passes ` +
+      `by what the first has at a path, such as a guard, and gets what the second has there. Make them agree, ${ways.join('; ')}`,
   )
 }
 
@@ -96,7 +111,7 @@ function assertPaths(front: Mount, back: Mount): void {
  * Whether `back` takes some paths for the same that `front` may tell apart. What one of them says nothing of is not known.
  * The other way round is safe, but for semicolons: what is behind one is not there for whoever ends the path with it.
  */
-function isNarrower(front: Mount, back: Mount, trait: PathTrait): boolean {
+function mayPassBy(front: Party, back: Party, trait: PathTrait): boolean {
   return pairs(front, back).some(([a, b]) => {
     const [narrow, wide] = [a.paths?.[trait]?.ignored, b.paths?.[trait]?.ignored]
     if (narrow === undefined || wide === undefined || narrow === wide) return false
@@ -104,23 +119,24 @@ function isNarrower(front: Mount, back: Mount, trait: PathTrait): boolean {
   })
 }
 
-function remedy(front: Mount, back: Mount, trait: PathTrait): string[] {
-  const [wide] = rules(front, trait).flatMap(rule => rule.toIgnore ?? [])
-  const [narrow] = rules(back, trait).flatMap(rule => rule.toTell ?? [])
-  const ways = [wide && `the first by ${wide}`, narrow && `the second by ${narrow}`].filter(way => way !== undefined)
+function remedy(front: Party, back: Party, trait: PathTrait): string[] {
+  const wider = rules(front, trait).every(({ ignored }) => ignored === 'always')
+  const [first] = rules(front, trait).flatMap(rule => (wider ? rule.toTell : rule.toIgnore) ?? [])
+  const [second] = rules(back, trait).flatMap(rule => (wider ? rule.toIgnore : rule.toTell) ?? [])
+  const ways = [first && `the first by ${first}`, second && `the second by ${second}`].filter(way => way !== undefined)
   return ways.length === 0 ? [] : [`${trait}: ${ways.join(', or ')}`]
 }
 
-function rules(mount: Mount, trait: PathTrait): PathRule[] {
-  return [...mount.policies].flatMap(({ paths }) => paths?.[trait] ?? [])
+function rules(party: Party, trait: PathTrait): PathRule[] {
+  return [...party.policies].flatMap(({ paths }) => paths?.[trait] ?? [])
 }
 
-function assertTrust(front: Mount, back: Mount): void {
+function assertTrust(front: Party, back: Party): void {
   const message = trustDifference(front, back)
   if (message !== undefined) throw trustMismatch(`${message}, and the first hands over to the second`)
 }
 
-function trustDifference(a: Mount, b: Mount): string | undefined {
+function trustDifference(a: Party, b: Party): string | undefined {
   if (accepts(a, b, 'trust-proxy')) return undefined
   for (const [{ trust: one }, { trust: other }] of pairs(a, b)) {
     if (one === undefined || other === undefined || sameTrust(one, other)) continue
@@ -152,6 +168,6 @@ function isSet(trust: TrustPolicy): trust is ReadonlySet<string> {
   return typeof trust === 'object'
 }
 
-function pairs(a: Mount, b: Mount): [AppPolicy, AppPolicy][] {
+function pairs(a: Party, b: Party): [AppPolicy, AppPolicy][] {
   return [...a.policies].flatMap(one => [...b.policies].map((other): [AppPolicy, AppPolicy] => [one, other]))
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { enterScope } from '../core/scope.js'
+import { outside, type Party } from './agreement.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { Connection, withdraw } from './connection.js'
@@ -138,17 +139,13 @@ export class Dispatcher implements EngineSink {
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
   handOver(exchange: Exchange, handOver: HandOver): void {
     const { next } = handOver
+    if (this.#refusedAsAmbiguous(exchange, handOver, next ?? server)) return
     if (next === undefined) {
       this.#giveBack(exchange, handOver)
       return
     }
     if (!next.open && !this.#host.draining) {
       unavailable(exchange.res)
-      return
-    }
-    const other = handOver.passed.find(front => isReadDifferently(handOver.target, front, next))
-    if (other !== undefined) {
-      this.#refuseAmbiguous(exchange.req, exchange.res, `${other.title} and ${next.title}`)
       return
     }
     exchange.owner.settled(exchange)
@@ -176,6 +173,12 @@ export class Dispatcher implements EngineSink {
         exchange.visit?.next()
       }
     })
+  }
+
+  #refusedAsAmbiguous({ req, res }: Exchange, { passed, target }: HandOver, next: Party): boolean {
+    const other = passed.find(front => isReadDifferently(target, front, next))
+    if (other !== undefined) this.#refuseAmbiguous(req, res, `${other.title} and ${next.title}`)
+    return other !== undefined
   }
 
   #refuseAmbiguous(req: IncomingMessage, res: ServerResponse, who: string): void {
@@ -220,6 +223,9 @@ export class Dispatcher implements EngineSink {
     )
   }
 }
+
+/** From which a request has come, and to which it goes back. */
+const server = outside([])
 
 const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }
 

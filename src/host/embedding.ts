@@ -37,6 +37,11 @@ export class Embedding {
     return [...this.#outer].some(server => server.isInside(host))
   }
 
+  /** Those that it is attached to, other than mount servers, of which their own host sees. */
+  get servers(): Server[] {
+    return [...this.#taps.keys()].filter(server => !(server instanceof HostedServer))
+  }
+
   get attached(): boolean {
     return this.#taps.size > 0
   }

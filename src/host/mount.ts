@@ -45,7 +45,7 @@ export class Mount implements ExchangeOwner {
   /** What its start has failed with, where that was reported. */
   startFailure: unknown = null
   #app: MountedApp | null = null
-  #kind = 'server'
+  #port: HostPort | null = null
   #raw: unknown
   #starting: Promise<void> | null = null
   #ready = true
@@ -80,7 +80,7 @@ export class Mount implements ExchangeOwner {
 
   /** Its name in messages. */
   get title(): string {
-    return `the ${this.#kind} at "${this.path}"`
+    return `the ${this.#port?.name ?? 'server'} at "${this.path}"`
   }
 
   /** Whether anything at all looks at its requests. */
@@ -111,7 +111,7 @@ export class Mount implements ExchangeOwner {
   use(app: unknown, port: HostPort): void {
     const opened = port.open(app, this.server)
     this.#app = opened
-    this.#kind = port.name
+    this.#port = port
     this.#raw = app
     this.#ready = opened.ready === undefined
     this.server.starting = !this.#ready
@@ -152,7 +152,7 @@ export class Mount implements ExchangeOwner {
 
   /** Asks the app, which may have got other settings or routes since. */
   readPolicies(): void {
-    this.policies = this.#app?.policies?.() ?? []
+    this.policies = this.#port?.policies?.(this.#raw, this.server) ?? []
   }
 
   /** Closes the app, or says so to what listens on the mount server. Resolves when its requests and cleanup are over. */

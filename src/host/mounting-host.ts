@@ -9,7 +9,7 @@ import { hostPorts } from '../adapters/registry.js'
 import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
-import { assertAgreement, differentTrust } from './agreement.js'
+import { assertAgreement, differentTrust, outside, type Party } from './agreement.js'
 import type { Attachment, RequestEvent, Visited } from './attach.js'
 import { assertFunction, assertOptions } from './check.js'
 import { choosePort } from './choose-port.js'
@@ -284,7 +284,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     await Promise.all(Array.from(this.mounts, mount => mount.start()))
     if (this.#started) return
     for (const mount of this.mounts) mount.readPolicies()
-    assertAgreement(this.mounts)
+    assertAgreement(
+      this.mounts,
+      this.#embedding.servers.map(server => this.#outside(server)),
+    )
     this.#started = true
     this.#reportTrust()
   }
@@ -293,8 +296,23 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   assertAgreement(mount: Mount): void {
     if (!this.#started) return
     mount.readPolicies()
-    assertAgreement(this.mounts, mount)
+    assertAgreement(
+      this.mounts,
+      this.#embedding.servers.map(server => this.#outside(server)),
+      mount,
+    )
     this.#reportTrust(mount)
+  }
+
+  /** What the listeners of a server are, as far as the ports know them. */
+  #outside(server: NetServer): Party {
+    const listeners = server.listeners('request')
+    return outside(
+      listeners.flatMap(listener => {
+        const port = this.#ports.find(candidate => candidate.accepts(listener))
+        return [...(port?.policies?.(listener, server) ?? [])]
+      }),
+    )
   }
 
   #reportTrust(only?: Mount): void {
@@ -315,6 +333,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     try {
       await this.#operations.start()
       await this.ready()
+      if (!(server instanceof HostedServer)) assertAgreement(this.mounts, [this.#outside(server)])
     } catch (error) {
       if (this.#state === 'idle' && !this.#embedding.attached) await this.#operations.stop()
       throw error

@@ -13,13 +13,13 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
   return {
     name: 'host',
     accepts: app => nested(app) !== undefined,
+    policies: app => policiesOf(nested(app)),
     open(app, server): MountedApp {
       const host = nested(app)
       if (host === undefined) throw new TypeError('not a host')
       host.enter(server)
       if (server instanceof HostedServer) server.takesUpgrade = (url, req) => upgradeTaker(host, req, url) !== undefined
       return {
-        policies: () => policiesOf(host),
         async ready() {
           await host.attach(server)
         },
@@ -33,10 +33,10 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
 }
 
 /** Of the apps that it has now, whenever they are looked at. */
-function policiesOf({ mounts }: NestedHost): Iterable<AppPolicy> {
+function policiesOf(host: NestedHost | undefined): Iterable<AppPolicy> {
   return {
     *[Symbol.iterator]() {
-      for (const mount of mounts) yield* mount.policies
+      for (const mount of host?.mounts ?? []) yield* mount.policies
     },
   }
 }

@@ -4,7 +4,7 @@
  * not be understood.
  */
 import type { AppPolicy } from '../adapters/port.js'
-import { accepts } from './agreement.js'
+import { accepts, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
 
 /** What RFC 3986 would have a client write otherwise: escapes of unreserved characters, and segments of dots. */
@@ -20,7 +20,7 @@ const ABSOLUTE = /^https?:\/\/[\w.:[\]-]+(?=\/[\w.~!$&()*+,;=:@%/-]*$)/
 const LOWER_ESCAPE = /%(?:[a-f][\dA-Fa-f]|\d[a-f])/
 
 /** Whether a request that `front` has declined may reach other routes of `back` than those of the path that `front` has read. */
-export function isReadDifferently(target: string, front: Mount, back: Mount): boolean {
+export function isReadDifferently(target: string, front: Mount, back: Party): boolean {
   if (!front.hasApp || accepts(front, back, 'spelling')) return false
   const path = plainPath(target)
   const lower = path !== null && LOWER_ESCAPE.test(path)
@@ -35,7 +35,7 @@ export function isReadDifferently(target: string, front: Mount, back: Mount): bo
 }
 
 /** The same, of whatever stands in front of a host that is called as a handler. Most of it reads a path as it was sent. */
-export function isReadDifferentlyFromOutside(target: string, { accepted, policies }: Mount): boolean {
+export function isReadDifferentlyFromOutside(target: string, { accepted, policies }: Party): boolean {
   if (plainPath(target) !== null || accepted.has('spelling')) return false
   return [...policies].some(({ reading }) => reading !== undefined)
 }
@@ -51,7 +51,7 @@ function plainPath(target: string): string | null {
 
 const unknown: readonly AppPolicy[] = [{}]
 
-function policiesOf({ policies }: Mount): readonly AppPolicy[] {
+function policiesOf({ policies }: Party): readonly AppPolicy[] {
   const known = [...policies]
   return known.length > 0 ? known : unknown
 }

@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import Koa from 'koa'
 import { type Difference, type Host, type HostOptions, type MountOptions, passOn } from '../../src/host/index.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
-import { alone, closeHosts, exchange, get, newHost, started } from './support.js'
+import { alone, closeHosts, exchange, get, newHost, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
@@ -196,12 +196,22 @@ describe('an app that is narrower about paths than the one that it hands over to
     guards.fastify()(host)
     handlers.express()(host)
     await expect(started(host)).rejects.toThrow(
-      'the Fastify instance at "/" tells /Admin and /admin/ from /admin, and the Express app at "/", to which it hands ' +
-        'over, does not: a client passes by what the first has at /admin, such as a guard, and gets what the second has ' +
-        'there. Make them agree, case: the first by fastify({ routerOptions: { caseSensitive: false } }), or the second ' +
+      'the Fastify instance at "/" and the Express app at "/", to which it hands over, disagree on whether /Admin and ' +
+        '/admin/ are /admin: a client passes by what the first has at a path, such as a guard, and gets what the second ' +
+        'has there. Make them agree, case: the first by fastify({ routerOptions: { caseSensitive: false } }), or the second ' +
         'by app.enable("case sensitive routing") ahead of its routes, and express.Router({ caseSensitive: true }); ' +
         'trailing-slash: the first by fastify({ routerOptions: { ignoreTrailingSlash: true } }); or accept it: mount one ' +
         "of the two with { accept: [ 'case', 'trailing-slash' ] }",
+    )
+  })
+
+  test('is told the same of an app that is wider, where that is an error', async () => {
+    const host = newHost()
+    guards.fastify({ caseSensitive: false, ignoreTrailingSlash: true }, fastify4)(host)
+    handlers.express()(host)
+    const error = await started(host).catch(error => error)
+    expect(error.message).toContain(
+      "agree, semicolon: the first by fastify({ useSemicolonDelimiter: false }); or accept it: mount one of the two with { accept: [ 'semicolon' ] }",
     )
   })
 
@@ -223,7 +233,7 @@ describe('an app that is narrower about paths than the one that it hands over to
       return started(host)
     }
     await expect(make(['case'])).rejects.toThrow(
-      /Fastify instance at "\/shop" tells \/admin\/ from .* Express app at "\/"/,
+      /Fastify instance at "\/shop" and the Express app at "\/", .* whether \/admin\/ are/,
     )
     await make(['case', 'trailing-slash'])
   })
@@ -248,6 +258,34 @@ describe('an app that is narrower about paths than the one that it hands over to
     await expect(start(host)).rejects.toMatchObject({ code: 'PATH_MISMATCH' })
   })
 
+  test('may hand over to what the server itself has, where the host is attached', async () => {
+    const legacy = express().get('/admin', (_req, res) => void res.send('handler'))
+    const attached = async (accept?: Difference[]) => {
+      const server = createServer(legacy)
+      const host = newHost({ onError: () => {} })
+      guards.fastify()(host, accept)
+      await host.attach(server)
+      return { host, server }
+    }
+    await expect(attached()).rejects.toThrow(
+      /^the Fastify instance at "\/" and what the server itself has, to which it hands over, disagree on whether \/Admin and/,
+    )
+    const { host, server } = await attached(['case', 'trailing-slash'])
+    await alone(server, async port => {
+      expect(await exchange(port, get('/Admin'))).toMatch(/handler$/)
+      expect(await exchange(port, get('/%61dmin'))).toMatch(/guard$/)
+      expect(await exchange(port, get('/x/../admin'))).toMatch(/^HTTP\/1.1 400 /)
+      // What is mounted later is asked, too.
+      const onError = jest.fn()
+      const other = newHost({ onError })
+      await other.attach(server)
+      guards.fastify()(other)
+      await turns()
+      expect(onError.mock.calls[0][0].cause).toMatchObject({ code: 'PATH_MISMATCH' })
+    })
+    await host.close()
+  })
+
   test('a handler gives the error to next', async () => {
     const host = newHost()
     guards.fastify()(host)
@@ -264,7 +302,7 @@ describe('an app that is narrower about paths than the one that it hands over to
     guards.fastify()(front)
     const outer = newHost().mount('/', front, handOver)
     handlers.express()(outer)
-    await expect(started(outer)).rejects.toThrow(/^the host at "\/" tells \/Admin/)
+    await expect(started(outer)).rejects.toThrow(/^the host at "\/" and the Express app at "\/"/)
 
     const back = newHost()
     handlers.express()(back)

@@ -297,7 +297,9 @@ describe('apps of an attached host', () => {
       [
         'Fastify',
         host => {
-          const api = fastify({ serverFactory: host.serverFactory('/', { handOver: true }) })
+          const api = fastify({
+            serverFactory: host.serverFactory('/', { handOver: true, accept: ['case', 'trailing-slash'] }),
+          })
           api.get('/new', async () => 'new')
           api.post('/orders', async (_request, reply) => passOn(reply))
         },

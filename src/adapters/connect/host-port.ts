@@ -32,12 +32,11 @@ const policy: AppPolicy = {
 export const connectHostPort: HostPort = {
   name: 'Connect app',
   accepts: isConnect,
+  policies: () => [policy],
   open(app, server): MountedApp {
     if (!isConnect(app)) throw new TypeError('not a Connect app')
-    const policies = () => [policy]
     if (server.handsOver) {
       return {
-        policies,
         handle(req, res, next) {
           if (server.hasNext(req)) app(req, res, next)
           else app(req, res)
@@ -45,7 +44,6 @@ export const connectHostPort: HostPort = {
       }
     }
     return {
-      policies,
       handle(req, res) {
         app(req, res)
       },

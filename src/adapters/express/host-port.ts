@@ -19,13 +19,12 @@ function isExpress(app: unknown): app is Express & Mountable {
 export const expressHostPort: HostPort = {
   name: 'Express app',
   accepts: isExpress,
+  policies: app => (isExpress(app) ? [policy(app)] : []),
   http1Only: 'it gives every request and response prototypes that are made for HTTP/1',
   open(app, server): MountedApp {
     if (!isExpress(app)) throw new TypeError('not an Express app')
-    const policies = () => [policy(app)]
     if (server.handsOver) {
       return {
-        policies,
         prototypes: app,
         // Asked for what is next, it neither answers 404 nor shows an error page.
         handle(req, res, next) {
@@ -35,7 +34,6 @@ export const expressHostPort: HostPort = {
       }
     }
     return {
-      policies,
       prototypes: app,
       handle(req, res) {
         app(req, res)

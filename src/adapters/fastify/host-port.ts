@@ -18,11 +18,11 @@ function isFastify(app: unknown): app is FastifyInstance {
 export const fastifyHostPort: HostPort = {
   name: 'Fastify instance',
   accepts: isFastify,
+  policies: (app, server) => (isFastify(app) ? [fastifyPolicy(app, made.get(server))] : []),
   open(app, server): MountedApp {
     if (!isFastify(app)) throw new TypeError('not a Fastify instance')
     if (server.handsOver) passOnUnknown(app, server)
-    const opened = app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
-    return { ...opened, policies: () => [fastifyPolicy(app, made.get(server))] }
+    return app.server === server ? openOwn(app, server) : openPrebuilt(app, server)
   },
   // A server factory is not told which instance it works for; Fastify announces that on its diagnostics channel, within
   // the same call.
@@ -47,7 +47,7 @@ const { emit: emitEvent } = EventEmitter.prototype
 const refusing = new WeakSet<MountServer>()
 
 /** The options that the instance of a server was made with. */
-const made = new WeakMap<MountServer, unknown>()
+const made = new WeakMap<object, unknown>()
 
 function hasField<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
   return typeof value === 'object' && value !== null && key in value

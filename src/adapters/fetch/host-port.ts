@@ -19,6 +19,7 @@ function isFetchApp(app: unknown): app is FetchApp {
 export const fetchHostPort: HostPort = {
   name: 'fetch app',
   accepts: isFetchApp,
+  policies: app => (isFetchApp(app) ? [fetchPolicy(app)] : []),
   open(app, server): MountedApp {
     if (!isFetchApp(app)) throw new TypeError('not a fetch app')
     const fetch: FetchFunction = (request, env) => app.fetch(request, env)
@@ -29,7 +30,6 @@ export const fetchHostPort: HostPort = {
       return null
     }
     return {
-      policies: () => [fetchPolicy(app)],
       handle(req, res, next) {
         const stripped = 'baseUrl' in req
         serve(

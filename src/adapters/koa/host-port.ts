@@ -35,12 +35,12 @@ function trust({ proxy, maxIpsCount }: KoaApp): TrustPolicy {
 export const koaHostPort: HostPort = {
   name: 'Koa app',
   accepts: isKoa,
+  // Which paths are the same is for the middleware to say.
+  policies: app => (isKoa(app) ? [{ trust: trust(app) }] : []),
   open(app, server): MountedApp {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null
     return {
-      // Which paths are the same is for the middleware to say.
-      policies: () => [{ trust: trust(app) }],
       // It takes the middleware that there is, and adds Koa's own error listener where there is none: so not before.
       async ready() {
         if (listener !== null) return

@@ -25,19 +25,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** What a function of the user's own makes of a path, nobody can know. */
-function policies(app: Middleware): AppPolicy[] {
+function policies(app: unknown): AppPolicy[] {
   if (isRouter(app)) return [routerPolicy(app)]
-  const declared = declaredPolicy(app)
+  const declared = isMiddleware(app) ? declaredPolicy(app) : undefined
   return declared === undefined ? [] : [declared]
 }
 
 export const functionHostPort: HostPort = {
   name: '(req, res, next) function',
   accepts: isMiddleware,
+  policies,
   open(app): MountedApp {
     if (!isMiddleware(app)) throw new TypeError('not a (req, res, next) function')
     return {
-      policies: () => policies(app),
       handle(req, res, next) {
         try {
           const result = app(req, res, next)
