@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import fastify from 'fastify'
 import type { HostPort } from '../../src/adapters/port.js'
 import { never } from '../../src/core/index.js'
 import { requestScope } from '../../src/host/index.js'
@@ -181,6 +182,24 @@ test('a handler that nobody is behind answers 500 where the apps do not start', 
   const host = newHost({ ports: [port] }).mount('/', app)
   const server = foreign((req, res) => host.handler(req, res))
   expect(await exchange(await listen(server), get('/'))).toMatch(/^HTTP\/1.1 500/)
+})
+
+test('a request that is handed over while the host closes is served, by an app that closes with it', async () => {
+  const host = newHost()
+  const held = defer<() => void>()
+  const first = (_req: IncomingMessage, _res: ServerResponse, next: () => void) => held.resolve(next)
+  host.mount('/', first, { handOver: true })
+  const app = fastify({ serverFactory: host.serverFactory('/') })
+  app.get('/', async () => 'Fastify')
+  const server = foreign()
+  await host.attach(server)
+  const answer = exchange(await listen(server), get('/'))
+  const next = await held.promise
+  const closed = host.close({ deadline: 600_000 })
+  await turns()
+  next()
+  expect(await answer).toMatch(/Fastify$/)
+  expect((await closed).clean).toBe(true)
 })
 
 test('a request that is handed on has no listener of the host left on its response', async () => {

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import express from 'express'
-import { channel, never, type SynclessError, sleep } from '../../src/core/index.js'
-import { type TaskletHandler, taskletHandler } from '../../src/host/index.js'
-import { closeHosts, defer, newHost, RawClient, started } from './support.js'
+import { channel, never, type Scope, type SynclessError, sleep } from '../../src/core/index.js'
+import { requestScope, type TaskletHandler, taskletHandler } from '../../src/host/index.js'
+import { closeHosts, defer, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 
@@ -116,8 +116,10 @@ test('in an Express route it has Express’s own objects and error page', async 
 
 test('works on a bare server, where it is killed with its client too', async () => {
   const [begun, over] = [defer(), defer()]
+  const scopes: Scope[] = []
   const server = createServer(
     taskletHandler(function* (req, res) {
+      scopes.push(requestScope(req))
       if (req.url === '/fine') return void res.end('fine')
       try {
         begun.resolve()
@@ -131,6 +133,7 @@ test('works on a bare server, where it is killed with its client too', async () 
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   expect(await (await fetch(`http://127.0.0.1:${port}/fine`)).text()).toBe('fine')
+  while (scopes[0]?.ended !== true) await turns()
   const client = new RawClient(port).send('GET / HTTP/1.1\nHost: x\n\n')
   await begun.promise
   client.socket.destroy()
