@@ -5,9 +5,9 @@ import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import type { Encoder } from '../encoders.js'
 import { whenSettled } from '../settled.js'
 import { asError, asReason, destroyQuietly } from './destroy.js'
-import type { Encoder } from './encoders.js'
 import { Sink } from './sink.js'
 
 /** How a channel is drained into a writable. */

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { assertReceiver, claiming } from '../claim.js'
+import type { Encoder } from '../encoders.js'
 import { bondToScope } from '../scope-bond.js'
 import { asError } from './destroy.js'
-import type { Encoder } from './encoders.js'
 
 /** How a channel becomes a readable. */
 export interface FromChannelOptions<T> {

@@ -5,8 +5,8 @@
  */
 import type { FlowCapabilities } from '../port.js'
 
+export { type Encoder, lines, ndjson } from '../encoders.js'
 export { type DrainToOptions, drainTo } from './drain-to.js'
-export { type Encoder, lines, ndjson } from './encoders.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 

@@ -1,4 +1,4 @@
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../core/errors.js'
 
 /** Turns a value into what a byte stream carries. */
 export type Encoder<T> = (value: T) => string | Uint8Array
