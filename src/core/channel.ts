@@ -39,6 +39,7 @@ export interface Sender<in T> {
   sendError(error: unknown): Op<void>
   trySend(value: T): 'sent' | 'full' | 'closed'
   close(error?: unknown): void
+  readonly ended: Latched<ChannelEnd>
 }
 
 /** The receiving half of a channel. */
