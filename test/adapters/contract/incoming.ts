@@ -359,7 +359,7 @@ export const incoming: readonly Check<SourceKind>[] = [
   },
   {
     title: 'has one bridge a source, and refuses a second one with ALREADY_CONSUMED',
-    applies: (capabilities, kind) => !capabilities.multicast || kind.way === 'connect',
+    applies: (capabilities, kind) => kind.anew !== true && (!capabilities.multicast || kind.way === 'connect'),
     async run(bench, kind) {
       const { open } = await bench.source(kind)
       const receiver = open()

@@ -4,7 +4,7 @@ import type { FlowPort } from '../../../src/adapters/port.js'
 import { channel } from '../../../src/core/index.js'
 
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
-const useless: readonly unknown[] = [undefined, null, 5, {}, () => {}]
+const useless: readonly unknown[] = [undefined, null, 5, true, {}]
 
 type Loose = (...args: readonly unknown[]) => unknown
 

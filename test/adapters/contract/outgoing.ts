@@ -301,6 +301,7 @@ export const outgoing: readonly Check<SinkKind>[] = [
   },
   {
     title: 'refuses a channel that another bridge reads, with ALREADY_CONSUMED',
+    applies: (_, kind) => kind.way !== 'connect',
     async run(bench, kind) {
       const outlet = await bench.sink(kind)
       const drained = outlet.open()

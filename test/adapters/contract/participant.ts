@@ -73,6 +73,8 @@ export interface SourceKind {
   readonly variant?: string
   /** How many values it may have produced beyond `capacity` while nobody receives. */
   readonly ahead: number
+  /** Each bridge begins a sequence of its own, so that there is no second consumer: the source is a function. */
+  readonly anew?: true
   make(feed: Feed): Source | Promise<Source>
 }
 

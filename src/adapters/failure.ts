@@ -1,0 +1,7 @@
+import { SynclessError } from '../core/errors.js'
+
+/** The error that a channel is to end with because of `error`: a channel cannot end with undefined, a promise can. */
+export function asFailure(error: unknown, what: string): unknown {
+  if (error !== undefined) return error
+  return new SynclessError('INVALID_ARGUMENT', `${what} failed with undefined, which a channel cannot end with`)
+}

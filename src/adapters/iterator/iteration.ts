@@ -1,0 +1,98 @@
+import { Cancelled, SynclessError } from '../../core/errors.js'
+import { report } from '../../core/report.js'
+import { type Answer, isPromise } from '../asked-channel.js'
+
+/** What can be iterated over, by `for`, by `for await`, or by hand. */
+export type Iteratee<T> = AsyncIterable<T> | Iterable<T> | AsyncIterator<T> | Iterator<T>
+
+/** What `toChannel` takes: something to iterate over, or a function that gives it once somebody receives. */
+export type Source<T> = Iteratee<T> | ((signal: AbortSignal) => Iteratee<T>)
+
+type AnyIterator<T> = Iterator<T | PromiseLike<T>, unknown> | AsyncIterator<T, unknown>
+
+/** One walk through an iterator: it ends once, by itself or by leaving it. */
+export class Iteration<T> {
+  readonly #name: string
+  readonly #source: Source<T>
+  readonly #abort = new AbortController()
+  #iterator: AnyIterator<T> | null = null
+  #over = false
+
+  /** Throws `INVALID_ARGUMENT` for what cannot be iterated over. */
+  constructor(source: Source<T>, name: string) {
+    this.#name = name
+    this.#source = source
+    if (typeof source !== 'function' || isIteratee(source)) this.#iterator = iteratorOf(source as Iteratee<T>)
+  }
+
+  /** The iterator, of which there may be one walk only; null for one that is not there yet. */
+  get iterator(): object | null {
+    return this.#iterator
+  }
+
+  next(): Answer<T> | PromiseLike<Answer<T>> {
+    try {
+      this.#iterator ??= iteratorOf((this.#source as (signal: AbortSignal) => Iteratee<T>)(this.#abort.signal))
+      const answer = this.#iterator.next()
+      return isPromise(answer) ? answer.then(this.#checked, this.#failed) : this.#checked(answer)
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  /** Calls `return()`, once, unless the iterator has ended; nobody waits for what comes of that. */
+  leave(reason: unknown): void {
+    if (this.#over) return
+    this.#over = true
+    // An exit is meant for a tasklet alone.
+    this.#abort.abort(reason instanceof Cancelled ? undefined : reason)
+    try {
+      const left: unknown = this.#iterator?.return?.()
+      if (isPromise(left)) left.then(null, this.#leftBadly)
+    } catch (error) {
+      this.#leftBadly(error)
+    }
+  }
+
+  /** As `for await` does, it waits for the promises among the values of a synchronous iterator. */
+  readonly #checked = (answer: Answer<T | PromiseLike<T>>): Answer<T> | PromiseLike<Answer<T>> => {
+    if (typeof answer !== 'object' || answer === null)
+      return this.#failed(new TypeError(`${answer} is no iterator result`))
+    if (answer.done) {
+      this.#over = true
+      return answer
+    }
+    const { value } = answer
+    if (!isPromise(value)) return { done: false, value: value as T }
+    return value.then(
+      settled => ({ done: false, value: settled }),
+      (error: unknown) => {
+        this.leave(error)
+        throw error
+      },
+    )
+  }
+
+  readonly #failed = (error: unknown): never => {
+    this.#over = true
+    throw error
+  }
+
+  readonly #leftBadly = (error: unknown): void => {
+    report(error, `return() of the iterator "${this.#name}" failed`)
+  }
+}
+
+function isIteratee(value: unknown): boolean {
+  const found = Object(value)
+  return [found[Symbol.asyncIterator], found[Symbol.iterator], found.next].some(method => typeof method === 'function')
+}
+
+function iteratorOf<T>(value: Iteratee<T>): AnyIterator<T> {
+  const found = Object(value)
+  for (const key of [Symbol.asyncIterator, Symbol.iterator]) {
+    if (typeof found[key] === 'function') return found[key]()
+  }
+  if (typeof found.next === 'function') return found
+  throw new SynclessError('INVALID_ARGUMENT', 'iterator.toChannel() takes an iterable or an iterator, async or not')
+}

@@ -1,0 +1,69 @@
+import type { ChannelEnd, Receiver } from '../../core/channel.js'
+import { AskedChannel } from '../asked-channel.js'
+import { claiming } from '../claim.js'
+import { bondToScope } from '../scope-bond.js'
+import { whenSettled } from '../settled.js'
+import { Iteration, type Source } from './iteration.js'
+
+/** How an iterator becomes a channel. */
+export interface ToChannelOptions {
+  /** How many values are asked for ahead of the receiver. Default 0. */
+  capacity?: number
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/**
+ * Gives what an iterable or an iterator yields as a channel, be it synchronous or async. `next()` is called when somebody
+ * receives, and ahead of that as far as `capacity` goes, never twice at a time: a receiver that stalls holds the source back.
+ *
+ * The end of the iteration closes the channel, an error closes it with that very object. Cancelling the channel calls
+ * `return()` in the same turn, once, also while a `next()` is pending, and waits for nothing: an iterator whose `return()`
+ * ends a pending `next()` ends it then; an async generator sees its `return()` when what it awaits has settled, however long
+ * that takes, and what it yields meanwhile is nobody's. To stop it at once, give a function: it gets an AbortSignal, which is
+ * aborted first, and is called at the first receive. What such a late `next()` fails with is not told; if `return()` itself
+ * fails, that is reported. A receive that is withdrawn while `next()` is pending loses nothing: the value waits for the next
+ * one.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the iterator is left, and whoever still receives
+ * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what cannot be iterated over and for a wrong capacity,
+ * `ALREADY_CONSUMED` for an iterator that has been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics:
+ * `for await`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { setTimeout as delay } from 'node:timers/promises'
+ * import { timeout } from 'syncless'
+ * import * as iterator from 'syncless/iterator'
+ *
+ * async function* ticks(signal: AbortSignal) {
+ *   for (let n = 0; ; n++) {
+ *     yield n
+ *     await delay(60_000, undefined, { signal })
+ *   }
+ * }
+ * const ch = iterator.toChannel(signal => ticks(signal))
+ * assert.equal(await ch.receive(), 0)
+ * assert.equal(await timeout(5, ch.receive(), { else: 'too late' }), 'too late')
+ * ch.cancel() // the generator is gone; its own return() would wait for a minute
+ * ```
+ */
+export function toChannel<T>(source: Source<T>, options: ToChannelOptions = {}): Receiver<T> {
+  const { capacity = 0, name = 'iterator' } = options
+  const iteration = new Iteration<T>(source, name)
+  const values = new AskedChannel<T>(capacity, name, () => iteration.next())
+  const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))
+  const { iterator } = iteration
+  const release = iterator === null ? bond() : claiming(iterator, `the iterator "${name}"`, bond)
+  whenSettled(values.ended, end => {
+    release()
+    iteration.leave(reasonOf(end))
+  })
+  return values
+}
+
+function reasonOf(end: ChannelEnd): unknown {
+  if (end.by === 'cancel') return end.reason
+  return 'error' in end ? end.error : undefined
+}
