@@ -37,14 +37,17 @@ test('import and require give the same loop', () => {
   expect(run('both.cjs', program)).toBe('true over\n')
 })
 
-test.each(['syncless', 'syncless/host', 'syncless/stackless', 'syncless/stream', 'syncless/testing'])(
-  '%s loads no framework',
-  subpath => {
-    expect(run('alone.mjs', `import * as all from '${subpath}'; console.log(Object.keys(all).length > 0)`)).toBe(
-      'true\n',
-    )
-  },
-)
+test.each([
+  'syncless',
+  'syncless/host',
+  'syncless/iterator',
+  'syncless/stackless',
+  'syncless/stream',
+  'syncless/testing',
+  'syncless/web',
+])('%s loads no framework', subpath => {
+  expect(run('alone.mjs', `import * as all from '${subpath}'; console.log(Object.keys(all).length > 0)`)).toBe('true\n')
+})
 
 test.each([
   ['syncless/rx', 'rxjs'],

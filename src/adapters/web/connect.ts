@@ -1,0 +1,62 @@
+import type { Receiver, Sender } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { outgoing } from '../outgoing.js'
+import { streamOf } from './body.js'
+import { assertWritable, drainTo } from './drain-to.js'
+import { toChannel } from './to-channel.js'
+
+/** How a pair of streams becomes a pair of channels. */
+export interface ConnectOptions {
+  /** How many values either channel buffers. Default 0. */
+  capacity?: number
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/** The two channels of a pair of streams. */
+export interface Connection<I, O> {
+  /** What the readable reads, as by `toChannel`. */
+  readonly incoming: Receiver<O>
+  /** What is sent here is written to the writable, as by `drainTo`. */
+  readonly outgoing: Sender<I>
+}
+
+/**
+ * Connects to a TransformStream, or to any other pair of a readable and a writable: what is sent to `outgoing` goes in, and
+ * `incoming` receives what comes out. Each side behaves as `toChannel` and `drainTo` say, and holds the other back as far as
+ * the transform does. Closing `outgoing` closes the writable; an error that it is closed with aborts it. When the writable
+ * fails, `outgoing` is cancelled, with the error as the reason.
+ *
+ * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no such pair
+ * and a wrong capacity, `ALREADY_CONSUMED` for a locked readable, `SCOPE_CLOSED` where the scope has ended.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { go } from 'syncless'
+ * import * as web from 'syncless/web'
+ *
+ * const { incoming, outgoing } = web.connect(new TextDecoderStream())
+ * go(function* () {
+ *   for (const byte of [0xe2, 0x82, 0xac]) yield* outgoing.send(Uint8Array.of(byte))
+ *   outgoing.close()
+ * })
+ * let text = ''
+ * for await (const part of incoming) text += part
+ * assert.equal(text, '€')
+ * ```
+ */
+export function connect<I, O>(
+  pair: { readonly readable: ReadableStream<O>; readonly writable: WritableStream<I> },
+  options: ConnectOptions = {},
+): Connection<I, O> {
+  const { capacity = 0, name = 'pair of web streams' } = options
+  const { readable, writable }: { readable?: ReadableStream<O>; writable?: WritableStream<I> } = Object(pair)
+  if (readable === undefined || writable === undefined) {
+    throw new SynclessError('INVALID_ARGUMENT', 'web.connect() takes a pair of streams: { readable, writable }')
+  }
+  streamOf(readable, name)
+  assertWritable(writable)
+  const incoming = toChannel<O>(readable, { capacity, name })
+  return { incoming, outgoing: outgoing<I>(name, capacity, receiver => drainTo(receiver, writable)) }
+}

@@ -1,0 +1,24 @@
+/**
+ * Web streams to and from channels: `import * as web from 'syncless/web'`.
+ *
+ * @module syncless/web
+ */
+import type { FlowCapabilities } from '../port.js'
+
+export { type Encoder, lines, ndjson } from '../encoders.js'
+export type { HasBody } from './body.js'
+export { type Connection, type ConnectOptions, connect } from './connect.js'
+export { type DrainToOptions, drainTo } from './drain-to.js'
+export { type FromChannelOptions, fromChannel } from './from-channel.js'
+export { type ToChannelOptions, toChannel } from './to-channel.js'
+
+/** What a web stream can carry. */
+export const capabilities: FlowCapabilities = {
+  pausable: true,
+  holdsBack: ['fromChannel', 'drainTo', 'connect'],
+  multicast: false,
+  errors: 'identity',
+  ends: true,
+  cancels: true,
+  ack: false,
+}

@@ -1,0 +1,91 @@
+import type { Receiver } from '../../core/channel.js'
+import { report } from '../../core/report.js'
+import { AskedChannel } from '../asked-channel.js'
+import { asFailure } from '../failure.js'
+import { bondToScope } from '../scope-bond.js'
+import { whenSettled } from '../settled.js'
+import { type HasBody, streamOf } from './body.js'
+import { assertChunkSize, type Reader, readerOf } from './reader.js'
+
+/** How a web stream becomes a channel. */
+export interface ToChannelOptions {
+  /** How many chunks are taken out of the stream ahead of the receiver. Default 0. */
+  capacity?: number
+  /**
+   * For a byte stream: how many bytes a chunk has at most. It is then read with a BYOB reader, into a buffer of that size
+   * for each chunk. Default: chunks as the stream has them.
+   */
+  chunkSize?: number
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/**
+ * Gives what a ReadableStream, or the body of a fetch `Response` or `Request`, reads as a channel. The stream is locked at
+ * once, and read when somebody receives, and ahead of that as far as `capacity` goes: a receiver that stalls holds the source
+ * back at that and the stream's own queue.
+ *
+ * The end of the stream closes the channel; its error closes it with that very object, at once: as in every web stream,
+ * what was queued there is lost then. Cancelling the channel cancels the stream in the same turn with the same reason, also
+ * while a read is pending. The lock is released at the end. What the source's own `cancel()` fails with is reported. A body
+ * that is null is a channel that has ended.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the stream is cancelled, and whoever still receives
+ * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no stream, for wrong options, and for `chunkSize` on a stream that
+ * is no byte stream; `ALREADY_CONSUMED` for a stream that is locked and a body that was read; `SCOPE_CLOSED` where the scope
+ * has ended. Semantics: WHATWG Streams.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import * as web from 'syncless/web'
+ *
+ * const response = new Response('a body')
+ * const decoder = new TextDecoder()
+ * let text = ''
+ * for await (const chunk of web.toChannel(response)) text += decoder.decode(chunk, { stream: true })
+ * assert.equal(text, 'a body')
+ * ```
+ */
+export function toChannel<T = Uint8Array>(
+  source: ReadableStream<T> | HasBody,
+  options: ToChannelOptions = {},
+): Receiver<T> {
+  const { capacity = 0, name = 'web stream', chunkSize } = options
+  assertChunkSize(chunkSize)
+  const stream = streamOf<T>(source, name)
+  let reader: Reader<T>
+  const values = new AskedChannel<T>(capacity, name, () => reader.read())
+  if (stream === null) {
+    values.close()
+    return values
+  }
+  const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
+  try {
+    reader = readerOf(stream, chunkSize)
+  } catch (error) {
+    release()
+    throw error
+  }
+  let over = false
+  let failed = false
+  reader.closed.then(
+    () => {
+      over = true
+      values.finish()
+    },
+    (error: unknown) => {
+      over = true
+      failed = true
+      values.close(asFailure(error, `"${name}"`))
+    },
+  )
+  whenSettled(values.ended, end => {
+    release()
+    const reason = end.by === 'cancel' ? end.reason : 'error' in end ? end.error : undefined
+    // A stream that has ended or failed does not mind.
+    if (!over) reader.cancel(reason).catch(error => failed || report(error, `cancelling the stream "${name}" failed`))
+    reader.releaseLock()
+  })
+  return values
+}
