@@ -7,7 +7,7 @@ test('hosted Fastify instances do what they do alone', async () => {
   const { programs, different, code } = await verdicts('Fastify')
   expect(different).toEqual([])
   expect(code).toBe(0)
-  expect(programs).toBeGreaterThanOrEqual(390)
+  expect(programs).toBeGreaterThanOrEqual(450)
 })
 
 test.each(['adds a header', 'swallows an event', 'rewrites the path', 'answers later'])(

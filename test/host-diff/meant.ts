@@ -55,7 +55,7 @@ export const meantDifferences: readonly MeantDifference[] = [
   },
   {
     says: 'A Fastify instance that closes leaves the connections to its neighbours, and runs `onClose` after its last response.',
-    program: /^Fastify.*a close while a request is under way$/,
+    program: /^Fastify.*a close while (a request is under way|a body comes in|an event stream is open.*)$/,
     arrangement: /./,
     shows: /\(kept\)(.|\n)*onResponse(.|\n)*res1 close(.|\n)*onClose/,
     always: true,

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { createGunzip, gzipSync } from 'node:zlib'
 import formbody from '@fastify/formbody'
 import multipartPlugin from '@fastify/multipart'
@@ -343,5 +344,54 @@ export const bodies: Theme<FastifyProgram> = {
       app.post('/', async () => 'not read')
     },
     say: [post('/', 'application/octet-stream', 'x'.repeat(300_000)), noted('req1 close'), get('/none')],
+  },
+  'a client that leaves while its body is piped elsewhere': {
+    options: () => ({ logger: { level: 'silent' } }),
+    app(app, { note }) {
+      app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      app.addHook('onRequestAbort', async _request => note('onRequestAbort'))
+      app.addHook('onResponse', async (_request, reply) => note('onResponse', reply.statusCode))
+      app.post('/', async ({ body }) => {
+        const sink = new PassThrough()
+        sink.once('data', () => note('some'))
+        try {
+          await pipeline(body as Readable, sink)
+        } catch (error) {
+          note('pipeline', error instanceof Error && 'code' in error && error.code, sink.destroyed)
+          throw error
+        }
+        return 'whole'
+      })
+    },
+    say: [
+      send(ask('POST', '/', { 'Content-Length': 100, 'Content-Type': 'text/x' }, 'part')),
+      noted('some'),
+      hangUp,
+      noted('pipeline'),
+    ],
+  },
+  'request bodies that are streamed back through a transformation': {
+    app(app) {
+      app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      app.post('/', async (request, reply) => {
+        const upper = new Transform({
+          transform(chunk, _encoding, done) {
+            done(null, String(chunk).toUpperCase())
+          },
+        })
+        reply.type('text/plain')
+        return reply.send((request.body as Readable).pipe(upper))
+      })
+    },
+    say: [post('/', 'text/x', 'echo'), chunked('POST', '/', { 'Content-Type': 'text/x' }, ['one', 'two'])],
+  },
+  'a body for a route that is not there': {
+    app() {},
+    say: [
+      json('/none', { a: 1 }),
+      post('/none', 'text/unknown', 'x'),
+      post('/none', 'application/json', 'bad'),
+      chunked('PUT', '/none', { 'Content-Type': 'application/json' }, ['{}']),
+    ],
   },
 }

@@ -2,7 +2,7 @@ import { type Duplex, Readable } from 'node:stream'
 import websocket from '@fastify/websocket'
 import { ask, at, get, head, json, pipelined, post, raw } from '../../ask.js'
 import type { FastifyProgram, Theme } from '../../program.js'
-import { answered, closed, halfClose, hangUp, noted, open, reconnect, send, until } from '../../talk.js'
+import { answered, back, closed, halfClose, hangUp, noted, open, reconnect, send, until } from '../../talk.js'
 
 const hello: Pick<FastifyProgram, 'app'> = {
   app(app) {
@@ -455,5 +455,58 @@ export const connections: Theme<FastifyProgram> = {
       app.addHook('onClose', async () => note('closed', app.server.listening))
     },
     say: [get('/')],
+  },
+  'a client that leaves in the middle of a pipeline': {
+    app(app, { note }) {
+      app.addHook('onRequestAbort', async ({ url }) => note('onRequestAbort', url.at(-1)))
+      app.addHook('onResponse', async ({ url }, reply) => note('onResponse', url.at(-1), reply.raw.writableFinished))
+      app.get('/1', async () => 'first')
+      app.get('/2', (_request, reply) => {
+        reply.hijack()
+        reply.raw.write('some')
+      })
+      app.get('/3', async () => 'third')
+    },
+    say: [send(pipelined(get('/1'), get('/2'), get('/3'))), until(/some/), hangUp, noted('onRequestAbort')],
+  },
+  'a request that the app destroys': {
+    app(app, { note }) {
+      app.addHook('onRequestAbort', async _request => note('onRequestAbort'))
+      app.get('/', async (request, reply) => {
+        request.raw.on('close', () => note('closed', request.raw.destroyed))
+        reply.hijack()
+        request.raw.destroy()
+      })
+    },
+    say: [send(get('/')), closed],
+  },
+  'an answer that says that the connection ends, with requests behind it': {
+    app(app) {
+      app.get('/last', (_request, reply) => void reply.header('connection', 'close').send('last'))
+      app.get('/', async () => 'x')
+    },
+    say: [pipelined(get('/'), get('/last'), get('/'), get('/')), closed],
+  },
+  'a request with a body, refused by its expectation': {
+    app(app) {
+      app.post('/', async ({ body }) => ({ body }))
+    },
+    say: [send({ ...expecting('miracles'), bytes: `${expecting('miracles').bytes}body` }), answered],
+  },
+  'a second request while the first one uploads': {
+    app(app, { note }) {
+      app.addHook('onRequest', async ({ url }) => note('onRequest', url.at(-1)))
+      app.post('/1', async ({ body }) => ({ body }))
+      app.get('/2', async () => 'second')
+    },
+    say: [
+      send(ask('POST', '/1', { 'Content-Length': 9, 'Content-Type': 'application/json' }, '{"a":')),
+      noted('onRequest'),
+      reconnect,
+      get('/2'),
+      back(1),
+      '"b"}',
+      answered,
+    ],
   },
 }

@@ -1,7 +1,10 @@
+import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { createGzip, gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
-import { get, head, json } from '../../ask.js'
+import { ask, get, head, json, pipelined } from '../../ask.js'
 import type { FastifyProgram, Theme, Tools } from '../../program.js'
-import { answered, closed, hangUp, noted, open, send } from '../../talk.js'
+import { answered, closed, hangUp, noted, open, send, until } from '../../talk.js'
 
 const HOOKS = [
   'onRequest',
@@ -310,5 +313,76 @@ export const hooks: Theme<FastifyProgram> = {
       app.get('/', async () => 'x')
     },
     say: [json('/', { a: 1 }), json('/', { long: 'x'.repeat(70_000) }), get('/')],
+  },
+  'a close while an event stream is open, which preClose ends': {
+    alone: true,
+    app(app, { note }) {
+      const streams = new Set<ServerResponse>()
+      app.addHook('preClose', async () => {
+        note('preClose')
+        for (const stream of streams) stream.end('data: bye\n\n')
+      })
+      app.addHook('onClose', async () => note('onClose'))
+      app.addHook('onResponse', async () => note('onResponse'))
+      app.get('/', (_request, reply) => {
+        reply.hijack()
+        streams.add(reply.raw)
+        reply.raw.writeHead(200, { 'Content-Type': 'text/event-stream' })
+        reply.raw.write('data: 1\n\n')
+      })
+    },
+    say: [send(get('/')), until(/data: 1/), talk => void talk.session.end(), noted('onClose')],
+  },
+  'a close while a body comes in': {
+    alone: true,
+    app(app, { note }) {
+      app.addHook('preParsing', async () => note('preParsing'))
+      app.addHook('preClose', async () => note('preClose'))
+      app.addHook('onClose', async () => note('onClose'))
+      app.addHook('onResponse', async () => note('onResponse'))
+      app.post('/', async ({ body }) => ({ body }))
+    },
+    say: [
+      send(ask('POST', '/', { 'Content-Length': 11, 'Content-Type': 'application/json' }, '{"a":')),
+      noted('preParsing'),
+      talk => void talk.session.end(),
+      noted('preClose'),
+      '"bcd"}',
+      answered,
+    ],
+  },
+  'a hook that hijacks': {
+    app(app, tools) {
+      app.addHook('onRequest', async (request, reply) => {
+        if (!request.url.includes('raw')) return
+        reply.hijack()
+        reply.raw.end('by a hook')
+      })
+      noteHooks(app, tools)
+      app.get('/', async () => 'by the handler')
+    },
+    say: [pipelined(get('/?raw'), get('/'), get('/?raw'))],
+  },
+  'onSend that makes a stream of it': {
+    app(app) {
+      app.addHook('onSend', async (_request, reply, payload) => {
+        reply.removeHeader('content-length')
+        return Readable.from([`<${payload}>`])
+      })
+      app.get('/', async () => 'payload')
+      app.get('/object', async () => ({ a: 1 }))
+    },
+    say: [get('/'), get('/object'), head('/')],
+  },
+  'onSend that compresses a stream': {
+    app(app) {
+      app.addHook('onSend', async (_request, reply, payload) => {
+        reply.header('content-encoding', 'gzip').removeHeader('content-length')
+        return payload instanceof Readable ? payload.pipe(createGzip()) : gzipSync(String(payload))
+      })
+      app.get('/stream', async () => Readable.from(['a', 'b']))
+      app.get('/text', async () => 'text')
+    },
+    say: [get('/stream'), get('/text')],
   },
 }
