@@ -31,7 +31,7 @@ function secure(port: number, request: string, options: ConnectionOptions = {}):
     socket.setEncoding('latin1').on('data', chunk => {
       text += chunk
     })
-    socket.on('error', reject).on('close', () => resolve(text.replace(/^Date: .*$/m, 'Date: -')))
+    socket.on('error', reject).on('close', () => resolve(text.replace(/^Date: .*$/gm, 'Date: -')))
   })
 }
 
