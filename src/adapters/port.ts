@@ -35,11 +35,11 @@ export interface FlowCapabilities {
 export interface FlowPort {
   readonly capabilities: FlowCapabilities
   /** From a native source to a channel. A hot source is subscribed at once, a cold one when first received from. */
-  toChannel?(source: never, options: never): Receiver<unknown>
+  toChannel?(source: never, ...options: never[]): Receiver<unknown>
   /** From a channel to a native source. It serves one consumer; a second one gets `ALREADY_CONSUMED`. */
   fromChannel?(receiver: never, options: never): unknown
   /** From a channel to a sink that exists already. The tasklet ends when the channel has. */
-  drainTo?(receiver: never, sink: never, options: never): Tasklet<unknown>
+  drainTo?(receiver: never, sink: never, ...options: never[]): Tasklet<unknown>
   /** For what is source and sink at once. */
   connect?(duplex: never, options: never): { readonly incoming: Receiver<unknown>; readonly outgoing: Sender<never> }
 }

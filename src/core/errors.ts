@@ -32,6 +32,7 @@ export const errorCodes = {
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
+  SOURCE_FAILED: 'The source of a bridge told that it had failed, and gave no error.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
   SWITCH_TRAP: 'Tasklets would have switched while switch_trap forbids it. Only in syncless/stackless.',

@@ -39,6 +39,8 @@ test('import and require give the same loop', () => {
 
 test.each([
   'syncless',
+  'syncless/emitter',
+  'syncless/event-target',
   'syncless/host',
   'syncless/iterator',
   'syncless/stackless',

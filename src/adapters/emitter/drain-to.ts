@@ -1,0 +1,97 @@
+import type { Receiver } from '../../core/channel.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { assertReceiver } from '../claim.js'
+import { drain } from '../drain.js'
+import { assertNames, namesIn } from '../listeners.js'
+import { onAbort } from '../pushed-channel.js'
+import {
+  type AnyEmitter,
+  type ArgumentsOf,
+  checkedEmitter,
+  type EmitterSink,
+  type EventName,
+  type NamesOf,
+} from './types.js'
+
+/** How a channel is emitted. */
+export interface DrainToOptions<T, A extends unknown[], N> {
+  /** The arguments to emit for a value. Default: the value. */
+  map?: (value: T) => [...A]
+  /** The event to emit at the end of the channel. Default: none. */
+  end?: N
+  /** The event to emit with the channel's error. Default: none; the error is the tasklet's. */
+  error?: N
+  /** The event, or events, with which the emitter says that it wants nothing more. Their first argument is the reason. */
+  until?: N | readonly N[]
+  /** Its abort says the same. */
+  signal?: AbortSignal
+}
+
+/**
+ * Emits what a channel receives. Gives `'ended'` when the channel has, and `'left'` when an `until` event or the abort of
+ * `signal` came before: the channel is cancelled then, also while it has nothing.
+ *
+ * An error of the channel fails the tasklet, as the same object: join it, or let its scope have it. It goes to the
+ * `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. Neither is emitted where
+ * nobody listens, for Node would throw it. What a listener throws fails the tasklet, and is the reason of the channel's
+ * cancel. Listeners cannot hold back: a channel is emitted as fast as it has values.
+ *
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no emitter, and the reason
+ * of a signal that has aborted.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { EventEmitter } from 'node:events'
+ * import { channel } from 'syncless'
+ * import * as emitter from 'syncless/emitter'
+ *
+ * const bus = new EventEmitter<{ order: [id: number]; closed: [] }>()
+ * const seen: unknown[] = []
+ * bus.on('order', id => seen.push(id)).on('closed', () => seen.push('closed'))
+ *
+ * const orders = channel<number>(2)
+ * const drained = emitter.drainTo(orders, bus, 'order', { end: 'closed' })
+ * await orders.send(1)
+ * orders.close()
+ * assert.equal(await drained, 'ended')
+ * assert.deepEqual(seen, [1, 'closed'])
+ * ```
+ */
+export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
+  receiver: Receiver<T>,
+  emitter: E,
+  event: N,
+  options: DrainToOptions<T, ArgumentsOf<E, N>, NamesOf<E>> = {},
+): Tasklet<'ended' | 'left'> {
+  assertReceiver(receiver, 'emitter.drainTo()')
+  const sink = checkedEmitter(emitter, 'emitter.drainTo()', ['on', 'off', 'emit'])
+  assertNames([event], 'emitter.drainTo()')
+  const { map, end, error, until, signal } = options
+  signal?.throwIfAborted()
+  return drain(receiver, {
+    what: `the event "${String(event)}"`,
+    put: value => {
+      sink.emit(event, ...(map === undefined ? [value] : map(value)))
+    },
+    end: () => {
+      if (end !== undefined) sink.emit(end)
+    },
+    fail: reason => {
+      if (error !== undefined && isHeard(sink, error)) sink.emit(error, reason)
+    },
+    watch: (listeners, leave) => {
+      for (const over of namesIn<EventName>(until as EventName)) {
+        listeners.add(
+          () => sink.on(over, leave),
+          () => sink.off(over, leave),
+        )
+      }
+      onAbort(signal, listeners, leave)
+    },
+  })
+}
+
+function isHeard(emitter: AnyEmitter, event: PropertyKey): boolean {
+  return emitter.listenerCount === undefined || emitter.listenerCount(event) > 0
+}

@@ -1,0 +1,22 @@
+/**
+ * Events of Node's EventEmitter to and from channels: `import * as emitter from 'syncless/emitter'`.
+ *
+ * @module syncless/emitter
+ */
+import type { FlowCapabilities } from '../port.js'
+
+export { type DrainToOptions, drainTo } from './drain-to.js'
+export { type OnceOptions, once } from './once.js'
+export { type ToChannelOptions, toChannel } from './to-channel.js'
+export type { ArgumentsOf, Emitter, EmitterSink, EventName, NamesOf } from './types.js'
+
+/** What events can carry. Nobody can pause who emits; that nobody listens, it learns from `removeListener`. */
+export const capabilities: FlowCapabilities = {
+  pausable: false,
+  holdsBack: [],
+  multicast: true,
+  errors: 'identity',
+  ends: true,
+  cancels: true,
+  ack: false,
+}

@@ -1,0 +1,74 @@
+import { action } from '../../core/action.js'
+import type { Op } from '../../core/op.js'
+import { assertNames, failure, Listeners, namesIn } from '../listeners.js'
+import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
+
+/** How an event becomes a value. */
+export interface OnceOptions<A, N, T> {
+  /** What the value is made of: the arguments of the event. Default: the first one. */
+  map?: (args: A) => T
+  /** The event, or events, that fail the wait with their first argument. Default `'error'`; `false` for none. */
+  error?: N | readonly N[] | false
+}
+
+/**
+ * Waits for the next event, and gives its first argument, or what `map` makes of all of them. An `error` event before it
+ * is thrown, as the very object; waiting for `'error'` itself gives it.
+ *
+ * An operation listens while it is performed, and no longer: the listeners are gone when it has happened, was killed or
+ * has lost its select. An event that nobody waits for is missed: for every one of them use `toChannel`. Throws
+ * `INVALID_ARGUMENT` for what is no emitter. Semantics: `events.once`, with a cancel that leaves nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { EventEmitter } from 'node:events'
+ * import { select, sleep } from 'syncless'
+ * import * as emitter from 'syncless/emitter'
+ *
+ * const server = new EventEmitter<{ listening: [port: number] }>()
+ * setImmediate(() => server.emit('listening', 80))
+ * assert.equal(await emitter.once(server, 'listening'), 80)
+ *
+ * const first = await select({ again: emitter.once(server, 'listening'), late: sleep(5) })
+ * assert.equal(first.key, 'late')
+ * assert.equal(server.listenerCount('listening'), 0)
+ * ```
+ */
+export function once<E extends Emitter, const N extends NamesOf<E>, T = ArgumentsOf<E, N>[0]>(
+  emitter: E,
+  event: N,
+  options?: OnceOptions<ArgumentsOf<E, N>, NamesOf<E>, T>,
+): Op<NoInfer<T>>
+/** For an emitter whose types do not say what its events carry: `once<Socket>(server, 'connection')`. */
+export function once<T>(emitter: Emitter, event: EventName, options?: OnceOptions<unknown[], EventName, T>): Op<T>
+export function once(
+  source: unknown,
+  event: EventName,
+  options: OnceOptions<unknown[], EventName, unknown> = {},
+): Op<unknown> {
+  const emitter = checkedEmitter(source, 'emitter.once()', ['on', 'off'])
+  assertNames([event], 'emitter.once()')
+  const { map, error = 'error' } = options
+  return action<unknown[]>(
+    (resolve, reject) => {
+      const listeners = new Listeners()
+      const listen = (name: EventName, settle: (args: unknown[]) => void) => {
+        const listener = (...args: unknown[]) => {
+          listeners.clear()
+          settle(args)
+        }
+        listeners.add(
+          () => emitter.on(name, listener),
+          () => emitter.off(name, listener),
+        )
+      }
+      listen(event, resolve)
+      for (const name of namesIn<EventName>(error)) {
+        if (name !== event) listen(name, ([cause]) => reject(failure(cause, name)))
+      }
+      return () => listeners.clear()
+    },
+    `event "${String(event)}"`,
+  ).map(args => (map === undefined ? args[0] : map(args)))
+}

@@ -1,0 +1,88 @@
+import type { Receiver } from '../../core/channel.js'
+import { assertNames, failure, namesIn } from '../listeners.js'
+import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
+import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
+
+/** How events become a channel. */
+export interface ToChannelOptions<A, N, T, All = N> extends PushedOptions {
+  /** What a value is made of: the arguments of an event, and its name. Default: the first argument. */
+  map?: (args: A, event: N) => T
+  /** The event, or events, that end the channel. */
+  end?: All | readonly All[]
+  /** The event, or events, that end it with an error: their first argument. Default `'error'`; `false` for none. */
+  error?: All | readonly All[] | false
+}
+
+/**
+ * Listens to events and gives what they carry as a channel: the first argument of each, or what `map` makes of all of
+ * them. An emitter cannot be told to wait, so `overflow` says what becomes of a value for which there is no room; what is
+ * dropped is counted in `statistics().dropped`.
+ *
+ * It listens from now on. The `end` events close the channel; an `error` event closes it with that very object
+ * (`SOURCE_FAILED` if it has none), after what was buffered and however full the buffer is; the abort of `signal` closes
+ * it with the reason; an error that `map` throws closes it too, and does not reach who emits. Cancelling the channel
+ * removes the listeners in the same turn.
+ *
+ * While it listens, an `error` event is handled, as Node sees it. Once the channel has ended it is the emitter's own
+ * affair again: without another listener Node throws it at whoever emits it. `'error'` among `events` is a value.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, it ends, and whoever still receives gets
+ * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no emitter and for wrong options, `SCOPE_CLOSED` where the scope
+ * has ended, and the reason of a signal that has aborted. Semantics: `events.on`, with a bound.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { EventEmitter } from 'node:events'
+ * import * as emitter from 'syncless/emitter'
+ *
+ * const sensor = new EventEmitter<{ reading: [celsius: number, at: Date]; off: [] }>()
+ * const readings = emitter.toChannel(sensor, 'reading', { capacity: 2, overflow: 'drop-oldest', end: 'off' })
+ * for (const celsius of [20, 21, 22]) sensor.emit('reading', celsius, new Date())
+ * sensor.emit('off')
+ *
+ * const seen: number[] = []
+ * for await (const celsius of readings) seen.push(celsius)
+ * assert.deepEqual(seen, [21, 22])
+ * assert.equal(readings.statistics().dropped, 1)
+ * assert.equal(sensor.listenerCount('reading'), 0)
+ * ```
+ */
+export function toChannel<E extends Emitter, const N extends NamesOf<E>, T = ArgumentsOf<E, N>[0]>(
+  emitter: E,
+  events: N | readonly N[],
+  options: ToChannelOptions<ArgumentsOf<E, N>, N, T, NamesOf<E>>,
+): Receiver<NoInfer<T>>
+/** For an emitter whose types do not say what its events carry: `toChannel<Buffer>(socket, 'data', options)`. */
+export function toChannel<T>(
+  emitter: Emitter,
+  events: EventName | readonly EventName[],
+  options: ToChannelOptions<unknown[], EventName, T>,
+): Receiver<T>
+export function toChannel(
+  source: unknown,
+  events: EventName | readonly EventName[],
+  options: ToChannelOptions<unknown[], EventName, unknown>,
+): Receiver<unknown> {
+  const emitter = checkedEmitter(source, 'emitter.toChannel()', ['on', 'off'])
+  const names = namesIn(events)
+  assertNames(names, 'emitter.toChannel()')
+  return pushedChannel(options, names.map(String).join(', '), intake => {
+    const { map = first, end, error = 'error' } = options
+    const listen = (event: EventName, listener: (...args: unknown[]) => void) =>
+      intake.listeners.add(
+        () => emitter.on(event, listener),
+        () => emitter.off(event, listener),
+      )
+    // Those that end the channel come last: an event may be a value and the end.
+    for (const event of names) listen(event, (...args) => intake.offer(() => map(args, event)))
+    for (const event of namesIn<EventName>(end)) listen(event, () => intake.end())
+    for (const event of namesIn<EventName>(error)) {
+      if (!names.includes(event)) listen(event, cause => intake.fail(failure(cause, event)))
+    }
+  })
+}
+
+function first(args: readonly unknown[]): unknown {
+  return args[0]
+}

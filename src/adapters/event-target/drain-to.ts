@@ -1,0 +1,87 @@
+import type { Receiver } from '../../core/channel.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { assertReceiver } from '../claim.js'
+import { drain } from '../drain.js'
+import { assertNames, namesIn } from '../listeners.js'
+import { onAbort } from '../pushed-channel.js'
+import { FailureEvent } from './failure.js'
+import { assertTarget } from './types.js'
+
+/** How a channel is dispatched. */
+export interface DrainToOptions<T> {
+  /** Makes the event of a value. Default: a CustomEvent with the value as its `detail`. */
+  map?: (value: T) => Event
+  /** The event to dispatch at the end of the channel. Default: none. */
+  end?: string
+  /** The event to dispatch with the channel's error, as its `error`. Default: none; the error is the tasklet's. */
+  error?: string
+  /** The event, or events, with which the target says that it wants nothing more. */
+  until?: string | readonly string[]
+  /** Its abort says the same. */
+  signal?: AbortSignal
+}
+
+/**
+ * Dispatches what a channel receives as events. Gives `'ended'` when the channel has, and `'left'` when an `until` event
+ * or the abort of `signal` came before: the channel is cancelled then, also while it has nothing.
+ *
+ * An error of the channel fails the tasklet, as the same object: join it, or let its scope have it. It goes to the
+ * `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. What a listener throws is an
+ * uncaught exception, as always with an EventTarget. Listeners cannot hold back: a channel is dispatched as fast as it has
+ * values.
+ *
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no EventTarget, and the
+ * reason of a signal that has aborted.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel } from 'syncless'
+ * import * as eventTarget from 'syncless/event-target'
+ *
+ * const bus = new EventTarget()
+ * const seen: unknown[] = []
+ * bus.addEventListener('order', event => seen.push((event as CustomEvent).detail))
+ *
+ * const orders = channel<number>(2)
+ * const drained = eventTarget.drainTo(orders, bus, 'order')
+ * await orders.send(1)
+ * orders.close()
+ * assert.equal(await drained, 'ended')
+ * assert.deepEqual(seen, [1])
+ * ```
+ */
+export function drainTo<T>(
+  receiver: Receiver<T>,
+  target: EventTarget,
+  event: string,
+  options: DrainToOptions<T> = {},
+): Tasklet<'ended' | 'left'> {
+  assertReceiver(receiver, 'eventTarget.drainTo()')
+  assertTarget(target, 'eventTarget.drainTo()')
+  assertNames([event], 'eventTarget.drainTo()')
+  const { map = (detail: T) => new CustomEvent(event, { detail }), end, error, until, signal } = options
+  signal?.throwIfAborted()
+  return drain(receiver, {
+    what: `the event "${event}"`,
+    put: value => {
+      target.dispatchEvent(map(value))
+    },
+    end: () => {
+      if (end !== undefined) target.dispatchEvent(new Event(end))
+    },
+    fail: reason => {
+      if (error !== undefined) target.dispatchEvent(new FailureEvent(error, reason))
+    },
+    watch: (listeners, leave) => {
+      const listener = (fired: Event) => leave((fired as { readonly error?: unknown }).error)
+      for (const over of namesIn(until)) {
+        listeners.add(
+          () => target.addEventListener(over, listener),
+          () => target.removeEventListener(over, listener),
+        )
+      }
+      onAbort(signal, listeners, leave)
+    },
+  })
+}

@@ -1,0 +1,88 @@
+import { action } from '../../core/action.js'
+import { SynclessError } from '../../core/errors.js'
+import type { Op } from '../../core/op.js'
+import { assertNames, Listeners, namesIn } from '../listeners.js'
+import { failureOf } from './failure.js'
+import { assertTarget, type EventOf, type NamesOf } from './types.js'
+
+/** How an event becomes a value. */
+export interface OnceOptions<N> {
+  /** The event, or events, that fail the wait. Default `'error'`; `false` for none. */
+  error?: N | readonly N[] | false
+}
+
+/**
+ * Waits for the next event of a target, and gives it. An `error` event before it is thrown: the error that it carries, as
+ * `toChannel` has it; waiting for `'error'` itself gives the event.
+ *
+ * An operation listens while it is performed, and no longer: the listeners are gone when it has happened, was killed or
+ * has lost its select. An event that nobody waits for is missed. Throws `INVALID_ARGUMENT` for what is no EventTarget.
+ * Semantics: `events.once`, with a cancel that leaves nothing.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import * as eventTarget from 'syncless/event-target'
+ *
+ * const door = new EventTarget()
+ * setImmediate(() => door.dispatchEvent(new Event('open')))
+ * assert.equal((await eventTarget.once(door, 'open')).type, 'open')
+ * ```
+ */
+export function once<E extends EventTarget, const N extends NamesOf<E>>(
+  target: E,
+  event: N,
+  options: OnceOptions<NamesOf<E>> = {},
+): Op<EventOf<E, N>> {
+  assertTarget(target, 'eventTarget.once()')
+  assertNames([event], 'eventTarget.once()')
+  const { error = 'error' } = options
+  return action<EventOf<E, N>>((resolve, reject) => {
+    const listeners = new Listeners()
+    const listen = (name: string, settle: (fired: Event) => void) => {
+      const listener = (fired: Event) => {
+        listeners.clear()
+        settle(fired)
+      }
+      listeners.add(
+        () => target.addEventListener(name, listener),
+        () => target.removeEventListener(name, listener),
+      )
+    }
+    listen(event, fired => resolve(fired as EventOf<E, N>))
+    for (const name of namesIn<string>(error)) {
+      if (name !== event) listen(name, fired => reject(failureOf(fired)))
+    }
+    return () => listeners.clear()
+  }, `event "${event}"`)
+}
+
+/**
+ * Waits until a signal aborts, and gives its reason; at once if it has. It may be a branch of a `select`. Nothing is left
+ * at the signal when it has lost. Throws `INVALID_ARGUMENT` for what is no AbortSignal.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { channel, select } from 'syncless'
+ * import * as eventTarget from 'syncless/event-target'
+ *
+ * const jobs = channel<string>()
+ * const controller = new AbortController()
+ * setImmediate(() => controller.abort('shutdown'))
+ * const next = await select({ job: jobs.receive(), stop: eventTarget.aborted(controller.signal) })
+ * assert.deepEqual(next, { key: 'stop', value: 'shutdown' })
+ * ```
+ */
+export function aborted(signal: AbortSignal): Op<unknown> {
+  assertTarget(signal, 'eventTarget.aborted()')
+  if (typeof signal.aborted !== 'boolean') {
+    throw new SynclessError('INVALID_ARGUMENT', 'eventTarget.aborted() takes an AbortSignal')
+  }
+  return action(resolve => {
+    const listener = () => resolve(signal.reason)
+    if (signal.aborted) return listener()
+    signal.addEventListener('abort', listener, { once: true })
+    return () => signal.removeEventListener('abort', listener)
+  }, 'abort of a signal')
+}

@@ -1,0 +1,77 @@
+import type { Receiver } from '../../core/channel.js'
+import { assertNames, namesIn } from '../listeners.js'
+import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
+import { failureOf } from './failure.js'
+import { assertTarget, type EventOf, type NamesOf } from './types.js'
+
+/** How the events of a target become a channel. */
+export interface ToChannelOptions<V, T, N> extends PushedOptions {
+  /** What a value is made of. Default: the event itself. */
+  map?: (event: V) => T
+  /** The event, or events, that end the channel. */
+  end?: N | readonly N[]
+  /** The event, or events, that end it with an error. Default `'error'`; `false` for none. */
+  error?: N | readonly N[] | false
+}
+
+/**
+ * Listens to the events of an EventTarget and gives them as a channel: the events, or what `map` makes of them. A target
+ * cannot be told to wait, so `overflow` says what becomes of an event for which there is no room; what is dropped is
+ * counted in `statistics().dropped`.
+ *
+ * It listens from now on. The `end` events close the channel. An `error` event closes it with the error that the event
+ * carries (its `error` or `reason`, or the reason of the signal that it is the abort of), and with `SOURCE_FAILED` and the
+ * event as the cause where it carries none. The abort of `signal` closes it with the reason, and so does an error that
+ * `map` throws. Cancelling the channel removes the listeners in the same turn. Errors after the end are the target's own
+ * affair.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, it ends, and whoever still receives gets
+ * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no EventTarget and for wrong options, `SCOPE_CLOSED` where the
+ * scope has ended, and the reason of a signal that has aborted. An AbortSignal fires once, and not for who comes later: to
+ * wait for one use `aborted`. Semantics: `events.on`, with a bound.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import * as eventTarget from 'syncless/event-target'
+ *
+ * const feed = new EventTarget()
+ * const prices = eventTarget.toChannel(feed, 'price', {
+ *   capacity: 2,
+ *   overflow: 'latest',
+ *   end: 'close',
+ *   map: event => (event as CustomEvent<number>).detail,
+ * })
+ * for (const detail of [10, 11, 12]) feed.dispatchEvent(new CustomEvent('price', { detail }))
+ * feed.dispatchEvent(new Event('close'))
+ *
+ * const seen: number[] = []
+ * for await (const price of prices) seen.push(price)
+ * assert.deepEqual(seen, [12])
+ * assert.equal(prices.statistics().dropped, 2)
+ * ```
+ */
+export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T = EventOf<E, N>>(
+  target: E,
+  events: N | readonly N[],
+  options: ToChannelOptions<EventOf<E, N>, T, NamesOf<E>>,
+): Receiver<NoInfer<T>> {
+  assertTarget(target, 'eventTarget.toChannel()')
+  const names = namesIn<string>(events)
+  assertNames(names, 'eventTarget.toChannel()')
+  return pushedChannel<T>(options, names.join(', '), intake => {
+    const { map, end, error = 'error' } = options
+    const listen = (event: string, listener: (event: Event) => void) =>
+      intake.listeners.add(
+        () => target.addEventListener(event, listener),
+        () => target.removeEventListener(event, listener),
+      )
+    const value = (event: Event) => (map === undefined ? event : map(event as EventOf<E, N>)) as T
+    // Those that end the channel come last: an event may be a value and the end.
+    for (const event of names) listen(event, fired => intake.offer(() => value(fired)))
+    for (const event of namesIn<string>(end)) listen(event, () => intake.end())
+    for (const event of namesIn<string>(error)) {
+      if (!names.includes(event)) listen(event, fired => intake.fail(failureOf(fired)))
+    }
+  })
+}

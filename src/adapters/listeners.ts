@@ -1,0 +1,40 @@
+import { SynclessError } from '../core/errors.js'
+
+/** Listeners that are removed together, also while they are being added: adding one may emit an event. */
+export class Listeners {
+  readonly #removals: (() => void)[] = []
+  #cleared = false
+
+  /** Adds one, unless they have been removed. */
+  add(add: () => void, remove: () => void): void {
+    if (this.#cleared) return
+    add()
+    if (this.#cleared) remove()
+    else this.#removals.push(remove)
+  }
+
+  clear(): void {
+    this.#cleared = true
+    for (const remove of this.#removals.splice(0)) remove()
+  }
+}
+
+/** The names in an option that takes one or several. */
+export function namesIn<N extends PropertyKey>(names: N | readonly N[] | false | undefined): readonly N[] {
+  if (names === undefined || names === false) return []
+  // The declared type of isArray does not know readonly arrays.
+  return Array.isArray(names) ? names : [names as N]
+}
+
+/** Throws `INVALID_ARGUMENT` unless `names` are names of events, and at least one. */
+export function assertNames(names: readonly unknown[], what: string): void {
+  if (names.length > 0 && names.every(name => typeof name === 'string' || typeof name === 'symbol')) return
+  throw new SynclessError('INVALID_ARGUMENT', `${what} takes the name of an event, or a list of them`)
+}
+
+/** What a channel ends with when an event tells of an error: the very object, if the event has one. */
+export function failure(error: unknown, event: PropertyKey, message?: string, cause?: unknown): unknown {
+  if (error !== undefined && error !== null) return error
+  const text = message || `a source emitted "${String(event)}", and no error with it`
+  return new SynclessError('SOURCE_FAILED', text, cause === undefined ? undefined : { cause })
+}
