@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 import { SynclessError } from './errors.js'
 import { Instant } from './limit.js'
 import type { Co, Op } from './op.js'
@@ -41,6 +41,6 @@ function milliseconds(at: unknown): number {
   if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
   throw new SynclessError(
     'INVALID_ARGUMENT',
-    `deadline() takes a Date, or milliseconds since 1970, and got ${String(at)}`,
+    `deadline() takes a Date, or milliseconds since 1970, and got ${inspect(at)}`,
   )
 }

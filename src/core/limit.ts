@@ -1,5 +1,5 @@
 /** What ends work that takes too long: a time to run, or an instant. */
-import { instant, TimeoutError } from './errors.js'
+import { instant, SynclessError, TimeoutError } from './errors.js'
 import { loop } from './loop.js'
 import { startTimer } from './sleep.js'
 
@@ -9,7 +9,7 @@ export abstract class Limit<F> {
   readonly fallback: { readonly value: F } | null
 
   constructor(options: { readonly else: F } | undefined) {
-    this.fallback = options !== undefined && 'else' in options ? { value: options.else } : null
+    this.fallback = fallbackOf(options)
   }
 
   /** `for 10 ms`, or `until 2030-01-01T00:00:00.000Z`. */
@@ -19,6 +19,12 @@ export abstract class Limit<F> {
   /** Begins to count; returns what stops it. */
   abstract start(expire: () => void): () => void
   abstract error(what: string): TimeoutError
+}
+
+function fallbackOf<F>(options: { readonly else: F } | undefined): { readonly value: F } | null {
+  if (options === undefined) return null
+  if (typeof options === 'object' && options !== null) return 'else' in options ? { value: options.else } : null
+  throw new SynclessError('INVALID_ARGUMENT', 'timeout() and deadline() take options, { else }, as the last argument')
 }
 
 /** So many milliseconds from when the work begins. */

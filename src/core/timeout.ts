@@ -78,7 +78,8 @@ function takeExit(source: Node<unknown>): void {
  * Allows `ms` milliseconds for an operation, or for a generator function and everything it starts (it runs as a scope).
  * When they run out the operation is withdrawn, or the function's tasklets are ended and their cleanup awaited; then
  * `TimeoutError` (code `TIMEOUT`) is thrown here, or `options.else` is the value. What had committed is kept.
- * Semantics: Trio `fail_after` / `move_on_after`. Throws `INVALID_ARGUMENT` for a time that is not a number.
+ * Semantics: Trio `fail_after` / `move_on_after`. Throws `INVALID_ARGUMENT` for a time that is not a
+ * number, and other wrong arguments.
  *
  * @example
  * ```ts

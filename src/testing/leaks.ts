@@ -8,6 +8,7 @@ import { liveTasklets, registry } from '../core/registry.js'
 import { taskletDump, taskletLines } from '../core/tasklet-dump.js'
 import { watchExit } from '../core/unreceived.js'
 import { delay, untilQuiet } from './idle.js'
+import { assertOptions } from './options.js'
 import { newListeners, newResources, processListeners, resourceCounts } from './process-state.js'
 import { VirtualClock } from './virtual-clock.js'
 import { WatchedClock, type WatchedTimer } from './watched-clock.js'
@@ -128,12 +129,24 @@ export class LeakCheck {
  * ```
  */
 export function leakCheck(options: LeakOptions = {}): LeakCheck {
+  assertLeakOptions('leakCheck()', options)
   // They put listeners on the process, or open its pipes, when they are first used.
   registry.begin()
   watchExit()
   void [process.stdout, process.stderr]
   const timers = loop.clock instanceof VirtualClock ? loop.clock.timers : []
   return new LeakCheck(options, [...liveTasklets(), ...timers])
+}
+
+function assertLeakOptions(what: string, options: LeakOptions): void {
+  assertOptions(what, options)
+  const { within, ignore } = options
+  if (within !== undefined && !(typeof within === 'number' && within >= 0)) {
+    throw new SynclessError('INVALID_ARGUMENT', `${what}: within is a number of milliseconds`)
+  }
+  if (ignore !== undefined && !Array.isArray(ignore)) {
+    throw new SynclessError('INVALID_ARGUMENT', `${what}: ignore is an array of names`)
+  }
 }
 
 /**
@@ -168,6 +181,10 @@ export async function assertNoLeaks<T = void>(
   body?: () => Co<T> | PromiseLike<T> | T,
   options: LeakOptions = {},
 ): Promise<T> {
+  if (body !== undefined && typeof body !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', 'assertNoLeaks() takes a function')
+  }
+  assertLeakOptions('assertNoLeaks()', options)
   const check = body === undefined ? new LeakCheck(options, []) : leakCheck(options)
   let value: T
   try {

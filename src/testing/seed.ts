@@ -2,6 +2,7 @@ import { SynclessError } from '../core/errors.js'
 import { type Chooser, loop } from '../core/loop.js'
 import { Random } from '../core/random.js'
 import { Barrier } from '../core/tasklet.js'
+import { assertOptions } from './options.js'
 import { assertOutside, replaceOrder } from './order.js'
 
 /** Options of {@link seed}. */
@@ -83,6 +84,7 @@ export function seed(value: number = drawn(), options: SeedOptions = {}): Seeded
   if (!Number.isInteger(value)) {
     throw new SynclessError('INVALID_ARGUMENT', `seed() takes an integer, and got ${String(value)}`)
   }
+  assertOptions('seed()', options)
   const shuffle = options.shuffle === true
   if (shuffle) assertOutside('seed() with shuffle')
   return new Seeded(value, shuffle)

@@ -3,10 +3,13 @@ import { SynclessError } from '../core/errors.js'
 import { loop } from '../core/loop.js'
 import { fakeDate } from './fake-date.js'
 import { type Quiet, runUntilIdle, untilQuiet } from './idle.js'
+import { assertOptions } from './options.js'
 import { type Timer, Timers } from './timers.js'
 
 /** Where the dates of a virtual clock begin, if nothing else is said. Origin: Go `testing/synctest`. */
 const EPOCH = Date.UTC(2000, 0, 1)
+/** The last instant that a `Date` can be, in milliseconds from 1970. */
+const MOST_DATE = 8.64e15
 
 /** Options of {@link virtualClock}. */
 export interface VirtualClockOptions {
@@ -37,13 +40,14 @@ export class VirtualClock implements Clock {
 
   /** @internal Use {@link virtualClock}. */
   constructor(options: VirtualClockOptions) {
+    assertOptions('virtualClock()', options)
     const { autoAdvance = false, turns = 10, patience = 0, epoch = EPOCH } = options
     this.#epoch = Number(epoch)
     this.#quiet = { turns, patience, mark: () => this.#timers.changes }
     this.#autoAdvance = autoAdvance
-    checked('turns', turns, turns >= 1)
+    checked('turns', turns, Number.isInteger(turns) && turns >= 1)
     checked('patience', patience, patience >= 0)
-    checked('epoch', this.#epoch, true)
+    checked('epoch', this.#epoch, Math.abs(this.#epoch) <= MOST_DATE)
     this.#restoreDate = options.fakeDate === true ? fakeDate(() => this.date()) : null
     loop.clock = this
     loop.freshBudget()

@@ -248,9 +248,12 @@ test('under the real clock it is real time', async () => {
   expect(loop.clock.date()).toBeGreaterThanOrEqual(by - 2)
 })
 
-test.each([Number.NaN, '5', undefined, null, new Date('nonsense')])('an instant of %p is refused', instant => {
-  expect(() => deadline(instant as number, never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
-})
+test.each([Number.NaN, '5', undefined, null, new Date('nonsense'), Object.create(null)])(
+  'an instant of %p is refused',
+  instant => {
+    expect(() => deadline(instant as number, never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  },
+)
 
 test('what is neither an operation nor a function is refused', () => {
   expect(() => deadline(5, Promise.resolve() as never)).toThrow(

@@ -278,6 +278,10 @@ test.each([Number.NaN, '5', undefined])('a time of %p is refused', ms => {
   expect(() => timeout(ms as number, never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
 
+test.each([null, 5, 'else'])('options of %p are refused', options => {
+  expect(() => timeout(5, never, options as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+})
+
 test('what is neither an operation nor a function is refused', () => {
   expect(() => timeout(5, Promise.resolve() as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })

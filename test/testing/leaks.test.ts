@@ -296,3 +296,12 @@ test('checks nest', async () => {
   })
   expect(outer).toEqual([expect.stringContaining('"inner"')])
 })
+
+test.each([
+  [5 as never, {}],
+  [() => {}, null as never],
+  [() => {}, { within: 'x' as never }],
+  [() => {}, { ignore: 'Timeout' as never }],
+])('assertNoLeaks(%p, %p) is refused', async (body, options) => {
+  await expect(assertNoLeaks(body, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+})

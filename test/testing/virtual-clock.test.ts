@@ -185,6 +185,8 @@ test('fakeDate gives its dates to everybody, until it is restored', async () => 
 test.each([
   { turns: 0 },
   { turns: Number.NaN },
+  { turns: 1.5 },
+  { epoch: 1e20 },
   { patience: -1 },
   { patience: Number.POSITIVE_INFINITY },
   { epoch: new Date(Number.NaN) },
