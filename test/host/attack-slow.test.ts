@@ -9,6 +9,7 @@ afterEach(closeHosts)
 
 const http = { headersTimeout: 60, requestTimeout: 120, connectionsCheckingInterval: 20 }
 const COUNT = 100
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 
 /** Sends `first`, and then one of `bytes` every few milliseconds, for ever; what it gets until it is dropped. */
 function dribble(port: number, first: string, bytes: string): Promise<string> {
@@ -63,7 +64,10 @@ describe.each([
     expect(await exchange(port, get('/'))).toContain('fine')
     begun--
     const expected = await nodes
-    for (const text of await attack) expect(text).toBe(expected)
+    const texts = await attack
+    // On a busy machine, the time of some is over before their request is read.
+    for (const text of texts) expect(text.replace(CONTINUE, '')).toBe(expected.replace(CONTINUE, ''))
+    expect(texts.some(text => text.startsWith(CONTINUE))).toBe(first.includes('100-continue'))
     expect(expected).toContain('408')
     await turns()
     expect(cancelled).toBe(begun)
