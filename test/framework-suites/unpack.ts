@@ -1,0 +1,46 @@
+/** Lays out a framework's own suite around the framework that is installed. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+
+/** The root of the package, seen from build/framework-suites. */
+export const root = resolve(import.meta.dirname, '../..')
+
+const installed = createRequire(join(root, 'package.json'))
+
+/**
+ * The folder in which the archive's files lie as in the framework's repository, so that their `require('..')` finds the
+ * framework. It is removed when the process ends.
+ */
+export function unpack(archive: string, framework: string): string {
+  const dir = mkdtempSync(join(tmpdir(), 'syncless-suite-'))
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+  execFileSync('tar', ['-xzf', join(root, 'test/framework-suites/archives', `${archive}.tar.gz`), '-C', dir])
+  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'), 'junction')
+  const suite = join(dir, archive)
+  const at = dirname(installed.resolve(`${framework}/package.json`))
+  putModule(suite, 'index.js', `module.exports = require(${JSON.stringify(at)})`)
+  if (existsSync(join(at, 'lib'))) symlinkSync(join(at, 'lib'), join(suite, 'lib'), 'junction')
+  // A package of ten lines: calls back when it has been called `count` times, or with the first error.
+  putModule(
+    suite,
+    'node_modules/after/index.js',
+    `module.exports = (count, callback) => {
+      let over = false
+      return error => {
+        if (over || (!error && --count > 0)) return
+        over = true
+        callback(error)
+      }
+    }`,
+  )
+  return suite
+}
+
+function putModule(suite: string, name: string, code: string): void {
+  const file = join(suite, name)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, code)
+}
