@@ -77,7 +77,7 @@ export function hostAllServers(alter: Alteration = app => app): void {
 }
 
 /** The arguments of `server.listen()` as the options that a host takes. */
-function whereTo(args: readonly unknown[]): { port?: number; host?: string } {
+export function whereTo(args: readonly unknown[]): { port?: number; host?: string } {
   const [port, host] = args
   if (typeof port === 'object' && port !== null) return port
   return { port: typeof port === 'number' ? port : 0, ...(typeof host === 'string' ? { host } : {}) }
