@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createHost, type HostOptions } from 'syncless/host'
 import type { Alteration } from './hosted-server.js'
-import { whereTo } from './hosted-server.js'
+import { serverOf } from './hosted-server.js'
 import { root } from './unpack.js'
 
 type Options = Record<string, unknown>
@@ -35,15 +35,7 @@ function server(alter: Alteration): Options {
   return {
     serverFactory(handler: RequestListener, options: Options): Server {
       const host = createHost({ http: limits(options) })
-      const server = host.serverFactory('/')(alter(handler), options)
-      const { listen } = server
-      server.listen = (...args: unknown[]) => {
-        Reflect.apply(listen, server, args)
-        host.listen(whereTo(args)).catch(error => server.emit('error', error.cause ?? error))
-        return server
-      }
-      server.once('close', () => void host.close())
-      return server
+      return serverOf(host, host.serverFactory('/')(alter(handler), options))
     },
   }
 }

@@ -1,6 +1,8 @@
 /** What passes on a framework alone and not in a host, and is meant. docs/hosting.md says it, too. */
 export interface MeantDifference {
   readonly says: string
+  /** The framework whose suite shows it. */
+  readonly framework: string
   /** The names of the tests: each of them fails. */
   readonly tests: readonly string[]
 }
@@ -8,6 +10,7 @@ export interface MeantDifference {
 export const meantDifferences: readonly MeantDifference[] = [
   {
     says: "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`.",
+    framework: 'fastify',
     tests: [
       'test/404s.test.js: Unknown method',
       'test/client-timeout.test.js: requestTimeout should return 408',
@@ -19,6 +22,31 @@ export const meantDifferences: readonly MeantDifference[] = [
   },
   {
     says: 'Fastify tells a server that a factory has made nothing of its time limits, and `app.server` has none of them.',
+    framework: 'fastify',
     tests: ['test/max-requests-per-socket.test.js: requestTimeout passed to server'],
   },
+  {
+    says: "The server of an app tells no `connection`: its host's serve other apps, too.",
+    framework: 'ws',
+    tests: ["WebSocketServer #close emits the 'close' event after the server closes"],
+  },
+  {
+    says: "Limits that an app sets on its own server do nothing: connections are the host's.",
+    framework: 'ws',
+    tests: ['WebSocketServer Connection establishing fails if the Upgrade header field value cannot be read'],
+  },
+  {
+    says: 'A connection that is emitted on the server of an app is not served.',
+    framework: 'ws',
+    tests: [
+      "If there is no 'redirect' event listener drops the `auth` option",
+      "If there is no 'redirect' event listener drops the Authorization and Cookie headers",
+      "If there is at least one 'redirect' event listener does not drop any headers by default",
+    ].map(name => `WebSocket Connection establishing When moving away from a secure context ${name}`),
+  },
 ]
+
+/** The tests of a framework's suite that are meant to fail in a host. */
+export function meantTests(framework: string): string[] {
+  return meantDifferences.filter(meant => meant.framework === framework).flatMap(({ tests }) => tests)
+}

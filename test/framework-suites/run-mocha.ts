@@ -2,7 +2,8 @@
  * Runs a framework's own mocha suite: `node build/framework-suites/run-mocha.js ARCHIVE FRAMEWORK`, on any Node. The last
  * line that it prints is a report as JSON.
  *
- *     --hosted        every server that is made is a host
+ *     --hosted        every server that is made is a host, its listener mounted as an app
+ *     --servers       every server that is made is one that a host gives
  *     --alter NAME    the host does something wrong (alter.ts)
  *     --skip NAMES    the tests with these names, a list as JSON, are not run
  *     --timeout MS    how long a test may take
@@ -12,7 +13,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { alterations } from './alter.js'
-import { hostAllServers, leftOpen } from './hosted-server.js'
+import { hostAllApps, hostAllServers, leftOpen } from './hosted-server.js'
 import type { Report } from './report.js'
 import { root, unpack } from './unpack.js'
 
@@ -33,6 +34,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     hosted: { type: 'boolean', default: false },
+    servers: { type: 'boolean', default: false },
     alter: { type: 'string' },
     skip: { type: 'string', default: '[]' },
     timeout: { type: 'string', default: '2000' },
@@ -42,14 +44,15 @@ const [archive = '', framework = ''] = positionals
 
 const suite = unpack(archive, framework)
 process.chdir(suite)
-if (values.hosted) hostAllServers(alterations[values.alter ?? ''])
+if (values.servers) hostAllServers()
+else if (values.hosted) hostAllApps(alterations[values.alter ?? ''])
 
 const require = createRequire(join(root, 'package.json'))
 const { default: Mocha } = (await import('mocha' as string)) as { default: new (options: object) => Mocha }
 const mocha = new Mocha({ checkLeaks: true, timeout: Number(values.timeout), reporter: class {} })
 const report: Report = { passed: [], failed: {}, unloaded: {}, open: 0 }
 
-require(join(suite, 'test/support/env.js'))
+if (existsSync(join(suite, 'test/support/env.js'))) require(join(suite, 'test/support/env.js'))
 for (const folder of ['test', 'test/acceptance']) {
   for (const name of list(folder)) load(`${folder}/${name}`)
 }
@@ -79,7 +82,12 @@ runner.on('fail', (test, error) => errors.set(test, error))
 
 function list(folder: string): string[] {
   const at = join(suite, folder)
-  return existsSync(at) ? readdirSync(at).filter(name => name.endsWith('.js')) : []
+  return existsSync(at) ? readdirSync(at).filter(isTest) : []
+}
+
+/** Where the tests of a suite have names that end so, other files are not. */
+function isTest(name: string, _: number, all: readonly string[]): boolean {
+  return name.endsWith(all.some(other => other.endsWith('.test.js')) ? '.test.js' : '.js')
 }
 
 /** Takes the tests of a file in, unless it wants a package that is not installed. */
