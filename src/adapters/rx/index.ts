@@ -6,7 +6,10 @@
 import type { FlowCapabilities } from '../port.js'
 
 export { type DrainToOptions, drainTo } from './drain-to.js'
+export { first } from './first.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'
+export { scheduler } from './scheduler.js'
+export { fromTasklet, toTasklet } from './tasklets.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
 /** What RxJS can carry. An observable cannot be paused; `fromChannel` holds back by `project`. */

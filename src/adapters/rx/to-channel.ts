@@ -1,11 +1,13 @@
-import { from, type Observable, Subject, type Subscription, takeUntil } from 'rxjs'
+import { type Observable, Subject, type Subscription, takeUntil } from 'rxjs'
 import { type Channel, channel, type Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { assertOverflow, type Overflow, offer } from '../../core/overflow.js'
 import { report } from '../../core/report.js'
+import { asFailure } from '../failure.js'
 import { assertCapacity, PulledChannel } from '../pulled-channel.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
+import { observableOf } from './first.js'
 
 /** How an observable becomes a channel. */
 export interface ToChannelOptions {
@@ -50,7 +52,7 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): Receiver<T> {
-  const observable = checkedObservable(source)
+  const observable = observableOf(source, 'rx.toChannel()')
   const { capacity, overflow, subscribe = 'now', name = 'observable' } = checkedOptions(options)
   assertCapacity(capacity)
   assertOverflow(overflow, capacity)
@@ -90,7 +92,7 @@ class Feed<T> {
       next: value => {
         offer(values, value, this.#overflow)
       },
-      error: (error: unknown) => values.close(error === undefined ? failedWithUndefined() : error),
+      error: (error: unknown) => values.close(asFailure(error, 'the observable')),
       complete: () => values.close(),
     })
   }
@@ -105,22 +107,9 @@ class Feed<T> {
   }
 }
 
-/** RxJS refuses what is no observable, or nothing like one, with a TypeError when it is asked for it. */
-function checkedObservable<T>(source: Observable<T>): Observable<T> {
-  try {
-    return from(source)
-  } catch (error) {
-    throw new SynclessError('INVALID_ARGUMENT', 'rx.toChannel() takes an observable', { cause: error })
-  }
-}
-
 function checkedOptions(options: ToChannelOptions): ToChannelOptions {
   if (typeof options === 'object' && options !== null) return options
   throw new SynclessError('INVALID_ARGUMENT', 'rx.toChannel() takes options: { capacity, overflow }')
-}
-
-function failedWithUndefined(): SynclessError {
-  return new SynclessError('INVALID_ARGUMENT', 'the observable failed with undefined, which a channel cannot end with')
 }
 
 function assertSubscribe(subscribe: unknown): void {

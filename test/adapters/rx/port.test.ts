@@ -3,7 +3,16 @@ import * as rx from '../../../src/adapters/rx/index.js'
 
 test('it is a flow port', () => {
   const port: FlowPort = rx
-  expect(Object.keys(port).sort()).toEqual(['capabilities', 'drainTo', 'fromChannel', 'toChannel'])
+  expect(Object.keys(port).sort()).toEqual([
+    'capabilities',
+    'drainTo',
+    'first',
+    'fromChannel',
+    'fromTasklet',
+    'scheduler',
+    'toChannel',
+    'toTasklet',
+  ])
   expect(port.capabilities).toEqual({
     pausable: false,
     holdsBack: ['fromChannel'],

@@ -1,0 +1,42 @@
+import { EmptyError, from, type ObservableInput, take } from 'rxjs'
+import { action } from '../../core/action.js'
+import { SynclessError } from '../../core/errors.js'
+import type { Op } from '../../core/op.js'
+
+/**
+ * Waits for the first value of an observable, as an operation: it subscribes when it begins to wait, and unsubscribes when it
+ * has a value, and also when it is withdrawn, because it lost a `select` or its tasklet was killed. Throws the observable's error
+ * as the very object, and RxJS's `EmptyError` if it completes without a value. Throws `INVALID_ARGUMENT` for what is no
+ * observable. Semantics: RxJS `firstValueFrom`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { NEVER, of } from 'rxjs'
+ * import { timeout } from 'syncless'
+ * import * as rx from 'syncless/rx'
+ *
+ * assert.equal(await rx.first(of(1, 2)), 1)
+ * assert.equal(await timeout(5, rx.first(NEVER), { else: 'nothing' }), 'nothing')
+ * ```
+ */
+export function first<T>(source: ObservableInput<T>): Op<T> {
+  const observable = observableOf(source, 'rx.first()').pipe(take(1))
+  return action<T>((resolve, reject) => {
+    const subscription = observable.subscribe({
+      next: resolve,
+      error: reject,
+      complete: () => reject(new EmptyError()),
+    })
+    return () => subscription.unsubscribe()
+  }, 'first value of an observable')
+}
+
+/** RxJS refuses what is no observable, or nothing like one, with a TypeError: throws `INVALID_ARGUMENT`. */
+export function observableOf<T>(source: ObservableInput<T>, who: string) {
+  try {
+    return from(source)
+  } catch (error) {
+    throw new SynclessError('INVALID_ARGUMENT', `${who} takes an observable`, { cause: error })
+  }
+}

@@ -1,0 +1,150 @@
+import { EmptyError, firstValueFrom, NEVER, Observable, of, Subject, throwError, toArray } from 'rxjs'
+import * as rx from '../../../src/adapters/rx/index.js'
+import { channel, go, never, select, sleep } from '../../../src/core/index.js'
+import { assertNoLeaks } from '../../../src/testing/index.js'
+import { outcome, TestScope, turns, watch } from '../support.js'
+
+const failure = new Error('failure')
+const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+
+describe('first', () => {
+  test('gives the first value, also of a source that has it at once, and leaves', async () => {
+    const subject = new Subject<number>()
+    const waiting = watch(rx.first(subject))
+    expect(subject.observed).toBe(true)
+    subject.next(1)
+    expect(subject.observed).toBe(false)
+    await turns()
+    expect(waiting.outcome).toBe(1)
+    expect(await rx.first(of(2, 3))).toBe(2)
+    expect(await rx.first([4])).toBe(4)
+  })
+
+  test('throws the error of the source, and EmptyError where there is no value', async () => {
+    expect(await outcome(rx.first(throwError(() => failure)))).toBe(failure)
+    expect(await outcome(rx.first(of()))).toBeInstanceOf(EmptyError)
+    expect(() => rx.first(5 as never)).toThrow(invalid)
+  })
+
+  test('is lazy, and leaves when it loses or its tasklet is killed', async () => {
+    let subscribed = 0
+    const source = new Observable<number>(() => {
+      subscribed++
+      return () => subscribed--
+    })
+    const op = rx.first(source)
+    expect(subscribed).toBe(0)
+    const ch = channel<string>(1)
+    const choice = go(() => select({ first: op, other: ch.receive() }))
+    await turns()
+    expect(subscribed).toBe(1)
+    ch.trySend('other')
+    expect(await choice).toEqual({ key: 'other', value: 'other' })
+    expect(subscribed).toBe(0)
+    const waiter = go(() => op)
+    await turns()
+    expect(subscribed).toBe(1)
+    await waiter.kill()
+    expect(subscribed).toBe(0)
+  })
+})
+
+describe('a tasklet as an observable', () => {
+  test('starts with each subscription, emits its value and completes', async () => {
+    let started = 0
+    const source = rx.fromTasklet(function* () {
+      started++
+      yield* sleep(0)
+      return started
+    })
+    await turns()
+    expect(started).toBe(0)
+    expect(await firstValueFrom(source.pipe(toArray()))).toEqual([1])
+    expect(await firstValueFrom(source)).toBe(2)
+    expect(await firstValueFrom(rx.fromTasklet(() => 'plain'))).toBe('plain')
+    expect(await firstValueFrom(rx.fromTasklet(async () => 'async'))).toBe('async')
+  })
+
+  test('fails its subscriber alone, with the very object', async () => {
+    const request = new TestScope()
+    const source = rx.fromTasklet(function* () {
+      yield* sleep(0)
+      throw failure
+    })
+    expect(await request.run(() => firstValueFrom(source).catch(error => error))).toBe(failure)
+    expect([request.failures, request.bonds]).toEqual([[], 0])
+  })
+
+  test('is killed by unsubscribing, after its cleanup, and leaves nothing', () =>
+    assertNoLeaks(async () => {
+      const log: string[] = []
+      const source = rx.fromTasklet(function* () {
+        try {
+          yield* never
+        } finally {
+          yield* sleep(0)
+          log.push('cleaned')
+        }
+      })
+      const subscription = source.subscribe({ error: () => log.push('told') })
+      await turns()
+      subscription.unsubscribe()
+      while (log.length === 0) await turns(1)
+      await turns()
+      expect(log).toEqual(['cleaned'])
+    }))
+
+  test('ends with the scope it is subscribed in', async () => {
+    const request = new TestScope()
+    let killed = false
+    const source = rx.fromTasklet(function* () {
+      try {
+        yield* never
+      } finally {
+        killed = true
+      }
+    })
+    const seen = watch(request.run(() => firstValueFrom(source)))
+    await turns()
+    request.scope.cancel()
+    await turns()
+    expect([seen.outcome, killed]).toEqual([expect.objectContaining({ code: 'SCOPE_CLOSED' }), true])
+    await request.scope.close()
+    const late = request.run(() => firstValueFrom(source))
+    expect(await outcome(late)).toMatchObject({ code: 'SCOPE_CLOSED' })
+  })
+
+  test('is no tasklet without a function', () => {
+    expect(() => rx.fromTasklet(5 as never)).toThrow(invalid)
+  })
+})
+
+describe('an observable as a tasklet', () => {
+  test('gives the last value', async () => {
+    expect(await rx.toTasklet(of(1, 2, 3))).toBe(3)
+    const request = new TestScope()
+    expect(await outcome(request.run(() => rx.toTasklet(of())))).toBeInstanceOf(EmptyError)
+    const failing = new TestScope()
+    expect(await outcome(failing.run(() => rx.toTasklet(throwError(() => failure))))).toBe(failure)
+    expect(failing.failures).toEqual([failure])
+  })
+
+  test('unsubscribes when it is killed', async () => {
+    const subject = new Subject<number>()
+    const tasklet = rx.toTasklet(subject)
+    await turns()
+    expect(subject.observed).toBe(true)
+    await tasklet.kill()
+    expect(subject.observed).toBe(false)
+    expect(() => rx.toTasklet(5 as never)).toThrow(invalid)
+  })
+})
+
+test('a source that never ends is left by a scope that ends', async () => {
+  const request = new TestScope()
+  const waiting = watch(request.go(() => rx.first(NEVER) as never))
+  await turns()
+  request.scope.cancel()
+  await turns()
+  expect(waiting.outcome).toMatchObject({ code: 'TASKLET_KILLED' })
+})
