@@ -18,6 +18,8 @@ export const errorCodes = {
   DEAD_TASKLET: 'A tasklet of syncless/stackless that has ended, or has no function, was to run or to take an error.',
   DUPLICATE_PACKAGE:
     'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
+  FRAME_INVALID: 'A stream carried bytes that its decoder has no value for, or ended in the middle of a value.',
+  FRAME_TOO_LARGE: 'A line, an event or a frame of a stream was larger than its decoder allows.',
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
   HAND_OVER_LIMIT: 'An app had read a body that was too large to be handed over to the next app.',
   HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',

@@ -2,15 +2,19 @@ import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { claiming } from '../claim.js'
+import type { Decoder } from '../decoder.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
 import { asReason, destroyQuietly } from './destroy.js'
+import { Decoding, Moving } from './moving.js'
 
 /** How a readable becomes a channel. */
-export interface ToChannelOptions {
-  /** How many chunks (objects, in object mode) are taken out of the stream ahead of the receiver. Default 0. */
+export interface ToChannelOptions<T = unknown> {
+  /** How many chunks (objects, in object mode; decoded values) are taken out of the stream ahead of the receiver. Default 0. */
   capacity?: number
+  /** Turns the chunks into values, such as `decodeLines()` or `decodeNdjson()`. Default: chunks as they are. */
+  decode?: () => Decoder<T>
   /** For descriptions and dumps. */
   name?: string
 }
@@ -24,6 +28,9 @@ export interface ToChannelOptions {
  * closes it with that very object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`.
  * Cancelling the channel destroys the stream in the same turn, with the reason if that is an Error; this raises no
  * unhandled `error` event.
+ *
+ * With `decode`, the bytes become values: a chunk is read when the values of the one before have been received. What the
+ * decoder refuses closes the channel with its error and destroys the stream.
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed, and whoever still
  * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a wrong capacity, `ALREADY_CONSUMED` for a stream that has
@@ -41,23 +48,24 @@ export interface ToChannelOptions {
  * assert.deepEqual(received, ['one', 'two'])
  * ```
  */
-export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOptions = {}): Receiver<T> {
-  const { capacity = 0, name = 'readable' } = options
+export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOptions<T> = {}): Receiver<T> {
+  const { capacity = 0, name = 'readable', decode } = options
   if (typeof readable?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.toChannel() takes a Readable')
   }
   let listening = false
-  const onReadable = () => move(readable, values)
   const values = new PulledChannel<T>(capacity, name, () => {
-    if (listening) move(readable, values)
+    if (listening) moving.move()
     else readable.on('readable', onReadable)
     listening = true
   })
+  const moving = decode === undefined ? new Moving(readable, values) : new Decoding(readable, values, decode())
+  const onReadable = () => moving.move()
   const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))
   const release = claiming(readable, `the stream "${name}"`, bond)
   const forget = finished(readable, { writable: false }, error => {
     if (error) values.close(error)
-    else values.close()
+    else moving.end()
   })
   whenSettled(values.ended, end => {
     release()
@@ -67,15 +75,4 @@ export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOpti
     forget()
   })
   return values
-}
-
-/** Moves what the stream has and the channel wants. What is left is moved at the next demand. */
-function move<T>(readable: Readable, values: PulledChannel<T>): void {
-  while (values.wants) {
-    const chunk: T | null = readable.read()
-    if (chunk === null) return
-    values.trySend(chunk)
-  }
-  // Takes nothing, but lets a stream that is at its end say so, without waiting for the next receive.
-  if (!values.closed && readable.readableLength === 0) readable.read(0)
 }

@@ -1,6 +1,8 @@
 import type { Receiver } from '../../core/channel.js'
 import { report } from '../../core/report.js'
-import { AskedChannel } from '../asked-channel.js'
+import { type Answer, AskedChannel } from '../asked-channel.js'
+import { decodedAnswers } from '../decoded-answers.js'
+import type { Decoder } from '../decoder.js'
 import { asFailure } from '../failure.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
@@ -8,7 +10,7 @@ import { type HasBody, streamOf } from './body.js'
 import { assertChunkSize, type Reader, readerOf } from './reader.js'
 
 /** How a web stream becomes a channel. */
-export interface ToChannelOptions {
+export interface ToChannelOptions<T = unknown> {
   /** How many chunks are taken out of the stream ahead of the receiver. Default 0. */
   capacity?: number
   /**
@@ -16,6 +18,8 @@ export interface ToChannelOptions {
    * for each chunk. Default: chunks as the stream has them.
    */
   chunkSize?: number
+  /** Turns chunks of bytes into values, such as `decodeSse()`. Default: chunks as they are. */
+  decode?: () => Decoder<T>
   /** For descriptions and dumps. */
   name?: string
 }
@@ -29,6 +33,8 @@ export interface ToChannelOptions {
  * what was queued there is lost then. Cancelling the channel cancels the stream in the same turn with the same reason, also
  * while a read is pending. The lock is released at the end. What the source's own `cancel()` fails with is reported. A body
  * that is null is a channel that has ended.
+ *
+ * With `decode`, bytes become values; what the decoder refuses closes the channel with its error and cancels the stream.
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, the stream is cancelled, and whoever still receives
  * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no stream, for wrong options, and for `chunkSize` on a stream that
@@ -49,13 +55,15 @@ export interface ToChannelOptions {
  */
 export function toChannel<T = Uint8Array>(
   source: ReadableStream<T> | HasBody,
-  options: ToChannelOptions = {},
+  options: ToChannelOptions<T> = {},
 ): Receiver<T> {
-  const { capacity = 0, name = 'web stream', chunkSize } = options
+  const { capacity = 0, name = 'web stream', chunkSize, decode } = options
   assertChunkSize(chunkSize)
   const stream = streamOf<T>(source, name)
   let reader: Reader<T>
-  const values = new AskedChannel<T>(capacity, name, () => reader.read())
+  const read = () => reader.read()
+  const ask = decode === undefined ? read : decodedAnswers(read as () => Promise<Answer<Uint8Array>>, decode())
+  const values = new AskedChannel<T>(capacity, name, ask)
   if (stream === null) {
     values.close()
     return values
@@ -72,7 +80,8 @@ export function toChannel<T = Uint8Array>(
   reader.closed.then(
     () => {
       over = true
-      values.finish()
+      // What has been decoded is still to be asked for.
+      if (decode === undefined) values.finish()
     },
     (error: unknown) => {
       over = true

@@ -168,3 +168,35 @@ test('a stream that fails with undefined fails the channel', async () => {
   })
   expect(await outcome(web.toChannel(stream).receive())).toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
+
+describe('decode', () => {
+  test('makes values of a body, one by one, wherever it is cut', async () => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const part of ['data: o', 'ne\n', '\n', 'id: 7\ndata: two\n\ndata: three\n\ndata: lo']) {
+          controller.enqueue(new TextEncoder().encode(part))
+        }
+        controller.close()
+      },
+    })
+    const ch = web.toChannel(new Response(body), { decode: web.decodeSse() })
+    expect(await ch.receive()).toEqual({ event: 'message', data: 'one', id: '' })
+    await turns()
+    const rest: unknown[] = []
+    for await (const { data } of ch) rest.push(data)
+    expect(rest).toEqual(['two', 'three'])
+    expect(body.locked).toBe(false)
+  })
+
+  test('that refuses fails the channel and cancels the stream', async () => {
+    const reasons: unknown[] = []
+    const body = new ReadableStream<Uint8Array>({
+      start: controller => controller.enqueue(new TextEncoder().encode('1\nno\n2\n')),
+      cancel: reason => void reasons.push(reason),
+    })
+    const ch = web.toChannel(body, { decode: web.decodeNdjson() })
+    const error = await outcome(ch.receive())
+    expect(error).toMatchObject({ code: 'FRAME_INVALID' })
+    expect([reasons, body.locked]).toEqual([[error], false])
+  })
+})
