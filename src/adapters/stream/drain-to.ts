@@ -57,7 +57,7 @@ export function drainTo<T>(
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
   assertReceiver(receiver, 'stream.drainTo()')
-  assertWritable(writable)
+  assertWritable(writable, 'stream.drainTo() takes a Writable to write to')
   const { encode, end = true } = options
   let done = false
   let failure: unknown
@@ -85,10 +85,11 @@ export function drainTo<T>(
   return tasklet
 }
 
-function assertWritable(value: unknown): void {
+/** Throws `INVALID_ARGUMENT` for what is no writable. */
+export function assertWritable(value: unknown, message: string): void {
   const { write, writableLength }: { write?: unknown; writableLength?: unknown } = Object(value)
   if (typeof write === 'function' && typeof writableLength === 'number') return
-  throw new SynclessError('INVALID_ARGUMENT', 'stream.drainTo() takes a Writable to write to')
+  throw new SynclessError('INVALID_ARGUMENT', message)
 }
 
 /** Writes until the channel has ended; false if the writable was over before. */

@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
 import { bondToScope } from '../scope-bond.js'
-import { asError } from './destroy.js'
+import { Reading } from './reading.js'
 
 /** How a channel becomes a readable. */
 export interface FromChannelOptions<T> {
@@ -52,53 +51,19 @@ export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOption
 
 class ChannelReadable<T> extends Readable {
   readonly #receiver: Receiver<T>
-  readonly #encode: Encoder<T> | undefined
+  readonly #reading: Reading<T>
   readonly #release: () => void
 
   constructor(receiver: Receiver<T>, options: FromChannelOptions<T>) {
     const { encode, objectMode = encode === undefined, highWaterMark } = options
     super({ objectMode, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
     this.#receiver = receiver
-    this.#encode = encode
+    this.#reading = new Reading(this, receiver, encode)
     this.#release = bondToScope(`the stream of "${receiver.name}"`, () => this.destroy())
   }
 
   override _read(): void {
-    try {
-      for (;;) {
-        const got = this.#receiver.tryReceive()
-        if (!got.ok) {
-          if (got.done) this.push(null)
-          else this.#wait()
-          return
-        }
-        if (this.#pushed(got.value)) return
-      }
-    } catch (error) {
-      this.destroy(asError(error))
-    }
-  }
-
-  #wait(): void {
-    this.#receiver
-      .next()
-      .then(step => {
-        if (this.destroyed) return
-        if (step.done) this.push(null)
-        else if (!this.#pushed(step.value)) this._read()
-      })
-      .catch((error: unknown) => this.destroy(asError(error)))
-  }
-
-  /** False for an empty chunk: Node takes it for nothing, and would not ask again. */
-  #pushed(value: T): boolean {
-    const chunk: unknown = this.#encode === undefined ? value : this.#encode(value)
-    if (chunk === null) {
-      throw new SynclessError('INVALID_ARGUMENT', 'a stream cannot carry null, which means its end: encode it')
-    }
-    if (!this.readableObjectMode && isEmpty(chunk)) return false
-    this.push(chunk)
-    return true
+    this.#reading.read()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -106,8 +71,4 @@ class ChannelReadable<T> extends Readable {
     this.#receiver.cancel(error ?? undefined)
     callback(error)
   }
-}
-
-function isEmpty(chunk: unknown): boolean {
-  return chunk === '' || (chunk instanceof Uint8Array && chunk.length === 0)
 }

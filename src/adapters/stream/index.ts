@@ -5,15 +5,22 @@
  */
 import type { FlowCapabilities } from '../port.js'
 
+export type { Decoder, DecoderOptions } from '../decoder.js'
+export { decodeFrames, decodeLines, decodeNdjson, decodeSse } from '../decoders.js'
 export { type Encoder, lines, ndjson } from '../encoders.js'
+export { type FrameOptions, frames } from '../frames.js'
+export { type ReceivedEvent, type ServerSentEvent, sse } from '../server-sent-events.js'
+export { type Connection, type ConnectOptions, connect } from './connect.js'
 export { type DrainToOptions, drainTo } from './drain-to.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'
+export { pipeline, type Stage } from './pipeline.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
+export { type TransformBody, type TransformOptions, transform } from './transform.js'
 
 /** What a Node stream can carry. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
-  holdsBack: ['fromChannel', 'drainTo'],
+  holdsBack: ['fromChannel', 'drainTo', 'connect'],
   multicast: false,
   errors: 'identity',
   ends: true,

@@ -1,6 +1,7 @@
-import { Readable, Writable } from 'node:stream'
+import { Duplex, Readable, Writable } from 'node:stream'
 import * as stream from '../../../src/adapters/stream/index.js'
 import type { Item, Participant, SinkKind, SourceKind } from '../contract/participant.js'
+import { pump } from '../contract/pump.js'
 
 /** What the streams here read ahead, and what they let be written ahead; in objects. */
 const highWaterMark = 2
@@ -112,10 +113,82 @@ const drainTo: SinkKind = {
   },
 }
 
+const incoming: SourceKind = {
+  way: 'connect',
+  ahead: highWaterMark,
+  make(feed) {
+    const duplex = new Duplex({
+      objectMode: true,
+      highWaterMark,
+      read() {
+        feed.pull(step => {
+          if ('value' in step) duplex.push(step.value)
+          else if ('end' in step) duplex.push(null)
+          else duplex.destroy(step.error)
+        })
+      },
+      write: (_value, _encoding, done) => done(),
+      destroy(error, callback) {
+        feed.stop(error)
+        callback(error)
+      },
+    })
+    return {
+      open({ capacity }) {
+        const connection = stream.connect<Item, Item>(duplex, { capacity })
+        connection.outgoing.close()
+        return connection.incoming
+      },
+      attached: () => listeners(duplex),
+    }
+  },
+}
+
+const outgoing: SinkKind = {
+  way: 'connect',
+  // One is on its way between the channels.
+  ahead: highWaterMark + 1,
+  fails: true,
+  make(intake) {
+    let left = false
+    const duplex = new Duplex({
+      objectMode: true,
+      highWaterMark,
+      read() {},
+      write: (value: Item, _encoding, done) => intake.take(value, done),
+      final(done) {
+        if (!left) intake.end()
+        done()
+        duplex.push(null)
+      },
+      destroy(error, done) {
+        if (error !== null && !left) intake.fail(error)
+        else intake.close()
+        done(error)
+      },
+    })
+    const leave = (error?: Error) => {
+      left = true
+      duplex.destroy(error)
+    }
+    return {
+      open(receiver) {
+        const connection = stream.connect<Item, Item>(duplex)
+        // Nothing is read, but the end.
+        connection.incoming.next().then(null, () => {})
+        pump(receiver, connection.outgoing)
+      },
+      leave,
+      fail: leave,
+      attached: () => listeners(duplex),
+    }
+  },
+}
+
 export const participant: Participant = {
   name: 'stream',
   port: stream,
   medium: 'memory',
-  sources: [source],
-  sinks: [fromChannel, drainTo],
+  sources: [source, incoming],
+  sinks: [fromChannel, drainTo, outgoing],
 }

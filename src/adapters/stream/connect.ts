@@ -1,0 +1,61 @@
+import type { Duplex } from 'node:stream'
+import type { Receiver, Sender } from '../../core/channel.js'
+import type { Decoder } from '../decoder.js'
+import type { Encoder } from '../encoders.js'
+import { outgoing } from '../outgoing.js'
+import { assertWritable, drainTo } from './drain-to.js'
+import { toChannel } from './to-channel.js'
+
+/** How a duplex becomes a pair of channels. */
+export interface ConnectOptions<I, O> {
+  /** How many values either channel buffers. Default 0. */
+  capacity?: number
+  /** Turns what is read into values, such as `decodeLines()`. Default: chunks as they are. */
+  decode?: () => Decoder<I>
+  /** Turns what is sent into bytes or text, such as `lines`. Default: values as they are. */
+  encode?: Encoder<O>
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/** The two channels of a duplex. */
+export interface Connection<I, O> {
+  /** What is read from it, as by `toChannel`. */
+  readonly incoming: Receiver<I>
+  /** What is sent here is written to it, as by `drainTo`. */
+  readonly outgoing: Sender<O>
+}
+
+/**
+ * Connects to a Duplex, such as a socket or a Transform: `incoming` receives what it reads, what is sent to `outgoing` is
+ * written. Each side behaves as `toChannel` and `drainTo` say. Closing `outgoing` ends the writable side; the readable one goes
+ * on. Whatever destroys the duplex ends both sides: cancelling `incoming`, leaving an iteration over it, closing `outgoing` with an
+ * error, its own error. `outgoing` is then cancelled, with the error as the reason.
+ *
+ * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no duplex and
+ * a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` where the scope has ended.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { createGzip, createGunzip } from 'node:zlib'
+ * import * as stream from 'syncless/stream'
+ *
+ * const packed = stream.connect(createGzip(), { encode: stream.lines })
+ * const unpacked = stream.connect(createGunzip(), { decode: stream.decodeLines() })
+ * packed.outgoing.send('one').then(() => packed.outgoing.close())
+ * for await (const chunk of packed.incoming) await unpacked.outgoing.send(chunk)
+ * unpacked.outgoing.close()
+ * assert.equal(await unpacked.incoming.receive(), 'one')
+ * ```
+ */
+export function connect<I = Buffer, O = Uint8Array | string>(
+  duplex: Duplex,
+  options: ConnectOptions<I, O> = {},
+): Connection<I, O> {
+  const { capacity = 0, name = 'duplex', decode, encode } = options
+  assertWritable(duplex, 'stream.connect() takes a Duplex')
+  const incoming = toChannel<I>(duplex, { capacity, name, ...(decode && { decode }) })
+  const drain = (receiver: Receiver<O>) => drainTo(receiver, duplex, encode && { encode })
+  return { incoming, outgoing: outgoing<O>(name, capacity, drain) }
+}
