@@ -1,7 +1,12 @@
-import { SynclessError } from '../core/errors.js'
+import { isTaskletExit, SynclessError } from '../core/errors.js'
 
 /** The error that a channel is to end with because of `error`: a channel cannot end with undefined, a promise can. */
 export function asFailure(error: unknown, what: string): unknown {
   if (error !== undefined) return error
   return new SynclessError('INVALID_ARGUMENT', `${what} failed with undefined, which a channel cannot end with`)
+}
+
+/** What a source is told as the reason of a cancel: nothing of an exit, which is meant for a tasklet alone. */
+export function tellable(reason: unknown): unknown {
+  return isTaskletExit(reason) ? undefined : reason
 }

@@ -1,6 +1,7 @@
-import { Cancelled, SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import { type Answer, isPromise } from '../asked-channel.js'
+import { tellable } from '../failure.js'
 
 /** What can be iterated over, by `for`, by `for await`, or by hand. */
 export type Iteratee<T> = AsyncIterable<T> | Iterable<T> | AsyncIterator<T> | Iterator<T>
@@ -44,8 +45,7 @@ export class Iteration<T> {
   leave(reason: unknown): void {
     if (this.#over) return
     this.#over = true
-    // An exit is meant for a tasklet alone.
-    this.#abort.abort(reason instanceof Cancelled ? undefined : reason)
+    this.#abort.abort(tellable(reason))
     try {
       const left: unknown = this.#iterator?.return?.()
       if (isPromise(left)) left.then(null, this.#leftBadly)

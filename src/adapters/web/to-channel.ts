@@ -3,7 +3,7 @@ import { report } from '../../core/report.js'
 import { type Answer, AskedChannel } from '../asked-channel.js'
 import { decodedAnswers } from '../decoded-answers.js'
 import type { Decoder } from '../decoder.js'
-import { asFailure } from '../failure.js'
+import { asFailure, tellable } from '../failure.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
 import { type HasBody, streamOf } from './body.js'
@@ -91,7 +91,7 @@ export function toChannel<T = Uint8Array>(
   )
   whenSettled(values.ended, end => {
     release()
-    const reason = end.by === 'cancel' ? end.reason : 'error' in end ? end.error : undefined
+    const reason = end.by === 'cancel' ? tellable(end.reason) : 'error' in end ? end.error : undefined
     // A stream that has ended or failed does not mind.
     if (!over) reader.cancel(reason).catch(error => failed || report(error, `cancelling the stream "${name}" failed`))
     reader.releaseLock()

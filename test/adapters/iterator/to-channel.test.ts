@@ -1,7 +1,7 @@
 import * as iterator from '../../../src/adapters/iterator/index.js'
-import { deferred, type Receiver, timeout } from '../../../src/core/index.js'
+import { deferred, never, type Receiver, timeout } from '../../../src/core/index.js'
 import { virtualClock } from '../../../src/testing/index.js'
-import { outcome, reported, turns, watch } from '../support.js'
+import { outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 
@@ -222,6 +222,22 @@ describe('leaving', () => {
     ch.cancel(failure)
     await turns()
     expect(log).toEqual([failure, 'left'])
+  })
+
+  test('by a kill shows the source nothing of the exit', async () => {
+    let seen: AbortSignal | null = null
+    const ch = iterator.toChannel(signal => {
+      seen = signal
+      return new Counter()
+    })
+    const reader = new TestScope().go(function* () {
+      yield* ch.each(function* () {
+        yield* never
+      })
+    })
+    await turns()
+    await reader.kill()
+    expect(seen).toMatchObject({ aborted: true, reason: { name: 'AbortError' } })
   })
 
   test('before the first receive calls return(), and never calls a function', async () => {

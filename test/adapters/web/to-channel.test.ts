@@ -154,6 +154,17 @@ test('a cancel tells the source why, while a read is pending, and unlocks the st
   expect(received.outcome).toEqual({ done: true, value: undefined })
 })
 
+test('a reader that is killed leaves the source, which sees nothing of its exit', async () => {
+  const reasons: unknown[] = []
+  const ch = web.toChannel(new ReadableStream({ cancel: reason => void reasons.push(reason) }))
+  const reader = new TestScope().go(function* () {
+    yield* ch.each(() => {})
+  })
+  await turns()
+  await reader.kill()
+  expect(reasons).toEqual([undefined])
+})
+
 test('a cancel() of the source that fails is reported', async () => {
   const stream = new ReadableStream({ cancel: () => Promise.reject(failure) })
   const warnings = await reported(async () => web.toChannel(stream, { name: 'numbers' }).cancel())
