@@ -7,7 +7,7 @@ import { TestFeed } from './feed.js'
 import { TestIntake } from './intake.js'
 import type { Item, Participant, Sink, SinkKind, Source, SourceKind } from './participant.js'
 
-/** How many; `CONTRACT_ABANDON` says otherwise. */
+/** How many a port has, over all its bridges; `CONTRACT_ABANDON` says otherwise. */
 export const abandons = Number(process.env.CONTRACT_ABANDON ?? 10_000)
 const seed = Number(process.env.CONTRACT_SEED ?? 1)
 
@@ -15,20 +15,20 @@ const seed = Number(process.env.CONTRACT_SEED ?? 1)
 const crowd = 500
 
 /** Consumers of a bridge into a channel. */
-export function abandonSource(participant: Participant, kind: SourceKind): Promise<void> {
-  return abandon(random => consumer(participant, kind, random))
+export function abandonSource(participant: Participant, kind: SourceKind, count = abandons): Promise<void> {
+  return abandon(count, random => consumer(participant, kind, random))
 }
 
 /** Consumers on the native side of a bridge out of a channel. */
-export function abandonSink(participant: Participant, kind: SinkKind): Promise<void> {
-  return abandon(random => producer(participant, kind, random))
+export function abandonSink(participant: Participant, kind: SinkKind, count = abandons): Promise<void> {
+  return abandon(count, random => producer(participant, kind, random))
 }
 
-async function abandon(one: (random: Random) => Promise<Left>): Promise<void> {
+async function abandon(total: number, one: (random: Random) => Promise<Left>): Promise<void> {
   const random = new Random(seed)
   const leaks = leakCheck()
-  for (let begun = 0; begun < abandons; begun += crowd) {
-    const count = Math.min(crowd, abandons - begun)
+  for (let begun = 0; begun < total; begun += crowd) {
+    const count = Math.min(crowd, total - begun)
     const left = await Promise.all(Array.from({ length: count }, () => one(random)))
     for (let i = 0; i < 1000 && left.some(isThere); i++) await turns(1)
     expect(left.filter(isThere).map(({ how, side }) => `${how}: ${side.attached()} attached`)).toEqual([])
