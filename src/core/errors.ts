@@ -50,6 +50,7 @@ export const errorCodes = {
   UNKNOWN_APP: 'The host was given something to mount that no adapter recognises.',
   UNRECEIVED_ERROR: 'A channel was closed with an error that nobody received.',
   UPGRADE_TAKEN: 'Two mounts claim the upgrades of one path.',
+  WEBSOCKET_CLOSED: 'A WebSocket was closed with a code that is no normal end, or its connection failed or broke.',
 } as const
 
 /** The `code` of a {@link SynclessError}. */

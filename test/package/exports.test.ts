@@ -47,6 +47,7 @@ test.each([
   'syncless/stream',
   'syncless/testing',
   'syncless/web',
+  'syncless/ws',
 ])('%s loads no framework', subpath => {
   expect(run('alone.mjs', `import * as all from '${subpath}'; console.log(Object.keys(all).length > 0)`)).toBe('true\n')
 })

@@ -1,0 +1,77 @@
+import type { WebSocket } from 'ws'
+import { channel, type Receiver, type Sender } from '../../core/channel.js'
+import { enterScope, Scope } from '../../core/scope.js'
+import { whenSettled } from '../settled.js'
+import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js'
+import { assertWebSocket } from './peer.js'
+import { type ToChannelOptions, toChannel } from './to-channel.js'
+
+/** How a WebSocket becomes a pair of channels: the options of `toChannel`, and those of `drainTo` without `end`. */
+export interface ConnectOptions<I, O> extends ToChannelOptions<I>, Omit<DrainToOptions<O>, 'end'> {}
+
+/** The two channels of a WebSocket. */
+export interface Connection<I, O> {
+  /** What the peer sends, as by `toChannel`. */
+  readonly incoming: Receiver<I>
+  /** What is sent here goes to the peer, as by `drainTo`. */
+  readonly outgoing: Sender<O>
+}
+
+/**
+ * Connects to a WebSocket, client or server side: `incoming` receives what the peer sends, what is sent to `outgoing`
+ * goes to the peer; each holds back as `toChannel` and `drainTo` say. `outgoing` buffers nothing: a send waits until
+ * there is room.
+ *
+ * Closing `outgoing` closes the WebSocket with 1000, or with 1011 for an error; `incoming` goes on until the peer has
+ * answered, for which `ws` allows 30 seconds. Cancelling `incoming` closes it too, and cancels `outgoing`, since
+ * WebSockets have no half-close. When the peer closes it, `incoming` ends and `outgoing` is cancelled, with the
+ * `WebSocketClosed` error, if it is one, as the reason.
+ *
+ * Both belong to the scope they are made in, which does not wait for them, and terminates the WebSocket when it is
+ * cancelled. Throws as `toChannel` does, and `INVALID_ARGUMENT` for a wrong `highWaterMark`.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { once } from 'node:events'
+ * import type { AddressInfo } from 'node:net'
+ * import { go } from 'syncless'
+ * import * as ws from 'syncless/ws'
+ * import { WebSocket, WebSocketServer } from 'ws'
+ *
+ * const server = new WebSocketServer({ port: 0 })
+ * server.on('connection', socket => {
+ *   const { incoming, outgoing } = ws.connect(socket)
+ *   go(function* () {
+ *     yield* incoming.each(word => outgoing.send(`${word}!`))
+ *   })
+ * })
+ * await once(server, 'listening')
+ *
+ * const { port } = server.address() as AddressInfo
+ * const { incoming, outgoing } = ws.connect<string>(new WebSocket(`ws://localhost:${port}`))
+ * await outgoing.send('hello')
+ * assert.equal(await incoming.receive(), 'hello!')
+ * outgoing.close()
+ * assert.equal((await incoming.next()).done, true)
+ * server.close()
+ * ```
+ */
+export function connect<I = string | Buffer, O = string | Buffer>(
+  ws: WebSocket,
+  options: ConnectOptions<I, O> = {},
+): Connection<I, O> {
+  assertWebSocket(ws, 'connect')
+  if (options.highWaterMark !== undefined) assertHighWaterMark(options.highWaterMark)
+  const incoming = toChannel<I>(ws, options)
+  const outgoing = channel<O>(0, { name: `to ${incoming.name}` })
+  // In a scope of its own: what the tasklet fails with, both channels tell.
+  const drain = new Scope({ name: outgoing.name, onFailure: () => {} })
+  enterScope(drain, () => drainTo(outgoing, ws, { ...options, end: true }))
+  whenSettled(incoming.ended, end => {
+    if (end.by === 'cancel') outgoing.cancel(end.reason)
+    else if ('error' in end) outgoing.cancel(end.error)
+    else outgoing.cancel()
+  })
+  return { incoming, outgoing }
+}

@@ -1,0 +1,123 @@
+import type { WebSocket } from 'ws'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { go } from '../../core/go.js'
+import type { Co } from '../../core/op.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { assertReceiver, claiming } from '../claim.js'
+import { whenSettled } from '../settled.js'
+import { type Message, Outlet } from './outlet.js'
+import { assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
+
+/** How a channel is drained into a WebSocket. */
+export interface DrainToOptions<T> {
+  /** Makes a message of a value: a string is sent as text, bytes as binary. Without it, values are sent as they are. */
+  encode?: (value: T) => Message
+  /**
+   * How many bytes the WebSocket may buffer (its `bufferedAmount`, with what others send) when the next value is
+   * received. Default 65536.
+   */
+  highWaterMark?: number
+  /** The status to close with when the channel fails. Default: 1011, and the message of the error. */
+  closeWith?: CloseWith
+  /**
+   * Whether the WebSocket is closed when the channel ends or fails, and terminated when the tasklet is killed. Default
+   * true. With false it stays open.
+   */
+  end?: boolean
+}
+
+/**
+ * Sends what a channel receives to a WebSocket, client or server side; one that is still connecting is waited for. It
+ * receives only while no more than `highWaterMark` bytes are buffered there, so that a peer that reads slowly holds
+ * back the producer.
+ *
+ * Gives `'ended'` when the channel has ended, the WebSocket was closed with 1000 and the peer has answered that (with
+ * `end: false`: when everything was handed to the system), and `'left'` when the peer closed it before with 1000, 1001
+ * or no code, or it was closed already: the channel is cancelled then, also while it has nothing.
+ *
+ * The tasklet fails with the error of the channel, or of `encode`, for which the WebSocket is closed as `closeWith`
+ * says; and with a `WebSocketClosed` error for every other close code and a connection that breaks, which is the reason
+ * of the channel's cancel. Join it, or let its scope have it. A kill cancels the channel and terminates the WebSocket.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no WebSocket of `ws`.
+ * Semantics: `ws` 8, RFC 6455.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { once } from 'node:events'
+ * import type { AddressInfo } from 'node:net'
+ * import { channel } from 'syncless'
+ * import * as ws from 'syncless/ws'
+ * import { WebSocket, WebSocketServer } from 'ws'
+ *
+ * const prices = channel<{ price: number }>(1)
+ * const server = new WebSocketServer({ port: 0 })
+ * server.on('connection', socket => ws.drainTo(prices, socket, { encode: JSON.stringify }))
+ * await once(server, 'listening')
+ *
+ * const { port } = server.address() as AddressInfo
+ * const client = new WebSocket(`ws://localhost:${port}`)
+ * client.on('message', data => assert.equal(String(data), '{"price":10}'))
+ * await prices.send({ price: 10 })
+ * prices.close()
+ * const [code] = await once(client, 'close')
+ * assert.equal(code, 1000)
+ * server.close()
+ * ```
+ */
+export function drainTo<T>(
+  receiver: Receiver<T>,
+  ws: WebSocket,
+  options: DrainToOptions<T> = {},
+): Tasklet<'ended' | 'left'> {
+  assertReceiver(receiver, 'ws.drainTo()')
+  assertWebSocket(ws, 'drainTo')
+  const { encode, end = true, highWaterMark = 65_536, closeWith } = options
+  assertHighWaterMark(highWaterMark)
+  let done = false
+  let failure: unknown
+  const drain = function* drain(): Co<'ended' | 'left'> {
+    try {
+      const ended = yield* sendAll(receiver, outlet, encode)
+      if (ended && end) yield* outlet.close()
+      else if (ended) yield* outlet.flushed()
+      else yield* outlet.closed()
+      done = true
+      return ended ? 'ended' : 'left'
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(drain))
+  const outlet = new Outlet(ws, highWaterMark, error => receiver.cancel(error ?? undefined))
+  tasklet.name = `drain "${receiver.name}" into a WebSocket`
+  // Not in the generator: a tasklet that is killed before its first turn never runs.
+  whenSettled(tasklet.gone, () => {
+    const killed = tasklet.state === 'killed'
+    receiver.cancel(killed ? undefined : failure)
+    if (end && killed) terminate(ws)
+    else if (end && !done) closeFor(ws, failure, closeWith)
+    outlet.unwatch()
+  })
+  return tasklet
+}
+
+/** Sends until the channel has ended; false if the WebSocket was over before. */
+function* sendAll<T>(receiver: Receiver<T>, outlet: Outlet, encode: ((value: T) => Message) | undefined): Co<boolean> {
+  yield* outlet.opened()
+  for (;;) {
+    yield* outlet.room()
+    const step = yield* receiver.next()
+    if (outlet.over) return false
+    if (step.done) return true
+    outlet.send(encode === undefined ? (step.value as Message) : encode(step.value))
+  }
+}
+
+/** Throws `INVALID_ARGUMENT` unless it is a number of bytes. */
+export function assertHighWaterMark(value: unknown): void {
+  if (typeof value === 'number' && value >= 0) return
+  throw new SynclessError('INVALID_ARGUMENT', `highWaterMark is a number of bytes, 0 or more; got ${String(value)}`)
+}

@@ -1,0 +1,124 @@
+import type { RawData, WebSocket } from 'ws'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import { claiming } from '../claim.js'
+import { asFailure } from '../failure.js'
+import { PulledChannel } from '../pulled-channel.js'
+import { bondToScope } from '../scope-bond.js'
+import { whenSettled } from '../settled.js'
+import { assertWebSocket, type CloseWith, close, closeFor, isClosed, terminate, whenClosed } from './peer.js'
+
+/** How a WebSocket becomes a channel. */
+export interface ToChannelOptions<T> {
+  /** How many messages are kept for a receiver that is not there yet. Default 0. */
+  capacity?: number
+  /**
+   * Makes a value of a message: text comes as a string, binary as a Buffer (or as the `binaryType` of the WebSocket
+   * says). What it throws ends the channel, and the WebSocket with 1007. Default: the message as it is.
+   */
+  decode?: (message: string | Buffer) => T
+  /** The status to close with when the channel is cancelled with an error. Default: 1011, and the message of the error. */
+  closeWith?: CloseWith
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/**
+ * Gives the messages of a WebSocket as a channel: text as strings, binary as Buffers. When a message comes for which
+ * there is no room, the WebSocket is paused, until it has been received: TCP then holds back the peer. What one read of
+ * the socket had brought (64 KiB) is kept beyond `capacity`. A paused WebSocket answers no ping and notices no close:
+ * both come behind the messages.
+ *
+ * A WebSocket does not wait for listeners: make the bridge where it is connected, in the `connection` handler of a
+ * server. The codes 1000, 1001 and no code (1005) close the channel; every other closes it with a `WebSocketClosed`
+ * error, after what was received before, and so does a connection that fails or breaks. Cancelling the channel closes
+ * the WebSocket: with 1000; for an error, with what `closeWith` says. There is no half-close.
+ *
+ * The bridge belongs to the scope it is made in: when that is cancelled, the WebSocket is terminated, and whoever still
+ * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no WebSocket of `ws` and for a wrong capacity,
+ * `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics: `ws` 8, RFC
+ * 6455.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { once } from 'node:events'
+ * import type { AddressInfo } from 'node:net'
+ * import * as ws from 'syncless/ws'
+ * import { WebSocket, WebSocketServer } from 'ws'
+ *
+ * const server = new WebSocketServer({ port: 0 })
+ * server.on('connection', socket => {
+ *   socket.send('{"price":10}')
+ *   socket.send('{"price":11}')
+ *   socket.close()
+ * })
+ * await once(server, 'listening')
+ *
+ * const { port } = server.address() as AddressInfo
+ * const prices = ws.toChannel(new WebSocket(`ws://localhost:${port}`), {
+ *   decode: (text): { price: number } => JSON.parse(String(text)),
+ * })
+ * const seen: number[] = []
+ * for await (const { price } of prices) seen.push(price)
+ * assert.deepEqual(seen, [10, 11])
+ * server.close()
+ * ```
+ */
+export function toChannel<T = string | Buffer>(ws: WebSocket, options: ToChannelOptions<T> = {}): Receiver<T> {
+  assertWebSocket(ws, 'toChannel')
+  const what = options.name ?? 'WebSocket'
+  return claiming(ws, `the WebSocket "${what}"`, () => new Inbox(ws, what, options).values)
+}
+
+/** The listeners that fill a channel. */
+class Inbox<T> {
+  readonly values: PulledChannel<T>
+  readonly #ws: WebSocket
+  readonly #decode: (message: string | Buffer) => T
+
+  constructor(ws: WebSocket, name: string, { capacity = 0, decode = asItIs, closeWith }: ToChannelOptions<T>) {
+    this.#ws = ws
+    this.#decode = decode
+    const values = new PulledChannel<T>(capacity, name, () => {
+      // Not before all has been received that the last read brought.
+      if (ws.isPaused && values.buffered <= capacity) ws.resume()
+    })
+    this.values = values
+    const release = bondToScope(`the bridge "${name}"`, error => {
+      values.close(error)
+      terminate(ws)
+    })
+    ws.on('message', this.#onMessage)
+    const stop = whenClosed(ws, error => values.close(error ?? undefined))
+    whenSettled(values.ended, end => {
+      release()
+      ws.off('message', this.#onMessage)
+      stop()
+      if (end.by !== 'cancel') return
+      closeFor(ws, end.reason, closeWith)
+      // What is on its way is read and thrown away: the answer of the peer lies behind it.
+      if (ws.isPaused) ws.resume()
+    })
+    if (isClosed(ws)) {
+      values.close(new SynclessError('WEBSOCKET_CLOSED', `the WebSocket "${name}" was closed before it was bridged`))
+    }
+  }
+
+  readonly #onMessage = (data: RawData, isBinary: boolean): void => {
+    const { values } = this
+    // A message that is being emitted still reaches listeners that were removed meanwhile.
+    if (values.closed) return
+    try {
+      const value = this.#decode(isBinary ? (data as Buffer) : data.toString())
+      if (values.trySend(value) !== 'full') return
+      values.force(value)
+      this.#ws.pause()
+    } catch (error) {
+      values.close(asFailure(error, `the WebSocket "${values.name}"`))
+      close(this.#ws, { code: 1007, reason: 'a message that cannot be decoded' })
+    }
+  }
+}
+
+const asItIs = <T>(message: string | Buffer): T => message as T
