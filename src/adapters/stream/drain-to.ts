@@ -5,10 +5,10 @@ import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { asError, asReason, destroyQuietly } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
 import { whenSettled } from '../settled.js'
-import { asError, asReason, destroyQuietly } from './destroy.js'
-import { Sink } from './sink.js'
+import { Sink } from '../sink.js'
 
 /** How a channel is drained into a writable. */
 export interface DrainToOptions<T> {
@@ -99,6 +99,6 @@ function* writeAll<T>(receiver: Receiver<T>, sink: Sink, encode: Encoder<T> | un
     const step = yield* receiver.next()
     if (sink.over) return false
     if (step.done) return true
-    sink.writable.write(encode === undefined ? step.value : encode(step.value))
+    sink.write(encode === undefined ? step.value : encode(step.value))
   }
 }

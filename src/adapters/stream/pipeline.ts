@@ -7,7 +7,7 @@ import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { isPrematureClose } from './destroy.js'
+import { isPrematureClose } from '../destroy.js'
 import { fromChannel } from './from-channel.js'
 import { TaskletTransform, type TransformBody } from './transform.js'
 

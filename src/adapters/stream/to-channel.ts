@@ -3,10 +3,10 @@ import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { claiming } from '../claim.js'
 import type { Decoder } from '../decoder.js'
+import { asReason, destroyQuietly } from '../destroy.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
-import { asReason, destroyQuietly } from './destroy.js'
 import { Decoding, Moving } from './moving.js'
 
 /** How a readable becomes a channel. */

@@ -4,10 +4,10 @@ import { SynclessError, TaskletKilled } from '../../core/errors.js'
 import type { Co } from '../../core/op.js'
 import { Scope } from '../../core/scope.js'
 import type { Decoder } from '../decoder.js'
+import { asError } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
 import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
-import { asError } from './destroy.js'
 import { Reading } from './reading.js'
 
 /** What a transform does: it receives what is written, and sends what is to be read. */

@@ -1,6 +1,6 @@
 import { finished, type Readable, type Writable } from 'node:stream'
 import { types } from 'node:util'
-import { isTaskletExit, SynclessError } from '../../core/errors.js'
+import { isTaskletExit, SynclessError } from '../core/errors.js'
 
 /** Destroys a stream. An `error` event that this causes is the echo of what the caller knows: it is not unhandled. */
 export function destroyQuietly(stream: Readable | Writable, error?: Error): void {
