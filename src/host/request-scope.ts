@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SynclessError } from '../core/errors.js'
+import { addScopeFinder } from '../core/owner-scope.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { invalid } from './check.js'
@@ -37,7 +38,7 @@ import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
  */
 export function requestScope(req: IncomingMessage): Scope {
   if (typeof req !== 'object' || req === null) throw invalid('the argument of requestScope()', 'the request', req)
-  const exchange = openExchange(req) ?? rememberedExchange(req)
+  const exchange = knownExchange(req)
   if (exchange === undefined) {
     throw new SynclessError(
       'HOST_STATE',
@@ -47,9 +48,16 @@ export function requestScope(req: IncomingMessage): Scope {
   return exchange.scope
 }
 
+function knownExchange(req: IncomingMessage): Exchange | undefined {
+  return openExchange(req) ?? rememberedExchange(req)
+}
+
+// The adapters of frameworks find the scopes of hosted requests by this.
+addScopeFinder(owner => ('socket' in owner ? knownExchange(owner as IncomingMessage) : undefined))
+
 /** The exchange of a request, made here where no host serves it, so that handlers work on a bare server as well. */
 export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange {
-  const known = openExchange(req) ?? rememberedExchange(req)
+  const known = knownExchange(req)
   if (known !== undefined) return known
   const exchange = new Exchange(req, res, unhosted)
   Connection.of(carrierOf(req), new Set()).begin(exchange)
