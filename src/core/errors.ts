@@ -5,7 +5,8 @@
 export const errorCodes = {
   ACCEPT_FAILED: 'The system could not accept a connection, such as for want of file descriptors.',
   ADDRESS_IN_USE: 'The address the host was told to listen on is taken, or may not be used.',
-  ALREADY_CONSUMED: 'A channel was bridged to a second consumer. Use broadcast() to give each consumer its own copy.',
+  ALREADY_CONSUMED:
+    'A channel, or the body of a request, has a consumer and was given to a second one. Use broadcast() to give each consumer of a channel its own copy.',
   AMBIGUOUS_PATH: 'A request was refused whose path two apps, of which one hands over to the other, read differently.',
   APP_ALREADY_READY:
     'A Fastify instance was mounted after it became ready, when it can no longer be driven by the host.',
@@ -27,6 +28,7 @@ export const errorCodes = {
   INJECT_FAILED: 'A request in memory got no whole answer: the connection was broken off, or changed its protocol.',
   INVALID_ARGUMENT: 'An argument has the wrong type or is out of range.',
   LEAK: 'Something was left behind where assertNoLeaks() of syncless/testing forbids it.',
+  MALFORMED_BODY: 'The body of a request is not in the format in which it was to be read.',
   MALFORMED_REQUEST: 'A client sent bytes that are not an HTTP request.',
   MISUSE: 'An operation was performed in a way that cannot work, such as a plain yield or outside a tasklet.',
   MOUNT_TAKEN: 'Two apps were mounted at the same path, and the first does not hand over to the second.',

@@ -20,6 +20,9 @@ export type TaskletHandler<
  * response has ended. What it throws goes to `next`, so that Express shows its own error page; without one, and where a
  * host is next, the answer is 500, or the connection is broken off if the response has begun.
  *
+ * In Express and Fastify apps, `handler` of `syncless/express` and `syncless/fastify` does more: it has the framework's types, and
+ * what its tasklets fail with goes to the framework's error handlers.
+ *
  * Throws `INVALID_ARGUMENT` for what is no function.
  *
  * @example

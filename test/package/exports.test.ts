@@ -41,6 +41,8 @@ test.each([
   'syncless',
   'syncless/emitter',
   'syncless/event-target',
+  'syncless/express',
+  'syncless/fastify',
   'syncless/host',
   'syncless/iterator',
   'syncless/stackless',

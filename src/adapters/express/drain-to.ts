@@ -1,0 +1,73 @@
+import type { ServerResponse } from 'node:http'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { drainResponse, type ResponseOutlet } from '../drain-response.js'
+import type { ResponseOptions } from '../response-format.js'
+
+/**
+ * Answers a request with what a channel receives: NDJSON, server-sent events, or bytes as they are. It receives only
+ * while the client takes what was sent. `Content-Type` and the headers that keep proxies from holding back are set, unless
+ * you have set them; the status is yours.
+ *
+ * The head goes out with the first value, for `'sse'` at once. Gives `'ended'` when the channel has ended and the response
+ * has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body: the channel is cancelled
+ * then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
+ *
+ * The tasklet fails with the very error of the channel. If nothing was sent by then, a `handler` passes the error to `next`,
+ * and Express shows its error page; else the connection is broken off, so that no client takes the answer for whole. In
+ * other handlers an error that you do not join fails the request with 500. A kill breaks off the response.
+ *
+ * It belongs to the scope it is made in, or else to its request. Throws `ALREADY_CONSUMED` if another bridge reads the
+ * channel, `INVALID_ARGUMENT` for what is no response and for wrong options, `SCOPE_CLOSED` where the scope has ended.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { broadcast, go, sleep } from 'syncless'
+ * import { drainTo, handler } from 'syncless/express'
+ *
+ * const prices = broadcast<{ usd: number }>()
+ * const app = express()
+ * app.get('/prices', handler(function* (_req, res) {
+ *   yield* drainTo(prices.subscribe({ capacity: 16 }), res, { format: 'sse', heartbeat: 10_000 })
+ * }))
+ * const server = app.listen(0)
+ * const { port } = server.address() as { port: number }
+ * const response = await fetch(`http://127.0.0.1:${port}/prices`)
+ * await prices.publish({ usd: 7 })
+ * prices.close()
+ * console.log(await response.text()) // data: {"usd":7}
+ * server.close()
+ * ```
+ */
+export function drainTo<T>(
+  receiver: Receiver<T>,
+  res: ServerResponse,
+  options: ResponseOptions<T>,
+): Tasklet<'ended' | 'left'> {
+  if (typeof res?.setHeader !== 'function' || typeof res.write !== 'function' || res.req === undefined) {
+    throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a response to write to')
+  }
+  return drainResponse(receiver, new Outlet(res), options)
+}
+
+class Outlet implements ResponseOutlet {
+  readonly res: ServerResponse & { flush?: unknown }
+  readonly body: ServerResponse
+
+  constructor(res: ServerResponse) {
+    this.res = res
+    this.body = res
+  }
+
+  begin(headers: Readonly<Record<string, string>>): void {
+    if (this.res.headersSent) return
+    for (const [name, value] of Object.entries(headers)) if (!this.res.hasHeader(name)) this.res.setHeader(name, value)
+  }
+
+  // Middleware that compresses puts it there.
+  flush(): void {
+    if (typeof this.res.flush === 'function') this.res.flush()
+  }
+}

@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { NextFunction, Request, Response } from 'express'
+import type { Co } from '../../core/op.js'
+import { report } from '../../core/report.js'
+import { requestScopeOf } from '../request-scope.js'
+import { assertGenerator, runHandler } from '../run-handler.js'
+
+/** Made by {@link handler}: a handler for a route, or middleware. */
+export type Handler<Req, Res> = (req: Req, res: Res, next: NextFunction) => void
+
+/**
+ * An Express handler, or middleware, that is a tasklet: `app.get(path, handler(function* (req, res, next) { ... }))`. On
+ * Express 4 and 5, hosted or not.
+ *
+ * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it waits,
+ * and so is all that it has started with `go()`. What it throws, or what one of those fails with, goes to `next`, once. It may
+ * call `next()`, `next('route')` or `next(error)` itself, once: later calls do nothing, and errors that come after it are
+ * reported and fail the request with 500, or break it off. What it returns is ignored, as Express does.
+ *
+ * `taskletHandler` of `syncless/host` is the same for `host.mount()` and `node:http`, which have no error handlers.
+ * Throws `INVALID_ARGUMENT` for what is no generator function.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { channel, go, timeout } from 'syncless'
+ * import { handler } from 'syncless/express'
+ *
+ * const jobs = channel<string>()
+ * const app = express()
+ * app.post('/jobs/:id', handler(function* (req: express.Request<{ id: string }>, res) {
+ *   yield* timeout(2000, jobs.send(req.params.id)) // what it throws goes to Express's error handlers
+ *   res.status(202).end()
+ * }))
+ * const server = app.listen(0)
+ * const { port } = server.address() as { port: number }
+ * const worker = go(() => jobs.receive())
+ * console.log((await fetch(`http://127.0.0.1:${port}/jobs/7`, { method: 'POST' })).status, await worker) // 202 7
+ * server.close()
+ * ```
+ */
+export function handler<Req extends IncomingMessage = Request, Res extends ServerResponse = Response>(
+  fn: (req: Req, res: Res, next: NextFunction) => Co<unknown>,
+): Handler<Req, Res> {
+  assertGenerator('handler()', fn)
+  return function handle(req, res, next) {
+    run(req, res, next, fn.name, once => fn(req, res, once))
+  }
+}
+
+/**
+ * As {@link handler}, for errors: `app.use(errorHandler(function* (error, req, res, next) { ... }))`. An error that it
+ * throws goes on to the next one.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { channel, go } from 'syncless'
+ * import { errorHandler, handler } from 'syncless/express'
+ *
+ * const alarms = channel<unknown>()
+ * const app = express()
+ * app.get('/', handler(function* () {
+ *   throw new Error('no')
+ * }))
+ * app.use(errorHandler(function* (error, _req, res) {
+ *   yield* alarms.send(error)
+ *   res.status(503).end()
+ * }))
+ * const server = app.listen(0)
+ * const { port } = server.address() as { port: number }
+ * go(() => alarms.receive())
+ * console.log((await fetch(`http://127.0.0.1:${port}/`)).status) // 503
+ * server.close()
+ * ```
+ */
+export function errorHandler<Req extends Request = Request, Res extends Response = Response>(
+  fn: (error: unknown, req: Req, res: Res, next: NextFunction) => Co<unknown>,
+): (error: unknown, req: Req, res: Res, next: NextFunction) => void {
+  assertGenerator('errorHandler()', fn)
+  // Express knows one by its four parameters.
+  return function handleError(error, req, res, next) {
+    run(req, res, next, fn.name, once => fn(error, req, res, once))
+  }
+}
+
+/**
+ * As {@link handler}, for a parameter of routes: `app.param('id', paramHandler(function* (req, res, next, id) { ... }))`.
+ * It has to call `next()` for the route to be reached.
+ *
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { sleep } from 'syncless'
+ * import { paramHandler } from 'syncless/express'
+ *
+ * const app = express()
+ * app.param('user', paramHandler(function* (_req, res, next, id) {
+ *   yield* sleep(1) // looks it up
+ *   res.locals.user = { id }
+ *   next()
+ * }))
+ * app.get('/:user', (_req, res) => {
+ *   res.json(res.locals.user)
+ * })
+ * const server = app.listen(0)
+ * const { port } = server.address() as { port: number }
+ * console.log(await (await fetch(`http://127.0.0.1:${port}/7`)).json()) // { id: '7' }
+ * server.close()
+ * ```
+ */
+export function paramHandler<Req extends Request = Request, Res extends Response = Response>(
+  fn: (req: Req, res: Res, next: NextFunction, value: string, name: string) => Co<unknown>,
+): (req: Req, res: Res, next: NextFunction, value: string, name: string) => void {
+  assertGenerator('paramHandler()', fn)
+  return function handleParam(req, res, next, value, name) {
+    run(req, res, next, fn.name, once => fn(req, res, once, value, name))
+  }
+}
+
+function run(
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: NextFunction,
+  name: string,
+  body: (next: NextFunction) => Co<unknown>,
+): void {
+  let called = false
+  const once = (error?: unknown) => {
+    if (!called) {
+      called = true
+      next(error)
+    } else if (error !== undefined && error !== null) report(error, 'a handler called next() twice')
+  }
+  runHandler(requestScopeOf(req, res), name || 'handler', () => body(once), {
+    done: () => {},
+    killed(error) {
+      if (error !== null && !called) next(error)
+    },
+    failed(error) {
+      // Whoever is next has the request now.
+      if (called) throw error
+      called = true
+      next(asError(error))
+    },
+  })
+}
+
+/** Express takes nothing thrown for no error, and these words for an instruction. */
+function asError(error: unknown): unknown {
+  if (error && error !== 'route' && error !== 'router') return error
+  return new Error(`the handler threw ${String(error)}`)
+}

@@ -1,0 +1,26 @@
+/**
+ * Express handlers as tasklets, and its requests and responses as channels: `import * as web from 'syncless/express'`.
+ * Express 4 and 5, on a host or alone.
+ *
+ * @module syncless/express
+ */
+import type { FlowCapabilities } from '../port.js'
+
+export type { BodyOptions } from '../request-body.js'
+export type { ResponseOptions } from '../response-format.js'
+export type { ServerSentEvent } from '../server-sent-event.js'
+export { drainTo } from './drain-to.js'
+export { errorHandler, handler, paramHandler } from './handler.js'
+export { lastEventId } from './last-event-id.js'
+export { toChannel } from './to-channel.js'
+
+/** What a request's body and a response can carry. */
+export const capabilities: FlowCapabilities = {
+  pausable: true,
+  holdsBack: ['drainTo'],
+  multicast: false,
+  errors: 'none',
+  ends: true,
+  cancels: true,
+  ack: false,
+}

@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http'
+import { PassThrough } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import type { Receiver } from '../../core/channel.js'
+import { SynclessError } from '../../core/errors.js'
+import type { Tasklet } from '../../core/tasklet.js'
+import { drainResponse, type ResponseOutlet } from '../drain-response.js'
+import type { ResponseOptions } from '../response-format.js'
+import { drained } from './responses.js'
+
+/**
+ * Answers a request with what a channel receives: NDJSON, server-sent events, or bytes as they are. It receives only
+ * while the client takes what was sent. `Content-Type` and the headers that keep proxies from holding back are set, unless
+ * you have set them; the status is yours. The reply is sent as a stream, so that hooks, and the headers that plugins set, hold.
+ *
+ * The head goes out with the first value, for `'sse'` at once. Gives `'ended'` when the channel has ended and the response
+ * has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body: the channel is cancelled
+ * then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
+ *
+ * The tasklet fails with the very error of the channel. If nothing was sent by then, a handler that is a generator
+ * function passes the error to Fastify's error handler; else the connection is broken off, so that no client takes the
+ * answer for whole. An async handler has to wait for the tasklet, and `return reply`; in a plain one, an error that you do
+ * not join fails the request with 500. A kill breaks off the response.
+ *
+ * It belongs to the scope it is made in, or else to its request. Throws `ALREADY_CONSUMED` if another bridge reads the
+ * channel, `INVALID_ARGUMENT` for what is no reply and for wrong options, `SCOPE_CLOSED` where the scope has ended.
+ *
+ * @example
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { broadcast } from 'syncless'
+ * import { drainTo, handler } from 'syncless/fastify'
+ *
+ * const prices = broadcast<{ usd: number }>()
+ * const app = fastify()
+ * app.get('/prices', handler(function* (_request, reply) {
+ *   yield* drainTo(prices.subscribe({ capacity: 16 }), reply, { format: 'sse', heartbeat: 10_000 })
+ * }))
+ * const response = await fetch(`${await app.listen({ port: 0 })}/prices`)
+ * await prices.publish({ usd: 7 })
+ * prices.close()
+ * console.log(await response.text()) // data: {"usd":7}
+ * await app.close()
+ * ```
+ */
+export function drainTo<T>(
+  receiver: Receiver<T>,
+  reply: ReplyLike,
+  options: ResponseOptions<T>,
+): Tasklet<'ended' | 'left'> {
+  const res: ServerResponse | undefined = reply?.raw
+  if (typeof res?.setHeader !== 'function' || typeof reply.send !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a Fastify reply to send')
+  }
+  return drainResponse(receiver, new Outlet(reply), options)
+}
+
+/** What is needed of a Fastify reply, of any of its types. */
+export type ReplyLike = Pick<FastifyReply, 'raw' | 'hasHeader'> & {
+  header(name: string, value: string): unknown
+  send(payload: PassThrough): unknown
+}
+
+class Outlet implements ResponseOutlet {
+  readonly res: ServerResponse
+  readonly body = new PassThrough()
+  readonly #reply: ReplyLike
+
+  constructor(reply: ReplyLike) {
+    this.#reply = reply
+    this.res = reply.raw
+  }
+
+  begin(headers: Readonly<Record<string, string>>): void {
+    const reply = this.#reply
+    drained.add(reply)
+    for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) reply.header(name, value)
+    reply.send(this.body)
+  }
+
+  flush(): void {}
+}

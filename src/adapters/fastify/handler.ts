@@ -1,0 +1,145 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Co } from '../../core/op.js'
+import { Scope } from '../../core/scope.js'
+import { requestScopeOf } from '../request-scope.js'
+import { assertGenerator, runHandler } from '../run-handler.js'
+import { drained, responses } from './responses.js'
+
+type Replying = Pick<FastifyReply, 'raw'>
+type Requesting = Pick<FastifyRequest, 'raw'>
+
+/**
+ * A Fastify handler that is a tasklet: `app.get(path, handler(function* (request, reply) { ... }))`. On Fastify 4 and 5,
+ * hosted or not; where the plugin is registered, `handler` may be left out.
+ *
+ * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it waits,
+ * and so is all that it has started with `go()`. What it returns is sent, as from an async handler; what it throws, or
+ * what one of those fails with, goes to Fastify's error handler. Throws `INVALID_ARGUMENT` for what is no generator function.
+ *
+ * @example
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { channel, go, timeout } from 'syncless'
+ * import { handler } from 'syncless/fastify'
+ *
+ * const jobs = channel<string>()
+ * const app = fastify()
+ * app.post('/jobs', handler(function* (_request, reply) {
+ *   yield* timeout(2000, jobs.send('paint')) // what it throws goes to Fastify's error handler
+ *   reply.code(202)
+ *   return { taken: true }
+ * }))
+ * const worker = go(() => jobs.receive())
+ * console.log((await app.inject({ method: 'POST', url: '/jobs' })).body, await worker) // {"taken":true} paint
+ * ```
+ */
+export function handler<Req extends Requesting = FastifyRequest, Rep extends Replying = FastifyReply, T = unknown>(
+  fn: (request: Req, reply: Rep) => Co<T>,
+): (request: Req, reply: Rep) => Promise<T> {
+  assertGenerator('handler()', fn)
+  return function handle(this: unknown, request, reply) {
+    return run(scopeOf(request, reply), reply, fn.name || 'handler', () => fn.call(this, request, reply))
+  }
+}
+
+/**
+ * A Fastify hook that is a tasklet: `app.addHook('preHandler', hook(function* (request, reply) { ... }))`, for every hook of
+ * a request. What it returns is what an async hook returns: the payload, in `preParsing`, `preSerialization` and `onSend`.
+ * It runs as a {@link handler} does; one that begins when the request is over, as `onResponse`, runs to its end.
+ * Throws `INVALID_ARGUMENT` for what is no generator function.
+ *
+ * @example
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { semaphore } from 'syncless'
+ * import { hook } from 'syncless/fastify'
+ *
+ * const turn = semaphore(1)
+ * const app = fastify()
+ * app.addHook('onRequest', hook(function* (request) {
+ *   const permit = yield* turn.acquire()
+ *   request.raw.once('close', () => permit.release())
+ * }))
+ * app.get('/', async () => 'one at a time')
+ * console.log((await app.inject('/')).body) // one at a time
+ * ```
+ */
+export function hook<
+  Req extends Requesting = FastifyRequest,
+  Rep extends Replying = FastifyReply,
+  P = unknown,
+  T = unknown,
+>(
+  fn: (request: Req, reply: Rep, payload: P) => Co<T>,
+): (request: Req, reply?: Rep, payload?: P, ...rest: unknown[]) => Promise<T> {
+  assertGenerator('hook()', fn)
+  // Without a `done` among its parameters: Fastify waits for the promise.
+  return function handle(this: unknown, request, ...args) {
+    const [reply, payload] = args as [Rep, P]
+    return run(lastingScope(request, reply), reply, fn.name || 'hook', () => fn.call(this, request, reply, payload))
+  }
+}
+
+/**
+ * As {@link handler}, for errors: `app.setErrorHandler(errorHandler(function* (error, request, reply) { ... }))`, and for the
+ * `errorHandler` of a route. Throws `INVALID_ARGUMENT` for what is no generator function.
+ *
+ * @example
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { channel, go } from 'syncless'
+ * import { errorHandler } from 'syncless/fastify'
+ *
+ * const alarms = channel<Error>()
+ * const app = fastify()
+ * app.setErrorHandler(errorHandler(function* (error, _request, reply) {
+ *   yield* alarms.send(error)
+ *   reply.code(503)
+ *   return { error: error.message }
+ * }))
+ * app.get('/', async () => {
+ *   throw new Error('no')
+ * })
+ * go(() => alarms.receive())
+ * console.log((await app.inject('/')).body) // {"error":"no"}
+ * ```
+ */
+export function errorHandler<
+  Req extends FastifyRequest = FastifyRequest,
+  Rep extends FastifyReply = FastifyReply,
+  T = unknown,
+>(fn: (error: Error, request: Req, reply: Rep) => Co<T>): (error: Error, request: Req, reply: Rep) => Promise<T> {
+  assertGenerator('errorHandler()', fn)
+  return function handle(this: unknown, error, request, reply) {
+    return run(scopeOf(request, reply), reply, fn.name || 'errorHandler', () => fn.call(this, error, request, reply))
+  }
+}
+
+function run<T>(scope: Scope, reply: Replying | undefined, name: string, body: () => Co<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    runHandler(scope, name, body, {
+      done: resolve,
+      failed(error) {
+        // Fastify has the stream that failed, and shows the error or breaks the response off.
+        if (reply === undefined || !drained.has(reply)) reject(error)
+      },
+      // A promise that nobody settles: Fastify would answer, and there is nobody who waits, or who was not answered.
+      killed(error) {
+        if (error !== null) reject(error)
+      },
+    })
+  })
+}
+
+function scopeOf(request: Requesting, reply: Replying): Scope {
+  return requestScopeOf(request.raw, reply.raw)
+}
+
+/** The request's; of one that is over, a scope that nobody ends. */
+function lastingScope({ raw }: Requesting, reply: Replying | undefined): Scope {
+  // One for aborts is given no reply.
+  const res: ServerResponse | undefined = reply?.raw ?? responses.get(raw)
+  const over = res === undefined || res.writableEnded || res.closed || raw.socket.destroyed
+  return over ? new Scope({ name: 'hook of a request that is over' }) : requestScopeOf(raw, res)
+}

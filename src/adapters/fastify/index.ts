@@ -1,0 +1,35 @@
+/**
+ * Fastify handlers and hooks as tasklets, its requests and replies as channels, and a plugin: `import { syncless } from
+ * 'syncless/fastify'`. Fastify 4 and 5, on a host or alone.
+ *
+ * @module syncless/fastify
+ */
+import type { Scope } from '../../core/scope.js'
+import type { FlowCapabilities } from '../port.js'
+
+export type { BodyOptions } from '../request-body.js'
+export type { ResponseOptions } from '../response-format.js'
+export type { ServerSentEvent } from '../server-sent-event.js'
+export { drainTo } from './drain-to.js'
+export { errorHandler, handler, hook } from './handler.js'
+export { lastEventId } from './last-event-id.js'
+export { syncless } from './plugin.js'
+export { toChannel } from './to-channel.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The scope of the request, from the plugin of `syncless/fastify`: it ends with the response, or with its client. */
+    readonly scope: Scope
+  }
+}
+
+/** What a request's body and a reply can carry. */
+export const capabilities: FlowCapabilities = {
+  pausable: true,
+  holdsBack: ['drainTo'],
+  multicast: false,
+  errors: 'none',
+  ends: true,
+  cancels: true,
+  ack: false,
+}

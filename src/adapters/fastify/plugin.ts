@@ -1,0 +1,93 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { SynclessError } from '../../core/errors.js'
+import { enterScope, type Scope, type ScopeProvider } from '../../core/scope.js'
+import { requestScopeOf } from '../request-scope.js'
+import { isGenerator } from '../run-handler.js'
+import { errorHandler, handler, hook } from './handler.js'
+import { responses } from './responses.js'
+
+/** What a route may have beside its handler. */
+const HOOKS = [
+  'onRequest',
+  'preParsing',
+  'preValidation',
+  'preHandler',
+  'preSerialization',
+  'onSend',
+  'onResponse',
+  'onTimeout',
+  'onError',
+  'onRequestAbort',
+] as const
+
+/**
+ * A Fastify plugin: the handlers and hooks of routes may be generator functions, `request.scope` is the scope of the request,
+ * and `go()` in a handler joins it, also after the body was parsed. Register it before the routes, and wait for it:
+ * `await app.register(syncless)`; a route that came before it answers 500 with `MISUSE`. It holds for the instance that it
+ * is registered on and all in it, as if made by fastify-plugin. Hooks of `app.addHook` are wrapped with `hook`, since no
+ * plugin can see them.
+ *
+ * @example
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { go, sleep } from 'syncless'
+ * import { syncless } from 'syncless/fastify'
+ *
+ * const app = fastify()
+ * await app.register(syncless)
+ * app.get('/', function* (request) {
+ *   yield* sleep(1)
+ *   return { scope: request.scope.name }
+ * })
+ * console.log((await app.inject('/')).json()) // { scope: 'request GET /' }
+ * ```
+ */
+export function syncless(app: FastifyInstance, _options: object, done: () => void): void {
+  app.decorateRequest('scope', {
+    getter(this: FastifyRequest): Scope {
+      const res = responses.get(this.raw)
+      if (res === undefined) throw new SynclessError('HOST_STATE', 'request.scope: the request has not begun')
+      return requestScopeOf(this.raw, res)
+    },
+  })
+  app.addHook('onRoute', route => {
+    const options: Record<string, unknown> = route as never
+    options.handler = wrapped(options.handler, handler)
+    if (options.errorHandler) options.errorHandler = wrapped(options.errorHandler, errorHandler)
+    for (const name of HOOKS) {
+      const hooks = options[name]
+      if (Array.isArray(hooks)) options[name] = hooks.map(fn => wrapped(fn, hook))
+      else if (hooks !== undefined) options[name] = wrapped(hooks, hook)
+    }
+  })
+  app.addHook('onRequest', (request, reply, next) => {
+    responses.set(request.raw, reply.raw)
+    if (isGenerator(request.routeOptions?.handler)) {
+      const advice = 'wait for app.register(syncless) before you add routes, or wrap it with handler()'
+      next(new SynclessError('MISUSE', `the handler of ${request.method} ${request.url} came too early: ${advice}`))
+    } else enterScope(provider(request), next)
+  })
+  // Node parses bodies in a context of its own.
+  app.addHook('preValidation', (request, _reply, next) => {
+    enterScope(provider(request), next)
+  })
+  done()
+}
+
+Object.assign(syncless, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'syncless',
+  [Symbol.for('plugin-meta')]: { name: 'syncless', fastify: '>=4.0.0' },
+})
+
+function wrapped(fn: unknown, wrap: (fn: never) => unknown): unknown {
+  return isGenerator(fn) ? wrap(fn as never) : fn
+}
+
+function provider(request: FastifyRequest): ScopeProvider {
+  return {
+    get scope() {
+      return request.scope
+    },
+  }
+}

@@ -1,0 +1,197 @@
+/** The body of a request as a channel: what the ports of web frameworks share. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { finished, type Readable } from 'node:stream'
+import type { Receiver } from '../core/channel.js'
+import { isTaskletExit, SynclessError } from '../core/errors.js'
+import { type BodyDecoder, NdjsonDecoder, RawDecoder } from './body-decoder.js'
+import { claiming } from './claim.js'
+import { destroyQuietly } from './destroy.js'
+import { PulledChannel } from './pulled-channel.js'
+import { clientGone, RequestError } from './request-error.js'
+import { bondToScope } from './scope-bond.js'
+import { whenSettled } from './settled.js'
+
+/** How the body of a request becomes a channel. */
+export interface BodyOptions {
+  /** `'raw'`, the default: the bytes, in chunks as they arrive. `'ndjson'`: the value of each line. */
+  format?: 'raw' | 'ndjson'
+  /** How many chunks or values are taken ahead of the receiver. Default 0. */
+  capacity?: number
+  /** How many bytes the body may have. Default: any number. */
+  limit?: number
+  /** Only for `'ndjson'`: how many bytes a line may have. Default 1 MiB. */
+  lineLimit?: number
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/** A request, the stream that its body is to be read from, and the response if it is known. */
+export interface BodySource {
+  readonly req: IncomingMessage
+  readonly body: Readable
+  readonly res: ServerResponse | null
+}
+
+/** How many bytes of what nobody wants are read and thrown away, so that the client gets its answer before a reset. */
+const LINGER = 16 << 20
+
+export function bodyToChannel<T>(source: BodySource, options: BodyOptions): Receiver<T> {
+  const { req, body } = source
+  const {
+    capacity = 0,
+    limit,
+    name = `body of ${req.method} ${req.url?.split('?', 1)[0]}`,
+  } = Object(options) as BodyOptions
+  if (limit !== undefined && (typeof limit !== 'number' || !(limit >= 0))) {
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `toChannel() takes a limit of 0 or more bytes, and got ${String(limit)}`,
+    )
+  }
+  const decoder = decoderFor(options) as BodyDecoder<T>
+  if (body.readableDidRead || body.readableFlowing === true) {
+    const advice = 'take it before a parser does, or let no parser have this route'
+    throw new SynclessError('ALREADY_CONSUMED', `the ${name} has been read already: ${advice}`)
+  }
+  const values = new PulledChannel<T>(capacity, name, () => reader.demand())
+  const bond = () => bondToScope(`the ${name}`, error => values.close(goneReason(error) ?? error))
+  const reader = new BodyReader(source, values, decoder, limit ?? Number.POSITIVE_INFINITY)
+  const release = claiming(body, `the ${name}`, bond)
+  reader.start(release)
+  return values
+}
+
+function decoderFor(options: BodyOptions): BodyDecoder<unknown> {
+  const { format = 'raw', lineLimit = 1 << 20 } = Object(options) as BodyOptions
+  if (typeof lineLimit !== 'number' || !(lineLimit >= 1)) {
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `toChannel() takes a lineLimit of 1 or more bytes, and got ${lineLimit}`,
+    )
+  }
+  if (format === 'raw') return new RawDecoder()
+  if (format === 'ndjson') return new NdjsonDecoder(lineLimit)
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    `toChannel() takes the format 'raw' or 'ndjson', and got ${String(format)}`,
+  )
+}
+
+class BodyReader<T> {
+  readonly #source: BodySource
+  readonly #values: PulledChannel<T>
+  readonly #decoder: BodyDecoder<T>
+  readonly #limit: number
+  #size = 0
+  #listening = false
+  #ended = false
+
+  constructor(source: BodySource, values: PulledChannel<T>, decoder: BodyDecoder<T>, limit: number) {
+    this.#source = source
+    this.#values = values
+    this.#decoder = decoder
+    this.#limit = limit
+  }
+
+  start(release: () => void): void {
+    const { req, body } = this.#source
+    const forget = finished(body, { writable: false }, error => {
+      if (error) this.#values.close(this.#reason(error))
+      else this.#end()
+    })
+    whenSettled(this.#values.ended, () => {
+      release()
+      forget()
+      body.off('readable', this.#onReadable)
+      leave(this.#source)
+    })
+    if (body === req && Number(req.headers['content-length']) > this.#limit) this.#values.close(this.#tooLarge())
+  }
+
+  demand(): void {
+    if (this.#listening || this.#ended) this.#move()
+    else this.#source.body.on('readable', this.#onReadable)
+    this.#listening = true
+  }
+
+  readonly #onReadable = () => this.#move()
+
+  #end(): void {
+    this.#ended = true
+    this.#decoder.end()
+    this.#move()
+  }
+
+  /** Moves what has come and the channel wants. What is left is moved at the next demand. */
+  #move(): void {
+    const { body } = this.#source
+    try {
+      while (this.#values.wants) {
+        const decoded = this.#decoder.next()
+        if (decoded !== null) this.#values.trySend(decoded.value)
+        else if (this.#ended) this.#values.close()
+        else if (!this.#read(body)) return
+      }
+      // Takes nothing, but lets a body that is at its end say so, without waiting for the next receive.
+      if (!this.#values.closed && !this.#ended && body.readableLength === 0) body.read(0)
+    } catch (error) {
+      this.#values.close(error)
+    }
+  }
+
+  #read(body: Readable): boolean {
+    const chunk: Buffer | string | null = body.read()
+    if (chunk === null) return false
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    this.#size += bytes.length
+    if (this.#size > this.#limit) throw this.#tooLarge()
+    this.#decoder.push(bytes)
+    return true
+  }
+
+  #tooLarge(): RequestError {
+    return new RequestError('BODY_TOO_LARGE', 413, `the ${this.#values.name} is larger than ${this.#limit} bytes`)
+  }
+
+  /** What a client that breaks off looks like to Node says where the stream stood, not that the client is gone. */
+  #reason(error: Error): unknown {
+    const { req } = this.#source
+    const broken = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')
+    return broken && !req.complete ? clientGone(`the ${this.#values.name}`, error) : error
+  }
+}
+
+/** Whoever receives from a request whose client is gone is told so, whichever is noticed first. */
+function goneReason(error: SynclessError): unknown {
+  const exit = error.cause
+  if (!isTaskletExit(exit)) return undefined
+  const { reason } = exit
+  return reason instanceof SynclessError && reason.code === 'CLIENT_GONE' ? reason : undefined
+}
+
+/**
+ * Leaves a body in the middle. The connection stays as it is, so that an answer can be sent on it. Then what is still to
+ * come is thrown away, or the connection is broken off if that is much: else the next request would never be read.
+ */
+function leave({ req, body, res }: BodySource): void {
+  if (body !== req) destroyQuietly(body)
+  if (req.readableEnded || req.destroyed) return
+  const discard = () => {
+    let size = 0
+    const count = (chunk: Buffer | string) => {
+      size += chunk.length
+      if (size > LINGER) req.destroy()
+    }
+    const over = () => {
+      forget()
+      req.off('data', count)
+      req.socket.off('close', over)
+    }
+    const forget = finished(req, { writable: false }, over)
+    req.on('data', count).resume()
+    // After the response, Node no longer tells the request.
+    req.socket.once('close', over)
+  }
+  if (res === null || res.writableFinished) discard()
+  else res.once('finish', discard)
+}

@@ -1,0 +1,399 @@
+/** Handlers and hooks of Fastify 4 and 5 that are tasklets, on real sockets, hosted and alone. */
+import net, { type AddressInfo } from 'node:net'
+import { createGunzip, gzipSync } from 'node:zlib'
+import { type FastifyInstance, type FastifyServerOptions, fastify as fastify5 } from 'fastify'
+import { fastify as fastify4 } from 'fastify4'
+import {
+  drainTo,
+  errorHandler,
+  handler,
+  hook,
+  lastEventId,
+  syncless,
+  toChannel,
+} from '../../../src/adapters/fastify/index.js'
+import { channel, current, go, never, sleep } from '../../../src/core/index.js'
+import { createHost, requestScope } from '../../../src/host/index.js'
+import { reported, turns } from '../support.js'
+
+const failure = new Error('failure')
+const closers: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+type Make = (options?: FastifyServerOptions) => FastifyInstance
+const frameworks: [string, Make][] = [
+  ['Fastify 5', fastify5 as Make],
+  ['Fastify 4', fastify4 as unknown as Make],
+]
+const cases = frameworks.flatMap(([name, make]) => [
+  { name: `${name}, alone`, make, hosted: false },
+  { name: `${name}, hosted`, make, hosted: true },
+])
+
+/** An instance, and what makes it listen. */
+function instance(make: Make, hosted: boolean) {
+  if (hosted) {
+    const host = createHost({ onError: () => {} })
+    const app = make({ serverFactory: host.serverFactory('/') as never })
+    closers.push(() => host.close())
+    const listen = async () => {
+      const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+      return { port, url: `http://127.0.0.1:${port}` }
+    }
+    return { app, listen }
+  }
+  const app = make({ forceCloseConnections: true })
+  closers.push(() => app.close())
+  const listen = async () => {
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    return { port: (app.server.address() as AddressInfo).port, url }
+  }
+  return { app, listen }
+}
+
+/** Keeps what the error handler was called with, and answers 503. */
+function errors(app: FastifyInstance): unknown[] {
+  const seen: unknown[] = []
+  app.setErrorHandler(async (error, _request, reply) => {
+    seen.push(error)
+    reply.code((error as { statusCode?: number }).statusCode ?? 503)
+    return 'shown'
+  })
+  return seen
+}
+
+async function text(url: string, init?: RequestInit): Promise<string> {
+  const response = await fetch(url, init)
+  return `${response.status} ${await response.text()}`
+}
+
+describe.each(cases)('$name', ({ make, hosted }) => {
+  test('with the plugin a route is a generator function, in the instance and in those within', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    app.get('/:id', function* (request) {
+      yield* sleep(1)
+      return { params: request.params, own: this === app }
+    })
+    app.register(
+      async inner => {
+        inner.get('/scope', function* (request) {
+          const joined = yield* go(() => current().name)
+          if (hosted) expect(requestScope(request.raw)).toBe(request.scope)
+          return { name: request.scope.name, size: request.scope.size > 0, joined }
+        })
+      },
+      { prefix: '/inner' },
+    )
+    const { url } = await listen()
+    expect(await text(`${url}/7`)).toBe('200 {"params":{"id":"7"},"own":true}')
+    expect(JSON.parse((await text(`${url}/inner/scope`)).slice(4))).toMatchObject({
+      name: 'request GET /inner/scope',
+      size: true,
+    })
+  })
+
+  test('go() joins the scope of the request in plain and async handlers, also after the body was parsed', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    app.post('/', async request => {
+      const before = request.scope.size
+      go(function* () {
+        yield* sleep(1)
+      })
+      return request.scope.size - before
+    })
+    const { url } = await listen()
+    const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"a":1}' }
+    expect(await text(url, init)).toBe('200 1')
+  })
+
+  test('what a handler throws goes to the error handler once, also from what it has started', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.get(
+      '/now',
+      handler(function* () {
+        throw failure
+      }),
+    )
+    app.get(
+      '/late',
+      handler(function* () {
+        yield* sleep(1)
+        throw failure
+      }),
+    )
+    app.get(
+      '/started',
+      handler(function* () {
+        go(function* () {
+          yield* sleep(1)
+          throw failure
+        })
+        yield* never
+      }),
+    )
+    app.get(
+      '/killed',
+      handler(function* () {
+        yield* current().kill()
+      }),
+    )
+    const seen = errors(app)
+    const { url } = await listen()
+    const lost = await reported(async () => {
+      for (const path of ['now', 'late', 'started', 'killed']) expect(await text(`${url}/${path}`)).toBe('503 shown')
+    })
+    expect(seen).toEqual([failure, failure, failure, expect.objectContaining({ code: 'TASKLET_KILLED' })])
+    expect(lost).toEqual([])
+  })
+
+  test('hooks wait, of routes and of instances, and change what they may', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    const log: string[] = []
+    const after = channel<string>(2)
+    app.addHook(
+      'onRequest',
+      hook(function* (request) {
+        yield* sleep(1)
+        log.push(`onRequest ${request.url}`)
+      }),
+    )
+    app.addHook(
+      'onResponse',
+      hook(function* () {
+        yield* sleep(1)
+        after.trySend('onResponse')
+      }),
+    )
+    app.get('/', {
+      preHandler: [
+        function* () {
+          yield* sleep(1)
+          log.push('preHandler')
+        },
+      ] as never,
+      onSend: function* (_request: unknown, _reply: unknown, payload: string) {
+        yield* sleep(1)
+        return `${payload}!`
+      } as never,
+      handler: async () => 'sent',
+    })
+    app.get('/refused', {
+      preHandler: function* () {
+        throw failure
+      } as never,
+      handler: async () => 'not reached',
+      errorHandler: function* (error: Error, _request: unknown, reply: { code(status: number): void }) {
+        yield* sleep(1)
+        reply.code(418)
+        return error.message
+      } as never,
+    })
+    const { url } = await listen()
+    expect(await text(`${url}/`)).toBe('200 sent!')
+    expect(log).toEqual(['onRequest /', 'preHandler'])
+    expect(await after.receive()).toBe('onResponse')
+    expect(await text(`${url}/refused`)).toBe('418 failure')
+  })
+
+  test('an error handler of the instance waits', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.setErrorHandler(
+      errorHandler(function* (error, _request, reply) {
+        yield* sleep(1)
+        reply.code(503)
+        return error.message
+      }),
+    )
+    app.get('/', async () => {
+      throw failure
+    })
+    const { url } = await listen()
+    expect(await text(url)).toBe('503 failure')
+  })
+
+  test('a route that came before the plugin says so, and leaves no client waiting', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.get('/', function* () {})
+    app.register(syncless)
+    const { url } = await listen()
+    expect(await text(url)).toMatch(/^500 .*"code":"MISUSE".*came too early/)
+  })
+
+  test('a client that leaves ends the handler and what it has started; no error handler is told', async () => {
+    const { app, listen } = instance(make, hosted)
+    const ended = channel<string>(2)
+    const arrived = channel<string>(1)
+    app.get(
+      '/',
+      handler(function* () {
+        const noted = function* (name: string) {
+          try {
+            yield* never
+          } finally {
+            ended.trySend(name)
+          }
+        }
+        go(noted, 'started')
+        arrived.trySend('')
+        yield* noted('handler')
+      }),
+    )
+    const seen = errors(app)
+    const { port } = await listen()
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await arrived.receive()
+    socket.destroy()
+    expect([await ended.receive(), await ended.receive()].sort()).toEqual(['handler', 'started'])
+    await turns()
+    expect(seen).toEqual([])
+  })
+
+  test('a channel that fails before the first value is a real error page, after it the answer is broken off', async () => {
+    const { app, listen } = instance(make, hosted)
+    for (const format of ['ndjson', 'sse'] as const) {
+      for (const joined of [true, false]) {
+        app.get(
+          `/${format}/${joined}/:count`,
+          handler(function* (request, reply) {
+            const ch = channel<number>(1)
+            if ((request.params as { count: string }).count === '1') ch.trySend(1)
+            const drained = drainTo(ch, reply, { format })
+            if ((request.params as { count: string }).count === '1') {
+              while (!reply.raw.headersSent) yield* sleep(1)
+            }
+            ch.close(failure)
+            if (joined) yield* drained
+          }),
+        )
+      }
+    }
+    const seen = errors(app)
+    const { url } = await listen()
+    for (const path of ['ndjson/true', 'ndjson/false', 'sse/true', 'sse/false']) {
+      expect(await text(`${url}/${path}/0`)).toBe('503 shown')
+      await expect(text(`${url}/${path}/1`)).rejects.toThrow()
+    }
+    await turns()
+    expect(seen).toEqual([failure, failure, failure, failure])
+  })
+
+  test('an async handler waits for the drain, and hooks and headers of plugins hold', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.header('Access-Control-Allow-Origin', '*')
+    })
+    app.addHook('onSend', async (_request, reply) => {
+      reply.header('X-Sent', 'yes')
+    })
+    app.get('/', async (request, reply) => {
+      const ch = channel<number>(1)
+      ch.trySend(1)
+      ch.close()
+      reply.header('Cache-Control', 'no-store')
+      const event = (n: number) => ({ id: `${lastEventId(request)}+${n}`, data: n })
+      expect(await drainTo(ch, reply, { format: 'sse', event })).toBe('ended')
+      return reply
+    })
+    const { url } = await listen()
+    const response = await fetch(url, { headers: { 'Last-Event-ID': '4' } })
+    expect(await response.text()).toBe('id: 4+1\ndata: 1\n\n')
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'access-control-allow-origin': '*',
+      'x-sent': 'yes',
+      'cache-control': 'no-store',
+      'content-type': 'text/event-stream',
+    })
+  })
+
+  test('HEAD sends the head, and receives nothing', async () => {
+    const { app, listen } = instance(make, hosted)
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    let outcome = ''
+    app.get(
+      '/',
+      handler(function* (_request, reply) {
+        outcome = yield* drainTo(ch, reply, { format: 'ndjson' })
+      }),
+    )
+    const { url } = await listen()
+    const response = await fetch(url, { method: 'HEAD' })
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
+    await turns()
+    expect([outcome, ch.closed]).toEqual(['left', true])
+  })
+
+  test('a body that a parser leaves is a channel, also one that a hook has unpacked; limits have their status', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.addContentTypeParser(
+      'application/x-ndjson',
+      (_request: unknown, payload: unknown, done: (error: null, body: unknown) => void) => done(null, payload),
+    )
+    app.addHook('preParsing', async (request, _reply, payload) =>
+      request.headers['content-encoding'] === 'gzip' ? payload.pipe(createGunzip()) : payload,
+    )
+    app.post(
+      '/',
+      handler(function* (request) {
+        let count = 0
+        yield* toChannel(request, { format: 'ndjson', limit: 100_000 }).each(() => {
+          count++
+        })
+        return { count }
+      }),
+    )
+    app.post('/parsed', async request => {
+      toChannel(request)
+    })
+    const { url } = await listen()
+    const headers = { 'Content-Type': 'application/x-ndjson' }
+    const post = (body: BodyInit, more = {}) => text(url, { method: 'POST', headers: { ...headers, ...more }, body })
+    expect(await post('1\n2\n3')).toBe('200 {"count":3}')
+    expect(await post(gzipSync('1\n2'), { 'Content-Encoding': 'gzip' })).toBe('200 {"count":2}')
+    expect(await post('1\n'.repeat(60_000))).toMatch(/^413 .*BODY_TOO_LARGE/)
+    expect(await post(gzipSync('1\n'.repeat(60_000)), { 'Content-Encoding': 'gzip' })).toMatch(/^413 .*BODY_TOO_LARGE/)
+    expect(await post('{')).toMatch(/^400 .*MALFORMED_BODY/)
+    const json = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }
+    expect(await text(`${url}/parsed`, json)).toMatch(/^500 .*ALREADY_CONSUMED/)
+  })
+})
+
+test('a response that waits for its turn on a connection that closes ends its handler', async () => {
+  const app = fastify5({ forceCloseConnections: true })
+  closers.push(() => app.close())
+  const ended = channel<string>(2)
+  const arrived = channel<string>(2)
+  app.get(
+    '/:at',
+    handler(function* (request) {
+      arrived.trySend('')
+      try {
+        yield* never
+      } finally {
+        ended.trySend((request.params as { at: string }).at)
+      }
+    }),
+  )
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const socket = net.connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+  await arrived.receive()
+  await arrived.receive()
+  socket.destroy()
+  expect([await ended.receive(), await ended.receive()].sort()).toEqual(['1', '2'])
+})
+
+test('it refuses what is no generator function', () => {
+  const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+  for (const make of [handler, hook, errorHandler]) {
+    for (const bad of [undefined, 5, async () => {}])
+      expect(() => (make as (fn: never) => unknown)(bad as never)).toThrow(invalid)
+  }
+})
