@@ -173,7 +173,14 @@ describe.each(cases)('$name', ({ express, hosted }) => {
         next(failure)
       }),
     )
-    app.get(['/twice', '/route'], (_req, res) => {
+    app.get(
+      '/late',
+      handler(function* (_req, _res, next) {
+        next()
+        next(failure)
+      }),
+    )
+    app.get(['/twice', '/route', '/late'], (_req, res) => {
       reached++
       setImmediate(() => res.end('reached'))
     })
@@ -188,6 +195,8 @@ describe.each(cases)('$name', ({ express, hosted }) => {
       expect(await text(`${url}/after`)).toMatch(/^500 Internal Server Error/)
     })
     if (!hosted) expect(warnings.join()).toContain('GET /after failed')
+    const late = await reported(async () => expect(await text(`${url}/late`)).toBe('200 reached'))
+    expect(late.join()).toContain('called next() twice')
     expect(seen).toEqual([failure])
   })
 
@@ -421,13 +430,31 @@ describe.each(cases)('$name', ({ express, hosted }) => {
       for await (const chunk of res) text += chunk
       return text
     }
-    const large = '1\n'.repeat(60_000)
+    const large = '1\n'.repeat(1_000_000)
     expect(await post(large, false)).toBe('413 BODY_TOO_LARGE')
     expect(await post(large, true)).toBe('413 BODY_TOO_LARGE')
     expect(await post(`"${'x'.repeat(2000)}"\n`, true)).toBe('413 BODY_TOO_LARGE')
     expect(await post('1\n{', true)).toBe('400 MALFORMED_BODY')
     expect(await post('1\n\n {"a": 2} \r\n3', true)).toBe('200 {"count":3}')
     expect(sockets.size).toBe(1)
+  })
+
+  test('a body that says it is too large is refused before it comes', async () => {
+    const app = express()
+    app.post(
+      '/',
+      handler(function* (req) {
+        yield* toChannel(req, { limit: 10 }).receive()
+      }),
+    )
+    app.use(((error, _req, res, _next) => {
+      res.status(error.status).end(error.code)
+    }) as express5.ErrorRequestHandler)
+    const { port } = await serve(app, hosted)
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n')
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 413 /)
+    socket.destroy()
   })
 
   test('a body that was parsed is refused; a client that breaks off is CLIENT_GONE', async () => {

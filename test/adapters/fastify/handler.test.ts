@@ -14,7 +14,7 @@ import {
 } from '../../../src/adapters/fastify/index.js'
 import { channel, current, go, never, sleep } from '../../../src/core/index.js'
 import { createHost, requestScope } from '../../../src/host/index.js'
-import { reported, turns } from '../support.js'
+import { once, reported, turns } from '../support.js'
 
 const failure = new Error('failure')
 const closers: (() => unknown)[] = []
@@ -109,6 +109,54 @@ describe.each(cases)('$name', ({ make, hosted }) => {
     const { url } = await listen()
     const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"a":1}' }
     expect(await text(url, init)).toBe('200 1')
+  })
+
+  test('go() joins the scope of a request whose body comes late', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    const arrived = channel<string>(1)
+    app.addHook('onRequest', async () => {
+      arrived.trySend('')
+    })
+    app.post('/', async request => {
+      const before = request.scope.size
+      go(function* () {
+        yield* sleep(1)
+      })
+      return `joined ${request.scope.size - before}`
+    })
+    const { port } = await listen()
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n')
+    await arrived.receive()
+    await turns()
+    socket.write('{}')
+    expect(String(await once(socket, 'data'))).toContain('joined 1')
+    socket.destroy()
+  })
+
+  test('a hook of a request whose client is gone runs to its end', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    const log = channel<string>(2)
+    const arrived = channel<string>(1)
+    app.addHook(
+      'onRequestAbort',
+      hook(function* () {
+        yield* sleep(5)
+        log.trySend('to its end')
+      }),
+    )
+    app.get('/', function* () {
+      arrived.trySend('')
+      yield* never
+    })
+    const { port } = await listen()
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await arrived.receive()
+    socket.destroy()
+    expect(await log.receive()).toBe('to its end')
   })
 
   test('what a handler throws goes to the error handler once, also from what it has started', async () => {
