@@ -35,6 +35,7 @@ export const errorCodes = {
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
+  PEER_GONE: 'The other side of a bridge went without a word: its port was closed, its worker or process ended.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   SOURCE_FAILED: 'The source of a bridge told that it had failed, and gave no error.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',

@@ -44,6 +44,7 @@ test.each([
   'syncless/express',
   'syncless/fastify',
   'syncless/host',
+  'syncless/worker',
   'syncless/iterator',
   'syncless/stackless',
   'syncless/stream',

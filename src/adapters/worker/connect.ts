@@ -1,0 +1,69 @@
+import type { Transferable } from 'node:worker_threads'
+import type { Receiver, Sender } from '../../core/channel.js'
+import { outgoing } from '../outgoing.js'
+import { assertCapacity } from '../pulled-channel.js'
+import { drainTo } from './drain-to.js'
+import type { Port } from './endpoint.js'
+import { linkOf } from './link.js'
+import { checkedTopic, type TopicOption } from './options.js'
+import { toChannel } from './to-channel.js'
+
+/** How a port becomes a pair of channels. */
+export interface ConnectOptions<O> extends TopicOption {
+  /** The window of what comes in, see `toChannel`, default 16; and how many values `outgoing` buffers, default 0. */
+  capacity?: number
+  /** What of a value is moved to the other thread instead of copied. Not for processes. Default: nothing. */
+  transfer?: (value: O) => readonly Transferable[]
+  /** For descriptions and dumps. */
+  name?: string
+}
+
+/** The two channels of a port. */
+export interface Connection<I, O> {
+  /** What the other side sends, as by `toChannel`. */
+  readonly incoming: Receiver<I>
+  /** What is sent here goes to the other side, as by `drainTo`. */
+  readonly outgoing: Sender<O>
+}
+
+/**
+ * Connects to the other side of a port, where `connect`, or `toChannel` and `drainTo`, of this package are at work. Either
+ * direction ends for itself, and behaves as `toChannel` and `drainTo` say. What `drainTo` would fail with, the sender
+ * learns as the cause of its `CHANNEL_CANCELLED`.
+ *
+ * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no port
+ * and wrong options, `ALREADY_CONSUMED` where either direction of the topic is in use, `SCOPE_CLOSED` where the scope has
+ * ended.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { MessageChannel } from 'node:worker_threads'
+ * import { go } from 'syncless'
+ * import * as worker from 'syncless/worker'
+ *
+ * const { port1, port2 } = new MessageChannel()
+ * const server = worker.connect<number, number>(port2)
+ * go(function* () {
+ *   yield* server.incoming.each(n => server.outgoing.send(n * 2))
+ *   server.outgoing.close()
+ * })
+ * const client = worker.connect<number, number>(port1)
+ * await client.outgoing.send(21)
+ * assert.equal(await client.incoming.receive(), 42)
+ * client.outgoing.close()
+ * assert.deepEqual(await client.incoming.next(), { done: true, value: undefined })
+ * ```
+ */
+export function connect<I, O>(port: Port, options: ConnectOptions<O> = {}): Connection<I, O> {
+  const link = linkOf(port, 'worker.connect()')
+  const topic = checkedTopic(options, 'worker.connect()')
+  const { capacity, transfer, name = topic || 'port' } = options
+  if (capacity !== undefined) assertCapacity(capacity)
+  link.assertFree('receive', topic)
+  link.assertFree('send', topic)
+  const incoming = toChannel<I>(port, { topic, name, ...(capacity === undefined ? {} : { capacity }) })
+  const send = (receiver: Receiver<O>) =>
+    drainTo(receiver, port, { topic, ...(transfer === undefined ? {} : { transfer }) })
+  return { incoming, outgoing: outgoing<O>(name, capacity ?? 0, send) }
+}

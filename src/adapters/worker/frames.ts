@@ -1,0 +1,71 @@
+/**
+ * What the two ends of a bridge say to each other over a port. Each has an id, and a session is a pair of them: what is
+ * still under way for ends of earlier bridges on the same port is not heard. The receiving end allows so many values, and
+ * says so by their total, so that a message that is repeated changes nothing. The sending end sends no more than that.
+ */
+import type { EncodedError } from './encoded-error.js'
+
+interface Marked {
+  readonly syncless: 'bridge'
+  readonly topic: string
+}
+
+/** From the sending end. */
+export type Down =
+  /** It is there; without a receiver where it has heard of none. */
+  | { readonly kind: 'hello'; readonly sender: number; readonly receiver: number | null }
+  | { readonly kind: 'value'; readonly sender: number; readonly receiver: number; readonly value: unknown }
+  | { readonly kind: 'end'; readonly sender: number; readonly receiver: number }
+  | { readonly kind: 'fail'; readonly sender: number; readonly receiver: number | null; readonly error: EncodedError }
+
+/** From the receiving end. */
+export type Up =
+  /** It is there. */
+  | { readonly kind: 'here'; readonly receiver: number }
+  | { readonly kind: 'allow'; readonly sender: number; readonly receiver: number; readonly total: number }
+  /** It wants nothing more. Without a sender where it has heard of none: for one that was there then, by `at`. */
+  | {
+      readonly kind: 'cancel'
+      readonly sender: number | null
+      readonly receiver: number
+      readonly at: number
+      readonly reason: EncodedError
+    }
+  /** It has got the end. */
+  | { readonly kind: 'done'; readonly sender: number; readonly receiver: number }
+
+/** Across all threads of all processes, with luck. */
+let lastId = Math.floor(Math.random() * 2 ** 48)
+
+export function newId(): number {
+  return ++lastId
+}
+
+/** A time that all threads and processes of a machine share, in microseconds. */
+export function now(): number {
+  return Number(process.hrtime.bigint() / 1000n)
+}
+
+export type Frame = Marked & (Down | Up)
+
+/**
+ * Whether a message on a port belongs to a bridge: what else listens to the port sees those too, and lets them pass.
+ *
+ * @example
+ * ```ts
+ * import { parentPort } from 'node:worker_threads'
+ * import { isBridgeMessage } from 'syncless/worker'
+ *
+ * parentPort?.on('message', message => {
+ *   if (isBridgeMessage(message)) return
+ *   console.log('a message of my own', message)
+ * })
+ * ```
+ */
+export function isBridgeMessage(message: unknown): boolean {
+  return isFrame(message)
+}
+
+export function isFrame(message: unknown): message is Frame {
+  return typeof message === 'object' && message !== null && (message as Partial<Frame>).syncless === 'bridge'
+}

@@ -1,0 +1,23 @@
+/**
+ * Worker threads, message ports and child processes to and from channels: `import * as worker from 'syncless/worker'`.
+ *
+ * @module syncless/worker
+ */
+import type { FlowCapabilities } from '../port.js'
+
+export { type Connection, type ConnectOptions, connect } from './connect.js'
+export { type DrainToOptions, drainTo } from './drain-to.js'
+export type { Port } from './endpoint.js'
+export { isBridgeMessage } from './frames.js'
+export { type ToChannelOptions, toChannel } from './to-channel.js'
+
+/** What a port carries between two bridges of this package. */
+export const capabilities: FlowCapabilities = {
+  pausable: true,
+  holdsBack: ['drainTo', 'connect'],
+  multicast: false,
+  errors: 'message',
+  ends: true,
+  cancels: true,
+  ack: false,
+}
