@@ -65,11 +65,7 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
     if (isGenerator(request.routeOptions?.handler)) {
       const advice = 'wait for app.register(syncless) before you add routes, or wrap it with handler()'
       next(new SynclessError('MISUSE', `the handler of ${request.method} ${request.url} came too early: ${advice}`))
-    } else enterScope(provider(request), next)
-  })
-  // Node parses bodies in a context of its own.
-  app.addHook('preValidation', (request, _reply, next) => {
-    enterScope(provider(request), next)
+    } else enterScope(provider(request), next) // Fastify keeps the async context while it reads the body.
   })
   done()
 }
