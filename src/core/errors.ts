@@ -37,6 +37,7 @@ export const errorCodes = {
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   PEER_GONE: 'The other side of a bridge went without a word: its port was closed, its worker or process ended.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
+  SOCKET_DISCONNECTED: 'A socket of Socket.IO was disconnected by no wish of its two sides, or could not connect.',
   SOURCE_FAILED: 'The source of a bridge told that it had failed, and gave no error.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',

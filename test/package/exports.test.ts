@@ -46,6 +46,7 @@ test.each([
   'syncless/host',
   'syncless/worker',
   'syncless/iterator',
+  'syncless/socket.io',
   'syncless/stackless',
   'syncless/stream',
   'syncless/testing',
