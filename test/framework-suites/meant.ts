@@ -7,9 +7,24 @@ export interface MeantDifference {
   readonly tests: readonly string[]
 }
 
+const bytes =
+  "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`."
+
+const times =
+  'Fastify tells a server that a factory has made nothing of its time limits, and `app.server` has none of them.'
+
 export const meantDifferences: readonly MeantDifference[] = [
   {
-    says: "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`.",
+    says: bytes,
+    framework: 'fastify4',
+    tests: [
+      'test/404s.test.js: Unknown method',
+      'test/client-timeout.test.js: requestTimeout should return 408',
+      'test/request-error.test.js: default clientError replies with bad request on reused keep-alive connection',
+    ],
+  },
+  {
+    says: bytes,
     framework: 'fastify',
     tests: [
       'test/404s.test.js: Unknown method',
@@ -21,9 +36,21 @@ export const meantDifferences: readonly MeantDifference[] = [
     ],
   },
   {
-    says: 'Fastify tells a server that a factory has made nothing of its time limits, and `app.server` has none of them.',
+    says: times,
+    framework: 'fastify4',
+    tests: ['test/maxRequestsPerSocket.test.js: requestTimeout passed to server'],
+  },
+  {
+    says: times,
     framework: 'fastify',
     tests: ['test/max-requests-per-socket.test.js: requestTimeout passed to server'],
+  },
+  {
+    says: 'Fastify 4 with a server factory does not ask for the version of HTTP: it answers `HTTP/2.0` and the like as any other.',
+    framework: 'fastify4',
+    tests: [
+      'test/unsupported-httpversion.test.js: Will return 505 HTTP error if HTTP version (2.0 when server is 1.1) is not supported',
+    ],
   },
   {
     says: "The server of an app tells no `connection`: its host's serve other apps, too.",
