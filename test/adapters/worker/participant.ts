@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import * as worker from '../../../src/adapters/worker/index.js'
-import { channel, detach } from '../../../src/core/index.js'
+import { channel } from '../../../src/core/index.js'
 import type { Feed, Intake, Item, Participant, Sink, SinkKind, Source, SourceKind } from '../contract/participant.js'
 import { pump } from '../contract/pump.js'
 
@@ -22,8 +22,9 @@ export function produce(feed: Feed, port: worker.Port): void {
       else values.close(step.error)
     })
   pull()
-  // What it fails with, the test learns at the other side.
-  detach(() => worker.drainTo(values, port)).then(null, () => {})
+  // At once: a receiver that leaves before this side is there has nobody to tell. What it fails with, the test learns at the
+  // other side.
+  worker.drainTo(values, port).then(null, () => {})
 }
 
 /** Gives what comes over `port` to `intake`; returns what ends this. */
