@@ -35,7 +35,8 @@ interface Suite {
  */
 async function compare({ archive, framework, way }: Suite, ...args: string[]) {
   const bare = await run(archive, framework, [])
-  const meant = meantTests(framework)
+  // On another release of Node than a test was written for it may fail alone, too.
+  const meant = meantTests(framework).filter(name => bare.passed.includes(name))
   const skip = [...Object.keys(bare.failed), ...meant]
   const hosted = await run(archive, framework, skip, way, '--timeout', '20000', ...args)
   const names = [...bare.passed, ...Object.keys(bare.failed)]
@@ -46,7 +47,14 @@ async function compare({ archive, framework, way }: Suite, ...args: string[]) {
   const second = await again(Object.keys(hosted.failed), '20000')
   hosted.passed.push(...(second?.passed ?? []))
   const asMeant = await again(meant, '500')
-  return { bare, hosted, differences: second?.failed ?? {}, meant: Object.keys(asMeant?.failed ?? {}) }
+  const differences = { ...second?.failed, ...passing(meant, asMeant) }
+  return { bare, hosted, differences, meant }
+}
+
+/** What is meant to fail, and does not. */
+function passing(meant: readonly string[], report: Report | null): Record<string, string> {
+  const names = meant.filter(name => report?.failed[name] === undefined)
+  return Object.fromEntries(names.map(name => [name, 'it is meant to fail']))
 }
 
 test.each<Suite>([
@@ -57,7 +65,6 @@ test.each<Suite>([
 ])('the suite $archive passes on the hosted $framework', async suite => {
   const { bare, hosted, differences, meant } = await compare(suite)
   expect(differences).toEqual({})
-  expect(meant.sort()).toEqual(meantTests(suite.framework).sort())
   expect([...hosted.passed, ...meant].sort()).toEqual([...bare.passed].sort())
   expect(bare.passed.length).toBeGreaterThanOrEqual(suite.least)
   expect(hosted.open).toBe(0)
