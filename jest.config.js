@@ -1,7 +1,8 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  maxWorkers: '100%',
+  // Some test files mostly wait, for timers or for processes of their own.
+  maxWorkers: '200%',
   // For what hangs. On a busy machine the slowest tests take many times their usual two seconds.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
