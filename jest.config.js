@@ -1,8 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
-  // Some test files mostly wait, for timers or for processes of their own.
-  maxWorkers: '200%',
+  maxWorkers: '100%',
   // For what hangs. On a busy machine the slowest tests take many times their usual two seconds.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
