@@ -3,9 +3,10 @@
  * time it has used, in us, whenever it is asked for.
  */
 import { createServer } from 'node:http'
-import { createHost } from 'syncless/host'
 
 const [kind, how] = process.argv.slice(2)
+// An app that is not hosted does not load it, and loading alone changes how fast Node is.
+const { createHost } = how === 'hosted' ? await import('syncless/host') : {}
 const hello = { hello: 'world' }
 
 async function express(name, handler = plain) {

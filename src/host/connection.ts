@@ -3,7 +3,7 @@
  * emits 'close', so that one listener on the socket settles whatever is unfinished when it closes.
  */
 import { AsyncResource } from 'node:async_hooks'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { carrierOf, hasStream, type Session } from './engine.js'
 import type { Exchange } from './exchange.js'
@@ -52,19 +52,19 @@ export class Connection {
 
   begin(exchange: Exchange): void {
     this.exchanges.push(exchange)
-    exchange.res.on('close', responseClosed)
+    exchange.responseClosed = () => this.#ended(exchange)
+    exchange.res.on('close', exchange.responseClosed)
     if (this.#state !== 'open') this.#endWith(exchange)
     // Parsed from what a client had sent before it was gone.
     if (this.socket.closed) queueMicrotask(() => this.#closed())
   }
 
-  /** A response on it has closed. */
-  ended(res: ServerResponse): void {
+  /** The response of an exchange has closed. */
+  #ended(exchange: Exchange): void {
     const { exchanges } = this
     // Responses are sent in the order of their requests, and hardly ever is there more than one.
-    const at = exchanges[0]?.res === res ? 0 : exchanges.findIndex(exchange => exchange.res === res)
-    const exchange = exchanges[at]
-    if (exchange === undefined) return
+    const at = exchanges.indexOf(exchange)
+    if (at < 0) return
     if (exchanges.length === 1) exchanges.pop()
     else exchanges.splice(at, 1)
     exchange.settle()
@@ -111,7 +111,7 @@ export class Connection {
     if (at < 0) for (const outer of this.exchanges) outer.forget(exchange)
     else {
       this.exchanges.splice(at, 1)
-      exchange.res.off('close', responseClosed)
+      exchange.res.off('close', exchange.responseClosed)
     }
     exchange.release()
   }
@@ -171,9 +171,4 @@ export function exchangeAt(server: object, req: IncomingMessage): Exchange | und
 /** Leaves an exchange that has visited, and of which nothing was answered, to whoever called. */
 export function withdraw(exchange: Exchange): void {
   connections.get(carrierOf(exchange.req))?.withdraw(exchange)
-}
-
-// One function for all responses: what it needs can be found from the response, without a closure for each.
-function responseClosed(this: ServerResponse): void {
-  connections.get(carrierOf(this.req))?.ended(this)
 }

@@ -243,17 +243,6 @@ function start(mount: Mount, event: RequestEvent, exchange: Exchange): void {
   else enterScope(exchange, emit, mount, event, exchange)
 }
 
-function emit({ server }: Mount, event: RequestEvent, exchange: Exchange): void {
-  const { req, res } = exchange
-  try {
-    if (event === 'request' || server.listenerCount(event) > 0) server.emit(event, req, res)
-    else if (event === 'checkExpectation') res.writeHead(417).end()
-    else {
-      res.writeContinue()
-      if (exchange.handOver !== null) exchange.handOver.awaitsContinue = false
-      server.emit('request', req, res)
-    }
-  } catch (error) {
-    exchange.fail(error)
-  }
+function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
+  mount.emit(event, exchange)
 }

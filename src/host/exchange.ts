@@ -40,6 +40,8 @@ export function rememberedExchange(req: IncomingMessage): Exchange | undefined {
   return exchanges.get(req)
 }
 
+function unheard(): void {}
+
 export class Exchange implements ScopeProvider {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -53,6 +55,8 @@ export class Exchange implements ScopeProvider {
   visit: Visit | null = null
   /** Where hosts are nested, the exchange of the inner one. */
   inner: Exchange | null = null
+  /** What its connection listens with on the response. */
+  responseClosed: () => void = unheard
   #scope: Scope | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse, owner: ExchangeOwner) {

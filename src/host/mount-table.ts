@@ -39,6 +39,9 @@ export class MountTable implements Iterable<Mount> {
 
   /** The mount that owns a request target. */
   find(target: string): Mount | undefined {
+    const [first] = this.#mounts
+    // A path this short comes last, so there is no other.
+    if (first?.path.length === 1) return first
     const url = originForm(target)
     for (const mount of this.#mounts) if (owns(mount.path, url)) return mount
     return undefined

@@ -1,9 +1,11 @@
 /** One mount: a path, its mount server, and the app on it, from its start to its close. */
+import type { IncomingMessage } from 'node:http'
 import type { AppPolicy, HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import { acceptedDifferences, type Difference } from './agreement.js'
 import { answer } from './answer.js'
+import type { RequestEvent } from './attach.js'
 import { withdraw } from './connection.js'
 import { messageOf, statusOf } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
@@ -49,6 +51,8 @@ export class Mount implements ExchangeOwner {
   #raw: unknown
   #starting: Promise<void> | null = null
   #ready = true
+  /** What was emitted last, until the app has it. */
+  #latest: Exchange | null = null
   readonly #host: MountHost
 
   constructor(path: string, options: MountOptions, host: MountHost, internal = false) {
@@ -121,11 +125,36 @@ export class Mount implements ExchangeOwner {
       'request',
       opened.handle.length > 2
         ? (req, res) => {
-            const exchange = exchangeOf(req, res)
+            const exchange = this.#dispatched(req) ?? exchangeOf(req, res)
             handle(req, res, error => this.#declined(exchange, error))
           }
         : (req, res) => handle(req, res, impossible),
     )
+  }
+
+  /** Emits an exchange on the mount server. Never throws. */
+  emit(event: RequestEvent, exchange: Exchange): void {
+    const { server } = this
+    const { req, res } = exchange
+    this.#latest = exchange
+    try {
+      if (event === 'request' || server.listenerCount(event) > 0) server.emit(event, req, res)
+      else if (event === 'checkExpectation') res.writeHead(417).end()
+      else {
+        res.writeContinue()
+        if (exchange.handOver !== null) exchange.handOver.awaitsContinue = false
+        server.emit('request', req, res)
+      }
+    } catch (error) {
+      exchange.fail(error)
+    }
+  }
+
+  /** The exchange of a request that has just been emitted: what a look-up would find. */
+  #dispatched(req: IncomingMessage): Exchange | null {
+    const latest = this.#latest
+    this.#latest = null
+    return latest?.req === req ? latest : null
   }
 
   /** Resolves when the app can serve; rejects with its own error, and may then be called again. */
