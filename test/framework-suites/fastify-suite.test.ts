@@ -25,6 +25,9 @@ interface Outcome {
   readonly failed: Map<string, string>
 }
 
+/** Most of these tests wait, for a client or for a timeout. */
+const LOTS = 6
+
 /** A test in here that shows a difference that is meant never ends. */
 const endless = /^reply-error\.test\.js$/
 
@@ -40,8 +43,8 @@ function lots(framework: string): string[][] {
   // What they count is counted in the whole process.
   const counting = chosen.filter(name => name.startsWith('diagnostics-channel/'))
   const rest = chosen.filter(name => !counting.includes(name) && (all || listens(join(folder, name))))
-  const halves = [0, 1].map(half => rest.filter((_, index) => index % 2 === half))
-  return all ? [...halves, ...counting.map(name => [name])] : halves
+  const shares = Array.from({ length: LOTS }, (_, lot) => rest.filter((_, index) => index % LOTS === lot))
+  return all ? [...shares, ...counting.map(name => [name])] : shares
 }
 
 function listens(file: string): boolean {

@@ -13,7 +13,7 @@ test('hosted Fastify instances do what they do alone', async () => {
 test.each(['adds a header', 'swallows an event', 'rewrites the path', 'answers later'])(
   'a host that %s is found out',
   async alteration => {
-    const { code, lines } = await run('--only', 'Fastify 5, r', '--alter', alteration)
+    const { code, lines } = await run('--only', 'Fastify 5, routing', '--alter', alteration)
     expect(lines.at(-1)).toMatch(/^\d+ runs, [1-9]\d* of them differ/)
     expect(code).toBe(0)
   },

@@ -89,7 +89,7 @@ async function producer({ port }: Participant, kind: SinkKind, random: Random): 
   const ch = channel<Item>(random.below(3))
   const sender = go(function* () {
     try {
-      for (let i = 0; i < 50; i++) yield* ch.send(i)
+      for (let i = 0; i < 12; i++) yield* ch.send(i)
       yield* ch.ended
     } catch {}
   })

@@ -1,5 +1,5 @@
 /**
- * A fast producer of 1 GB against a consumer that stalls and then is slow: the memory of the process stays within what
+ * A fast producer of 1 GB, at the other bridges of a port of 256 MB, against a consumer that stalls and then is slow: the memory of the process stays within what
  * the page of the port says. In a process of its own, so that nothing else is measured.
  */
 import { execFile } from 'node:child_process'
@@ -8,8 +8,10 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Participant } from './participant.js'
 
-/** How much is produced; `CONTRACT_MEGABYTES` says otherwise. */
-export const megabytes = Number(process.env.CONTRACT_MEGABYTES ?? 1024)
+/** How much is produced for the first bridge of a port, and for each other; `CONTRACT_MEGABYTES` says otherwise. */
+const { CONTRACT_MEGABYTES } = process.env
+export const megabytes = Number(CONTRACT_MEGABYTES ?? 1024)
+const megabytesOfOthers = Number(CONTRACT_MEGABYTES ?? 256)
 
 /** Of the channels of these tests. */
 export const capacity = 8
@@ -36,6 +38,7 @@ export async function memory(participant: Participant, side: 'sources' | 'sinks'
     `test/adapters/${name}/participant.ts`,
     side,
     index,
+    kind === [...participant.sources, ...participant.sinks][0] ? megabytes : megabytesOfOthers,
   )
   // Nothing has disappeared: what was not received was dropped, and counted.
   expect(received + dropped).toBe(chunks)
@@ -50,7 +53,7 @@ export async function memory(participant: Participant, side: 'sources' | 'sinks'
 }
 
 /** Runs `memory-child.ts` with the participant of a file. */
-export async function measure(participant: string, side: string, index: number): Promise<Measured> {
+export async function measure(participant: string, side: string, index: number, amount = megabytes): Promise<Measured> {
   const file = (base: string) => path.join('test/adapters/contract', base)
   const args = ['--expose-gc', '--no-warnings', '--import', `./${file('typescript.mjs')}`, file('memory-child.ts')]
   const { stdout } = await promisify(execFile)(process.execPath, [
@@ -58,7 +61,7 @@ export async function measure(participant: string, side: string, index: number):
     path.resolve(participant),
     side,
     String(index),
-    String(megabytes),
+    String(amount),
     String(capacity),
   ])
   return JSON.parse(stdout)
