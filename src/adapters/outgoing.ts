@@ -1,7 +1,7 @@
 import { type Channel, channel, type Receiver } from '../core/channel.js'
 import { enterScope, Scope } from '../core/scope.js'
+import { bondToScope } from '../core/scope-bond.js'
 import type { Tasklet } from '../core/tasklet.js'
-import { bondToScope } from './scope-bond.js'
 import { whenSettled } from './settled.js'
 
 /**

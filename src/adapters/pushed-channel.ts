@@ -2,9 +2,9 @@
 import { type Channel, channel, type Receiver } from '../core/channel.js'
 import { SynclessError } from '../core/errors.js'
 import { assertOverflow, type Overflow, offer } from '../core/overflow.js'
+import { bondToScope } from '../core/scope-bond.js'
 import { Listeners } from './listeners.js'
 import { assertCapacity } from './pulled-channel.js'
-import { bondToScope } from './scope-bond.js'
 import { whenSettled } from './settled.js'
 
 /** The options that every bridge from a source that pushes has. */

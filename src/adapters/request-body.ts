@@ -3,12 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../core/channel.js'
 import { isTaskletExit, SynclessError } from '../core/errors.js'
+import { bondToScope } from '../core/scope-bond.js'
 import { type BodyDecoder, NdjsonDecoder, RawDecoder } from './body-decoder.js'
 import { claiming } from './claim.js'
 import { destroyQuietly } from './destroy.js'
 import { PulledChannel } from './pulled-channel.js'
 import { clientGone, RequestError } from './request-error.js'
-import { bondToScope } from './scope-bond.js'
 import { whenSettled } from './settled.js'
 
 /** How the body of a request becomes a channel. */

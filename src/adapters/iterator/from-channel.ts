@@ -1,7 +1,7 @@
 import type { Receiver } from '../../core/channel.js'
 import type { Node } from '../../core/op.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
-import { bondToScope } from '../scope-bond.js'
 
 /** How a channel is iterated over. */
 export interface FromChannelOptions {

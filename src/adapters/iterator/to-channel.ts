@@ -1,7 +1,7 @@
 import type { ChannelEnd, Receiver } from '../../core/channel.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import { AskedChannel } from '../asked-channel.js'
 import { claiming } from '../claim.js'
-import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
 import { Iteration, type Source } from './iteration.js'
 

@@ -5,8 +5,8 @@ import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import { enterScope, Scope } from '../../core/scope.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { bondToScope } from '../scope-bond.js'
 import { observableOf } from './first.js'
 
 /**

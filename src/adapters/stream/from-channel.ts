@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
-import { bondToScope } from '../scope-bond.js'
 import { Reading } from './reading.js'
 
 /** How a channel becomes a readable. */

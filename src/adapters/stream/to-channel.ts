@@ -1,11 +1,11 @@
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
 import type { Decoder } from '../decoder.js'
 import { asReason, destroyQuietly } from '../destroy.js'
 import { PulledChannel } from '../pulled-channel.js'
-import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
 import { Decoding, Moving } from './moving.js'
 

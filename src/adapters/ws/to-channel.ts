@@ -1,10 +1,10 @@
 import type { RawData, WebSocket } from 'ws'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
 import { asFailure } from '../failure.js'
 import { PulledChannel } from '../pulled-channel.js'
-import { bondToScope } from '../scope-bond.js'
 import { whenSettled } from '../settled.js'
 import { assertWebSocket, type CloseWith, close, closeFor, isClosed, terminate, whenClosed } from './peer.js'
 

@@ -1,7 +1,7 @@
 /** A bridge belongs to the scope it is made in: it does not keep the scope waiting, and it ends with it. */
 import { setMaxListeners } from 'node:events'
-import { currentScope } from '../core/current-scope.js'
-import { SynclessError } from '../core/errors.js'
+import { currentScope } from './current-scope.js'
+import { SynclessError } from './errors.js'
 
 /**
  * Calls `end` once, when the scope that is current here is cancelled or fails. Returns what undoes the bond; a bridge
