@@ -46,6 +46,7 @@ test.each([
   'syncless/host',
   'syncless/worker',
   'syncless/iterator',
+  'syncless/nbsocket',
   'syncless/socket.io',
   'syncless/stackless',
   'syncless/stream',
