@@ -4,7 +4,7 @@
  */
 export const errorCodes = {
   ACCEPT_FAILED: 'The system could not accept a connection, such as for want of file descriptors.',
-  ADDRESS_IN_USE: 'The address the host was told to listen on is taken, or may not be used.',
+  ADDRESS_IN_USE: 'The address that was to be listened on is taken, or may not be used.',
   ALREADY_CONSUMED:
     'A channel, or the body of a request, has a consumer and was given to a second one. Use broadcast() to give each consumer of a channel its own copy.',
   AMBIGUOUS_PATH: 'A request was refused whose path two apps, of which one hands over to the other, read differently.',
@@ -13,9 +13,11 @@ export const errorCodes = {
   BLOCK_TRAP: 'A tasklet that is not to be blocked would have been. Only in syncless/stackless.',
   BODY_TOO_LARGE: 'The body of a request was larger than the limit of its host or mount.',
   BUSY: 'Another operation waits for the bytes of the socket, or stream, already, or sends many.',
+  CERTIFICATE_REJECTED: 'The certificate of a peer was not accepted: unknown issuer, expired, or of another name.',
   CHANNEL_CANCELLED: 'The receiving side of the channel said that it wants nothing more.',
   CHANNEL_CLOSED: 'The channel was closed by its producer.',
   CLIENT_GONE: 'The client left before its response had ended.',
+  CONNECT_FAILED: 'No connection could be made: refused, unreachable, or no such name.',
   DEADLOCK: 'Nothing that is runnable is left in a main() of syncless/stackless, and nothing outside it is waited for.',
   DEAD_TASKLET: 'A tasklet of syncless/stackless that has ended, or has no function, was to run or to take an error.',
   DUPLICATE_PACKAGE:
@@ -44,6 +46,7 @@ export const errorCodes = {
   SOCKET_DISCONNECTED: 'A socket of Socket.IO was disconnected by no wish of its two sides, or could not connect.',
   SOURCE_FAILED: 'The source of a bridge told that it had failed, and gave no error.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
+  STARTTLS_PLAINTEXT: 'Bytes had arrived in the clear when a connection was to be secured; they may be forged.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
   SWITCH_TRAP: 'Tasklets would have switched while switch_trap forbids it. Only in syncless/stackless.',
   TASKLET_COLLECTED:
@@ -52,7 +55,7 @@ export const errorCodes = {
   TASKLET_KILLED: 'A tasklet was joined that had been killed.',
   TASKLET_STATE: 'A tasklet of syncless/stackless was asked for something that its present state forbids.',
   TIMEOUT: 'The time allowed for an operation ran out.',
-  TLS_HANDSHAKE_FAILED: 'A client did not complete the handshake of a secure connection.',
+  TLS_HANDSHAKE_FAILED: 'The handshake of a secure connection failed, or was not completed.',
   TRUST_MISMATCH: 'Two apps of one host believe different proxies about their clients.',
   UNEXPECTED_END: 'A stream ended before the bytes were there that had to be read.',
   UNKILLABLE: 'A killed tasklet did not end: it caught its exit again and again after its grace period.',

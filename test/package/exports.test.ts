@@ -37,6 +37,20 @@ test('import and require give the same loop', () => {
   expect(run('both.cjs', program)).toBe('true over\n')
 })
 
+test('the nbsockets are on that loop, and nothing of theirs is loaded without them', () => {
+  const program = `
+    const core = require('syncless')
+    const before = process.moduleLoadList.some(name => /NativeModule (tls|dgram|child_process)$/.test(name))
+    const required = require('syncless/nbsocket')
+    import('syncless/nbsocket').then(async imported => {
+      const [left, right] = await imported.socketPair()
+      core.go(function* () { yield* left.send('over'); left.close() })
+      console.log(before, required.listen === imported.listen, String(await right.recv()))
+      right.close()
+    })`
+  expect(run('nbsocket.cjs', program)).toBe('false true over\n')
+})
+
 test.each([
   'syncless',
   'syncless/emitter',

@@ -1,8 +1,24 @@
 /**
- * Network programs as straight-line code: whatever bytes come from and go to, by operations.
+ * Network programs as straight-line code: sockets, and whatever else bytes come from and go to, by operations.
  *
  * @module syncless/nbsocket
  */
+export type { SocketAddress } from './address.js'
 export { byteSource } from './byte-input.js'
 export { byteSink } from './byte-output.js'
 export type { ByteSink, ByteSource } from './bytes.js'
+export { type ConnectOptions, connect } from './connect.js'
+export {
+  type Listener,
+  type ListenerStatistics,
+  type ListenOptions,
+  listen,
+  type Serve,
+  type ServeOptions,
+} from './listener.js'
+export { fromFd, fromSocket, type NbSocket, type SocketOptions } from './nbsocket.js'
+export { type Pipe, type PipeReader, type PipeWriter, pipe } from './pipe.js'
+export type { PartialSend } from './send-all.js'
+export { SocketError } from './socket-error.js'
+export { socketPair } from './socket-pair.js'
+export type { ClientTlsOptions, ServerTlsOptions, StartTlsOptions, TlsState } from './tls.js'
