@@ -7,9 +7,9 @@ export class Program implements AsyncDisposable {
   readonly child: ChildProcess
   output = ''
 
-  constructor(name: string, args: readonly string[] = []) {
+  constructor(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = { PORT: '0' }) {
     this.child = spawn(process.execPath, [path.resolve('build/examples', name), ...args], {
-      env: { ...process.env, PORT: '0' },
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     for (const stream of [this.child.stdout, this.child.stderr]) {
