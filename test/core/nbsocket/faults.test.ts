@@ -48,6 +48,17 @@ test('a connect that takes too long, loses or is killed leaves nothing', async (
   })
 })
 
+test('a connect that is killed while the kernel connects takes the connection back', async () => {
+  const server = kept(await listen({ port: 0, host }))
+  const killed = go(() => connect({ port: server.port, host }))
+  for (let i = 0; i < 3; i++) await new Promise<void>(resolve => process.nextTick(resolve))
+  expect(killed.state).toBe('waiting')
+  await killed.kill()
+  expect(await everything(kept(await server.accept())).then(String, error => error.systemCode)).toMatch(
+    /^(|ECONNRESET)$/,
+  )
+})
+
 test('a reset while receiving', async () => {
   const { sock, peer } = await withPeer()
   const waiting = watch(sock.recv())
