@@ -118,6 +118,8 @@ export class Scope implements ScopeProvider {
   run: Awaited | null = null
   readonly #onFailure: (error: unknown) => void
   readonly #children = new Set<Child>()
+  /** What ends after the tasklets. */
+  #kept: Set<Child> | null = null
   readonly #end: Latch<void>
   #closed = false
   #failure: { readonly error: unknown } | null = null
@@ -210,6 +212,7 @@ export class Scope implements ScopeProvider {
     this.#exit = own ? exit : new Cancelled(this, exit.source, exit.reason)
     this.#controller?.abort(this.#exit)
     for (const child of this.#children) child.requestExit(this.#exit)
+    this.#endIfEmpty()
   }
 
   /** @internal */
@@ -222,10 +225,24 @@ export class Scope implements ScopeProvider {
 
   /** @internal */
   hold(child: Child): void {
-    if (this.ended) {
-      throw new SynclessError('SCOPE_CLOSED', `${this.name} has ended: start the tasklet elsewhere, or use detach()`)
-    }
+    this.#assertOpen('start the tasklet elsewhere, or use detach()')
     this.#children.add(child)
+  }
+
+  /**
+   * @internal Something that is no tasklet, such as a process: it is asked to end when the scope was closed or cancelled and
+   * its last tasklet is gone, and the scope ends when it has. Until then, cleanup may use it.
+   */
+  keep(child: Child): void {
+    this.#assertOpen('what is made in it would end with it')
+    this.#kept ??= new Set()
+    this.#kept.add(child)
+    this.#endIfEmpty()
+  }
+
+  /** @internal */
+  letGo(child: Child): void {
+    if (this.#kept?.delete(child)) this.#endIfEmpty()
   }
 
   /** @internal */
@@ -259,8 +276,19 @@ export class Scope implements ScopeProvider {
     }
   }
 
+  #assertOpen(advice: string): void {
+    if (this.ended) throw new SynclessError('SCOPE_CLOSED', `${this.name} has ended: ${advice}`)
+  }
+
   #endIfEmpty(): void {
-    if (this.#closed && this.#children.size === 0) this.#end.resolve(undefined)
+    if (this.#children.size > 0 || (!this.#closed && this.#exit === null)) return
+    if (this.#kept !== null && this.#kept.size > 0) this.#endKept(this.#kept)
+    else if (this.#closed) this.#end.resolve(undefined)
+  }
+
+  #endKept(kept: Set<Child>): void {
+    const exit = this.#exit ?? new Cancelled(this, 'cancel', `${this.name} is over`)
+    for (const child of [...kept]) child.requestExit(exit)
   }
 }
 
