@@ -22,6 +22,7 @@ export const errorCodes = {
   DEAD_TASKLET: 'A tasklet of syncless/stackless that has ended, or has no function, was to run or to take an error.',
   DUPLICATE_PACKAGE:
     'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
+  FILE_CLOSED: 'Something was written to a file after its close().',
   FRAME_INVALID: 'A stream carried bytes that its decoder has no value for, or ended in the middle of a value.',
   FRAME_TOO_LARGE: 'A line, an event or a frame of a stream was larger than its decoder allows.',
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
@@ -39,6 +40,7 @@ export const errorCodes = {
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   PEER_GONE: 'The other side of a bridge went without a word: its port was closed, its worker or process ended.',
+  READ_LIMIT: 'A line, a message or a whole stream had more bytes than a read allows; they are still to be read.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   SOCKET_BROKEN:
     'A connection was broken from outside: by its peer, by the network, or by whoever destroyed its stream.',

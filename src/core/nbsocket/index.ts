@@ -8,6 +8,8 @@ export { byteSource } from './byte-input.js'
 export { byteSink } from './byte-output.js'
 export type { ByteSink, ByteSource } from './bytes.js'
 export { type ConnectOptions, connect } from './connect.js'
+export { nbconsole } from './console.js'
+export { type LimitReader, type LimitReaderOptions, limitReader } from './limit-reader.js'
 export {
   type Listener,
   type ListenerStatistics,
@@ -16,9 +18,13 @@ export {
   type Serve,
   type ServeOptions,
 } from './listener.js'
+export { type ByteDuplex, type BytePair, type NbFile, type NbFileOptions, nbfile } from './nbfile.js'
 export { fromFd, fromSocket, type NbSocket, type SocketOptions } from './nbsocket.js'
 export { type Pipe, type PipeReader, type PipeWriter, pipe } from './pipe.js'
+export { type DelimiterOptions, type LineOptions, type NbReader, nbreader, type ReaderOptions } from './reader.js'
+export type { TextEncoding } from './reader-text.js'
 export type { PartialSend } from './send-all.js'
 export { SocketError } from './socket-error.js'
 export { socketPair } from './socket-pair.js'
 export type { ClientTlsOptions, ServerTlsOptions, StartTlsOptions, TlsState } from './tls.js'
+export { type NbWriter, nbwriter, type WriterOptions } from './writer.js'

@@ -1,0 +1,71 @@
+import type { Readable } from 'node:stream'
+import { type Node, type Op, WrappingNode } from '../op.js'
+import { byteSource } from './byte-input.js'
+import type { ByteSource } from './bytes.js'
+import { type NbFile, type NbFileOptions, nbfile } from './nbfile.js'
+
+/** A stream that can be told whether it keeps the process alive; a file as standard input cannot, and ends by itself. */
+type Input = Readable & { ref?(): unknown; unref?(): unknown }
+
+/** Keeps the process alive only while somebody waits. */
+class AwaitedSource implements ByteSource {
+  readonly #input: Input
+  readonly #source: ByteSource
+
+  constructor(input: Input) {
+    this.#input = input
+    this.#source = byteSource(input)
+  }
+
+  recv(maxBytes?: number): Op<Buffer> {
+    return new AwaitedRecv(this.#source.recv(maxBytes).node(), this.#input)
+  }
+}
+
+class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
+  readonly #input: Input
+
+  constructor(source: Node<Buffer>, input: Input) {
+    super(source)
+    this.#input = input
+  }
+
+  override wake(): void {
+    this.#input.unref?.()
+    super.wake()
+  }
+
+  override take(): Buffer {
+    return this.source.take()
+  }
+
+  protected override link(): void {
+    this.#input.ref?.()
+    super.link()
+  }
+
+  protected override unlink(): void {
+    this.#input.unref?.()
+    super.unlink()
+  }
+}
+
+/**
+ * Standard input and output as a file of text: a console at which a program can be asked while its other tasklets run. A
+ * terminal gives lines as they are entered; Ctrl-D is the end. Nothing is read before the first read, and only one that waits
+ * keeps the process alive. Use it or `process.stdin`, not both. Throws `INVALID_ARGUMENT` for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { nbconsole } from 'syncless/nbsocket'
+ *
+ * const terminal = nbconsole()
+ * await terminal.write('name? ')
+ * const name = (await terminal.readLine()).trim()
+ * await terminal.write(`hello, ${name || 'whoever you are'}\n`)
+ * ```
+ */
+export function nbconsole(options: NbFileOptions = {}): NbFile<string> {
+  const readable = new AwaitedSource(process.stdin)
+  return nbfile({ readable, writable: process.stdout }, { name: 'the console', ...options }).text()
+}

@@ -1,0 +1,56 @@
+import { SynclessError } from '../errors.js'
+import type { Node } from '../op.js'
+import type { ByteSource } from './bytes.js'
+import { ReaderBuffer } from './reader-buffer.js'
+
+/** How many bytes are asked of the source at a time. */
+const CHUNK = 64 * 1024
+
+/** A source with what was taken from it and not given on. All views of one file share it. */
+export class ReaderInput {
+  readonly buffer = new ReaderBuffer()
+  readonly source: ByteSource
+  readonly name: string
+  /** How many bytes a read may look through that does not say so itself. */
+  readonly limit: number
+  /** Whether the source has no more. */
+  ended = false
+  /** The read that waits for the source. */
+  reading: { rescan(): void } | null = null
+
+  constructor(source: ByteSource, name: string, limit: number) {
+    this.source = source
+    this.name = name
+    this.limit = limit
+  }
+
+  receive(): Node<Buffer> {
+    return this.source.recv(CHUNK).node()
+  }
+
+  /** Takes what `received` has committed with. Throws the error of the source. */
+  accept(received: Node<Buffer>): void {
+    const chunk = received.take()
+    if (chunk.length === 0) this.ended = true
+    else this.buffer.append(chunk)
+  }
+
+  /** Takes what the source has at once. False if one would have to wait for it. */
+  pull(): boolean {
+    const received = this.receive()
+    received.waiter = null
+    if (!received.poll()) return false
+    this.accept(received)
+    return true
+  }
+
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    this.buffer.prepend(bytes)
+    this.reading?.rescan()
+  }
+
+  busy(what: string): SynclessError {
+    return new SynclessError('BUSY', `cannot ${what}: another read of it waits already`)
+  }
+}

@@ -1,0 +1,115 @@
+import type { Writable } from 'node:stream'
+import { SynclessError } from '../errors.js'
+import type { Op } from '../op.js'
+import { byteSink } from './byte-output.js'
+import type { ByteSink } from './bytes.js'
+import { assertSize } from './reader.js'
+import { CloseNode, FlushNode, WriteNode } from './writer-ops.js'
+import { WriterOutput } from './writer-output.js'
+
+/** Options of {@link nbwriter} and `nbfile`. */
+export interface WriterOptions {
+  /** For descriptions and dumps. */
+  readonly name?: string
+  /** How many bytes may be held back, so that small writes go out together. Default 8192; 0 holds back none. */
+  readonly writeBuffer?: number
+}
+
+/**
+ * A buffered writer, made by {@link nbwriter}. What is written is held back until there is more of it than the buffer
+ * takes, but not longer than to the next turn of the event loop. Its operations are performed in their order. Semantics:
+ * Syncless `nbfile`, which had to be flushed.
+ */
+export class NbWriter implements ByteSink {
+  readonly #output: WriterOutput
+
+  /** @internal Use {@link nbwriter}. */
+  constructor(output: WriterOutput) {
+    this.#output = output
+  }
+
+  get name(): string {
+    return this.#output.name
+  }
+
+  /** How many bytes have been written, and not been sent. */
+  get unsent(): number {
+    return this.#output.buffered
+  }
+
+  /**
+   * Writes all of `data`, text as UTF-8. Waits only where it does not fit in the buffer and the sink has no room; where it
+   * loses or is killed, nothing of `data` was written. What is too large for the buffer must not be changed before `flush()`
+   * settles. Fails with the error of the sink, and with `FILE_CLOSED` after {@link close}.
+   */
+  write(data: Uint8Array | string): Op<void> {
+    if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+      throw new SynclessError('INVALID_ARGUMENT', `write() takes bytes or text, and got a value of type ${typeof data}`)
+    }
+    return new WriteNode(this.#output, typeof data === 'string' ? Buffer.from(data) : data)
+  }
+
+  /** The same as {@link write}: a writer is a sink for others. */
+  send(data: Uint8Array | string): Op<void> {
+    return this.write(data)
+  }
+
+  /** Sends what was written, and waits until the sink has passed it on: of a socket, until the kernel has it. */
+  flush(): Op<void> {
+    return new FlushNode(this.#output)
+  }
+
+  /**
+   * Sends what was written, and then ends the stream, if the sink can: of a socket, it sends the end and can still be read
+   * from (`shutdown`); the socket itself stays open for its owner to close. Fails with the error of the sink where bytes were
+   * lost. The end is no longer taken back where the operation loses after everything was sent. Repeats wait for the same.
+   */
+  close(): Op<void> {
+    return new CloseNode(this.#output)
+  }
+
+  /** The same as {@link close}. */
+  shutdown(): Op<void> {
+    return this.close()
+  }
+
+  /** Closes it: `await using file = nbwriter(...)`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** @internal What a writer writes to. Throws `INVALID_ARGUMENT`. */
+export function writerOutput(sink: ByteSink | Writable, options: WriterOptions, made: string): WriterOutput {
+  const { name = made, writeBuffer = 8192 } = options
+  assertSize(writeBuffer, 0, `the writeBuffer of ${made}`)
+  return new WriterOutput(asByteSink(sink), name === made ? name : `"${name}"`, writeBuffer)
+}
+
+function asByteSink(sink: ByteSink | Writable): ByteSink {
+  const { send }: { send?: unknown } = Object(sink)
+  return typeof send === 'function' ? (sink as ByteSink) : byteSink(sink as Writable)
+}
+
+/**
+ * A buffered writer to a Node writable, a socket or another sink. Bytes that were written and could not be sent fail the next
+ * operation, and are reported where there is none: nothing is lost silently. Throws `INVALID_ARGUMENT` for what is no sink,
+ * and for a wrong option.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { PassThrough } from 'node:stream'
+ * import { text } from 'node:stream/consumers'
+ * import { nbwriter } from 'syncless/nbsocket'
+ *
+ * const pipe = new PassThrough()
+ * const writer = nbwriter(pipe)
+ * for (const word of ['one ', 'two ', 'three']) await writer.write(word) // held back, and sent together
+ * await writer.close()
+ * assert.equal(await text(pipe), 'one two three')
+ * ```
+ */
+export function nbwriter(sink: ByteSink | Writable, options: WriterOptions = {}): NbWriter {
+  return new NbWriter(writerOutput(sink, options, 'a writer'))
+}
