@@ -40,6 +40,7 @@ export const errorCodes = {
   OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   PEER_GONE: 'The other side of a bridge went without a word: its port was closed, its worker or process ended.',
+  PROCESS_FAILED: 'A process did not end with code 0.',
   READ_LIMIT: 'A line, a message or a whole stream had more bytes than a read allows; they are still to be read.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
   SOCKET_BROKEN:
@@ -47,6 +48,7 @@ export const errorCodes = {
   SOCKET_CLOSED: 'A socket, or one side of it, was closed here: by close() or shutdown(), or with its scope.',
   SOCKET_DISCONNECTED: 'A socket of Socket.IO was disconnected by no wish of its two sides, or could not connect.',
   SOURCE_FAILED: 'The source of a bridge told that it had failed, and gave no error.',
+  SPAWN_FAILED: 'A process could not be started.',
   STALE_SOCKET: 'The host was told to listen at a Unix socket that a process has left behind.',
   STARTTLS_PLAINTEXT: 'Bytes had arrived in the clear when a connection was to be secured; they may be forged.',
   STOP_ITERATION: 'The sender of a channel of syncless/stackless ended the iteration of its receiver.',
