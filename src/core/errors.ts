@@ -43,6 +43,7 @@ export const errorCodes = {
   PROCESS_FAILED: 'A process did not end with code 0.',
   READ_LIMIT: 'A line, a message or a whole stream had more bytes than a read allows; they are still to be read.',
   SCOPE_CLOSED: 'A tasklet or a bridge was started in a scope that has ended, or a bridge ended with its scope.',
+  SEND_FAILED: 'A datagram could not be sent: too large, not allowed, or to a name that was not found.',
   SOCKET_BROKEN:
     'A connection was broken from outside: by its peer, by the network, or by whoever destroyed its stream.',
   SOCKET_CLOSED: 'A socket, or one side of it, was closed here: by close() or shutdown(), or with its scope.',
