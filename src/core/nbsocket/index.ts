@@ -9,6 +9,29 @@ export { byteSink } from './byte-output.js'
 export type { ByteSink, ByteSource } from './bytes.js'
 export { type ConnectOptions, connect } from './connect.js'
 export { nbconsole } from './console.js'
+export {
+  type GetAddrInfoOptions,
+  getaddrinfo,
+  gethostbyaddr,
+  gethostbyname,
+  gethostbyname_ex,
+  type HostEntry,
+} from './dns-hosts.js'
+export {
+  resolve4,
+  resolve6,
+  resolveAny,
+  resolveCaa,
+  resolveCname,
+  resolveMx,
+  resolveNaptr,
+  resolveNs,
+  resolvePtr,
+  resolveSoa,
+  resolveSrv,
+  resolveTxt,
+} from './dns-resolve.js'
+export { type Resolver, type ResolverOptions, resolver } from './dns-resolver.js'
 export { type LimitReader, type LimitReaderOptions, limitReader } from './limit-reader.js'
 export {
   type Listener,
