@@ -225,7 +225,7 @@ test('a thousand connections, killed at random: nothing is left', async () => {
 test('want of file descriptors: the server survives, and serves again', async () => {
   const program = path.join(__dirname, 'few-descriptors.mjs')
   const library = path.resolve('dist/core/nbsocket/index.js')
-  const child = spawn('sh', ['-c', 'ulimit -n 40; exec "$0" "$@"', process.execPath, program, library], {
+  const child = spawn('sh', ['-c', 'ulimit -n 100; exec "$0" "$@"', process.execPath, program, library], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   child.stdout.setEncoding('utf8')
@@ -236,7 +236,7 @@ test('want of file descriptors: the server survives, and serves again', async ()
   await until(() => output.includes('\n'))
   const port = Number(output)
   const clients: Socket[] = []
-  for (let i = 0; i < 60; i++) clients.push(await client(port))
+  for (let i = 0; i < 120; i++) clients.push(await client(port))
   for (const each of clients) each.on('data', () => {})
   await until(() => /^(EMFILE|ENFILE)|shed/m.test(output) || clients.some(each => each.readableEnded || each.destroyed))
   for (const each of clients) each.destroy()
