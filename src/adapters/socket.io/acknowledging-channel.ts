@@ -44,14 +44,15 @@ export class AcknowledgingChannel<T> extends Channel<T> {
       acknowledge('dropped')
       return
     }
-    this.#waiting.push(acknowledge)
-    while (this.#waiting.length > this.buffered) this.#waiting.shift()?.('dropped')
+    if (this.closed) acknowledge('dropped')
+    else this.#waiting.push(acknowledge)
     this.#acknowledge()
   }
 
-  /** What was not taken will not be. */
-  drop(): void {
-    for (const acknowledge of this.#waiting.splice(0)) acknowledge('dropped')
+  /** @internal Also for a cancel, of a channel that has ended too. */
+  override dropOldest(keep: number): void {
+    super.dropOldest(keep)
+    while (this.#waiting.length > this.buffered) this.#waiting.shift()?.('dropped')
   }
 
   /** @internal */

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { SynclessError } from '../../core/errors.js'
 import type { Listeners } from '../listeners.js'
-import { listenShared } from './shared-listeners.js'
+import { listenShared } from '../shared-listeners.js'
 import type { AnySocket, Emitter, Listener } from './sockets.js'
 
 /**
@@ -69,11 +69,11 @@ export function whenDisconnected(
   reconnects: boolean,
   gone: (error: SocketDisconnected | null) => void,
 ): void {
+  const { io } = socket
   listenShared(listeners, socket, 'disconnect', (reason: string, description?: unknown) => {
-    if (reconnects && socket.active === true) return
+    if (reconnects && socket.active === true && io?.reconnection() === true) return
     gone(ends.includes(reason) ? null : new SocketDisconnected(reason, description))
   })
-  const { io } = socket
   if (io === undefined) return
   let last: unknown
   listenShared(listeners, socket, 'connect_error', (error: Error) => {
@@ -82,6 +82,12 @@ export function whenDisconnected(
     if (socket.active !== true || !io.reconnection()) gone(new SocketDisconnected('connect_error', error))
   })
   listenShared(listeners, io, 'reconnect_failed', () => gone(new SocketDisconnected('connect_error', last)))
+  // A client that is disconnected by hand while it has no connection tells nobody; where it was the last one of its
+  // manager, that does. A refusal closes it too, and is told of right after.
+  const began = socket.active === true
+  listenShared(listeners, io, 'close', () => {
+    if (began) queueMicrotask(() => socket.active !== true && gone(null))
+  })
 }
 
 /** Adds one of the `listeners` to an emitter. */

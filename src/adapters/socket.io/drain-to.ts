@@ -6,7 +6,7 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
 import { whenSettled } from '../settled.js'
 import { type Awaited, Outlet } from './outlet.js'
-import { assertEvent, type EmitTarget, isSocket } from './sockets.js'
+import { assertEmitted, assertEvent, type EmitTarget, isSocket } from './sockets.js'
 import { assertWindow } from './to-channel.js'
 
 /** How a channel is emitted. */
@@ -90,7 +90,7 @@ export function drainTo<T>(
 ): Tasklet<'ended' | 'left'> {
   assertReceiver(receiver, 'drainTo()')
   assertTarget(target)
-  assertEvent(event, 'drainTo()')
+  assertEmitted(event, 'drainTo()')
   assertOptions(target, options)
   const { map = asItIs, ack, volatile = false, end, error, until, reconnects = false } = options
   let failure: unknown
@@ -99,8 +99,10 @@ export function drainTo<T>(
       for (;;) {
         yield* outlet.room()
         const step = yield* receiver.next()
-        if (outlet.over || step.done) break
-        if (!outlet.emit(map(step.value))) countDropped(receiver)
+        if (step.done) break
+        // One that was taken in the turn in which the socket went is as lost as one that is volatile and finds no room.
+        if (outlet.over || !outlet.emit(map(step.value))) countDropped(receiver)
+        if (outlet.over) break
       }
       yield* outlet.acknowledged()
       if (outlet.over) outlet.check()
@@ -127,15 +129,23 @@ export function drainTo<T>(
 }
 
 function assertTarget(value: unknown): void {
-  const { emit, volatile }: { emit?: unknown; volatile?: unknown } = Object(value)
-  if (typeof emit === 'function' && typeof volatile === 'object') return
+  const target: Partial<EmitTarget> = Object(value)
+  // It is not read: to read `volatile` of a socket makes its next event, whoever's that is, a volatile one.
+  if ('volatile' in target && typeof target.emit === 'function') return
   throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a socket, a room or a namespace of Socket.IO')
 }
 
-function assertOptions<T>(target: EmitTarget, { ack, volatile, until }: DrainToOptions<T>): void {
+function assertOptions<T>(target: EmitTarget, options: DrainToOptions<T>): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes its options as an object')
+  }
+  const { ack, volatile, until, end, error } = options
+  for (const name of [end, error]) if (name !== undefined) assertEmitted(name, 'drainTo()')
+  if (until !== undefined) assertEvent(until, 'drainTo()')
   if (ack !== undefined) {
-    assertWindow(ack.window ?? 1)
-    if (!(ack.timeout > 0 && ack.timeout < 2 ** 31)) {
+    const { timeout, window = 1 }: Partial<Awaited> = Object(ack)
+    assertWindow(window)
+    if (!(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) {
       throw new SynclessError('INVALID_ARGUMENT', 'ack takes a timeout in milliseconds: { timeout: 5000 }')
     }
     if (volatile === true) throw new SynclessError('INVALID_ARGUMENT', 'what is volatile is not acknowledged')

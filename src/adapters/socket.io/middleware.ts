@@ -2,11 +2,16 @@ import { types } from 'node:util'
 import { isTaskletExit, SynclessError } from '../../core/errors.js'
 import { detach } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
+import { Listeners } from '../listeners.js'
+import { whenSettled } from '../settled.js'
+import { listenShared } from '../shared-listeners.js'
+import { SocketDisconnected } from './disconnected.js'
 
 /**
  * A middleware of Socket.IO from a coroutine or an async function, for `io.use()` and, with the arguments of a packet,
  * for `socket.use()`. It calls `next` once: without an error when the function has ended, else with the very error. The
- * client gets its message, and its `data`, as `connect_error`. Throws `INVALID_ARGUMENT` for what is no function.
+ * client gets its message, and its `data`, as `connect_error`. The function of an `io.use()` is killed when the connection
+ * is lost before. Throws `INVALID_ARGUMENT` for what is no function.
  *
  * @example
  * ```ts
@@ -39,7 +44,13 @@ export function middleware<S>(
 ): (subject: S, next: (error?: Error) => void) => void {
   if (typeof fn !== 'function') throw new SynclessError('INVALID_ARGUMENT', 'middleware() takes a function')
   return (subject, next) => {
-    detach(fn as (subject: S) => Co<unknown>, subject).then(
+    const tasklet = detach(fn as (subject: S) => Co<unknown>, subject)
+    const listeners = new Listeners()
+    const { conn }: { conn?: object } = Object(subject)
+    if (conn !== undefined)
+      listenShared(listeners, conn, 'close', reason => tasklet.kill(new SocketDisconnected(reason)))
+    whenSettled(tasklet.gone, () => listeners.clear())
+    tasklet.then(
       () => next(),
       (error: unknown) => next(asError(error)),
     )

@@ -1,11 +1,12 @@
+import { types } from 'node:util'
 import { action } from '../../core/action.js'
 import { SynclessError, TimeoutError } from '../../core/errors.js'
 import { Latch } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
 import { select } from '../../core/select.js'
 import { Listeners } from '../listeners.js'
+import { listenShared } from '../shared-listeners.js'
 import { listen, type SocketDisconnected, whenDisconnected } from './disconnected.js'
-import { listenShared } from './shared-listeners.js'
 import { type AnySocket, type EmitTarget, isSocket } from './sockets.js'
 
 /** When one waits for the acknowledgements of a peer. */
@@ -140,7 +141,9 @@ export class Outlet {
   #emitAwaited(socket: AnySocket, args: readonly unknown[], timeout: number): void {
     const timer = setTimeout(() => this.#late(timeout), timeout)
     this.#outstanding.set(timer, timer)
-    socket.emit(this.#event, ...args, () => {
+    socket.emit(this.#event, ...args, (refused?: unknown) => {
+      // A client with `ackTimeout` or `retries` has given up: nobody has acknowledged anything.
+      if (types.isNativeError(refused)) return
       clearTimeout(timer)
       this.#outstanding.delete(timer)
       this.#changed()

@@ -2,8 +2,8 @@ import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import { Scope } from '../../core/scope.js'
 import { Listeners } from '../listeners.js'
+import { listenShared } from '../shared-listeners.js'
 import { SocketDisconnected } from './disconnected.js'
-import { listenShared } from './shared-listeners.js'
 import { type AnySocket, isSocket, type SocketLike } from './sockets.js'
 
 const scopes = new WeakMap<object, Scope>()

@@ -69,3 +69,13 @@ export function assertEvent(event: unknown, bridge: string): void {
   if (typeof event === 'string') return
   throw new SynclessError('INVALID_ARGUMENT', `${bridge} takes the name of an event; got ${String(event)}`)
 }
+
+/** What Socket.IO tells by itself, and lets nobody emit. */
+const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']
+
+/** Throws `INVALID_ARGUMENT` unless it is the name of an event that one can emit. */
+export function assertEmitted(event: unknown, bridge: string): void {
+  assertEvent(event, bridge)
+  if (!reserved.includes(event as string)) return
+  throw new SynclessError('INVALID_ARGUMENT', `${bridge} cannot emit "${event}", which Socket.IO has for itself`)
+}

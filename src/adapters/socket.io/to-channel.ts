@@ -6,10 +6,18 @@ import { asFailure } from '../failure.js'
 import { Listeners } from '../listeners.js'
 import { assertCapacity } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
+import { listenShared } from '../shared-listeners.js'
 import { type Acknowledge, AcknowledgingChannel } from './acknowledging-channel.js'
 import { listen, SocketDisconnected, whenDisconnected } from './disconnected.js'
-import { listenShared } from './shared-listeners.js'
-import { type AnySocket, assertEvent, isSocket, type NamespaceLike, namespaceOf, type SocketLike } from './sockets.js'
+import {
+  type AnySocket,
+  assertEmitted,
+  assertEvent,
+  isSocket,
+  type NamespaceLike,
+  namespaceOf,
+  type SocketLike,
+} from './sockets.js'
 
 /** How events become a channel. */
 export interface ToChannelOptions<T> {
@@ -35,7 +43,10 @@ export interface ToChannelOptions<T> {
   end?: string
   /** The event by which the peer says that it has failed; its first argument is the message. Default: none. */
   error?: string
-  /** The event that tells the peer, once, that the channel was cancelled or its scope ended. Default: none. */
+  /**
+   * The event that tells the peer, once, that nothing more is wanted: the channel was cancelled or has overflowed, its
+   * scope has ended, or `map` threw. Default: none.
+   */
   leave?: string
   /** On the client: whether the channel outlives a loss of the connection after which it connects again. Default false. */
   reconnects?: boolean
@@ -130,55 +141,59 @@ class Inbox<T> {
     this.values = channelFor(event, options)
     const { values } = this
     const release = bondToScope(`the bridge "${values.name}"`, error => values.close(error))
-    whenSettled(values.ended, end => {
+    whenSettled(values.ended, () => {
       release()
       this.#listeners.clear()
-      if (end.by === 'cancel') values.drop()
     })
   }
 
   readSocket(socket: AnySocket): void {
-    const { values } = this
     const { end, error, leave, reconnects = false } = this.#options
+    let told = false
+    const close = (failure?: unknown) => {
+      told = true
+      this.values.close(failure)
+    }
     listen(
       this.#listeners,
       socket,
       this.#event,
       this.#take(socket, value => value),
     )
-    if (end !== undefined) listen(this.#listeners, socket, end, () => values.close())
+    if (end !== undefined) listen(this.#listeners, socket, end, () => close())
     if (error !== undefined)
-      listen(this.#listeners, socket, error, (message: unknown) => values.close(failureOf(message, error)))
-    whenDisconnected(socket, this.#listeners, reconnects, gone => values.close(gone ?? undefined))
+      listen(this.#listeners, socket, error, (message: unknown) => close(failureOf(message, error)))
+    whenDisconnected(socket, this.#listeners, reconnects, gone => close(gone ?? undefined))
     // On the client, a socket may be bridged before it connects.
-    if (socket.io === undefined && !socket.connected) values.close(new SocketDisconnected('was not connected'))
+    if (socket.io === undefined && !socket.connected) close(new SocketDisconnected('was not connected'))
     if (leave === undefined) return
-    whenSettled(values.ended, how => {
-      const left = how.by === 'cancel' || ('error' in how && isCode(how.error, 'SCOPE_CLOSED', 'OVERFLOW'))
-      if (left && socket.connected) socket.emit(leave)
+    whenSettled(this.values.ended, () => {
+      if (!told && socket.connected) socket.emit(leave)
     })
   }
 
   readNamespace(namespace: NonNullable<ReturnType<typeof namespaceOf>>, room: string | undefined): void {
-    const readers = new Set<Listeners>()
+    const readers = new Map<AnySocket, Listeners>()
     const read = (socket: AnySocket) => {
+      // It may be there before it is told of; and the children of a dynamic namespace go on telling for ever.
+      if (readers.has(socket) || this.values.closed) return
       const own = new Listeners()
-      readers.add(own)
+      readers.set(socket, own)
       const take = this.#take(socket, value => ({ socket, value }))
       const takeInRoom = (...args: unknown[]) => {
         if (room === undefined || socket.rooms?.has(room)) take(...args)
       }
       const gone = () => {
         own.clear()
-        readers.delete(own)
+        readers.delete(socket)
       }
       listen(own, socket, this.#event, takeInRoom)
       listenShared(own, socket, 'disconnect', gone)
     }
     for (const socket of namespace.sockets.values()) read(socket)
-    listen(this.#listeners, namespace, 'connection', read)
+    listenShared(this.#listeners, namespace, 'connection', read)
     whenSettled(this.values.ended, () => {
-      for (const own of readers) own.clear()
+      for (const own of readers.values()) own.clear()
     })
   }
 
@@ -203,6 +218,8 @@ class Inbox<T> {
   }
 }
 
+const acks: readonly unknown[] = [true, 'buffered', false]
+
 function channelFor<T>(event: string, options: ToChannelOptions<T>): AcknowledgingChannel<unknown> {
   if (typeof options !== 'object' || options === null) {
     throw new SynclessError(
@@ -210,7 +227,12 @@ function channelFor<T>(event: string, options: ToChannelOptions<T>): Acknowledgi
       'toChannel() takes options: { capacity, overflow } or { capacity, ack }',
     )
   }
-  const { capacity, ack = false, window = 1, name = event } = options
+  const { capacity, ack = false, window = 1, name = event, end, error, leave } = options
+  for (const listened of [end, error]) if (listened !== undefined) assertEvent(listened, 'toChannel()')
+  if (leave !== undefined) assertEmitted(leave, 'toChannel()')
+  if (!acks.includes(ack)) {
+    throw new SynclessError('INVALID_ARGUMENT', `ack is true, 'buffered' or false; got ${String(ack)}`)
+  }
   const overflow = options.overflow === undefined && ack !== false ? 'error' : options.overflow
   assertCapacity(capacity)
   assertOverflow(overflow, capacity)
@@ -230,8 +252,4 @@ const first = <T>(value: T): T => value
 function failureOf(message: unknown, event: string): SynclessError {
   const text = typeof message === 'string' ? message : `the peer emitted "${event}"`
   return new SynclessError('SOURCE_FAILED', text, message === undefined ? undefined : { cause: message })
-}
-
-function isCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof SynclessError && codes.includes(error.code)
 }

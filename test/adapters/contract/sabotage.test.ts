@@ -1,6 +1,7 @@
 /** A check that cannot fail shows nothing: each has to fail for a participant that breaks what it is about. */
 import { channel, type Receiver } from '../../../src/core/index.js'
 import { participant as rx } from '../rx/participant.js'
+import { hasty, participant as socketIo } from '../socket.io/participant.js'
 import { participant as stream } from '../stream/participant.js'
 import { abandonSource } from './abandon.js'
 import { runCheck } from './check.js'
@@ -50,6 +51,14 @@ const tellsWhatWasTaken = applicable(acknowledging).filter(({ check }) => check.
 test.each(tellsWhatWasTaken)('holds where the producer learns what was taken: $title', ({ check, kind }) =>
   runCheck(check, acknowledging, kind),
 )
+
+// And over a real connection: one that says so twice, and one that says so before it was taken.
+const overSocketIo = applicable(socketIo).filter(({ check }) => check.title.includes('tells the producer'))
+
+test.each(overSocketIo)('fails when sabotaged: socket.io, $title', async ({ check, kind }) => {
+  await expect(runCheck(check, socketIo, check.sabotage(kind))).rejects.toThrow()
+  await expect(runCheck(check, socketIo, { ...kind, ...hasty })).rejects.toThrow()
+})
 
 const all = [
   ...[rx, stream].flatMap(participant => applicable(participant).map(one => ({ ...one, participant }))),

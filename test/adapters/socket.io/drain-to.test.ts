@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import * as sio from '../../../src/adapters/socket.io/index.js'
 import { type Channel, channel, go } from '../../../src/core/index.js'
 import { TestScope, watch } from '../support.js'
-import { address, server as io } from './pairs.js'
+import { address, clientOf, server as io } from './pairs.js'
 import { connected, plateau, settled } from './support.js'
 
 /** Drains in a scope, so that the failure of the tasklet is kept and is not the process's. */
@@ -42,6 +42,30 @@ test('a socket of the server is held back by its connection', async () => {
   await plateau(() => received)
   expect([drained.outcome, received]).toEqual(['ended', count])
   raw.terminate()
+})
+
+test('to make it leaves what others emit alone: nothing becomes volatile', async () => {
+  const { client, server } = await connected()
+  const heard: unknown[] = []
+  client.onAny((event: string) => heard.push(event))
+  server.emit('large', Buffer.alloc(10_000_000))
+  const ch = channel<number>(1)
+  ch.trySend(1)
+  // The connection is busy.
+  drain(ch, server, 'state')
+  await plateau(() => heard.length)
+  expect(heard).toEqual(['large', 'state'])
+  ch.close()
+
+  const connecting = await clientOf({}, { name: 'nobody waits for this one' })
+  const moves = channel<number>()
+  drain(moves, connecting, 'move')
+  const accepted = new Promise<Socket>(resolve => io.once('connection', resolve))
+  // Socket.IO keeps this until the client has connected.
+  connecting.emit('hello')
+  const socket = await accepted
+  await new Promise<void>(resolve => socket.once('hello', () => resolve()))
+  connecting.disconnect()
 })
 
 test('what is volatile is dropped while the connection is busy, and counted', async () => {
@@ -101,6 +125,28 @@ test('a kill while events are outstanding leaves no timer', async () => {
   expect(timers()).toBe(before + 2)
   await drained.kill()
   expect(timers()).toBe(before)
+})
+
+test('what a client gives up by itself is not acknowledged', async () => {
+  for (const givingUp of [{ ackTimeout: 5 }, { ackTimeout: 5, retries: 1 }]) {
+    const { client } = await connected(givingUp)
+    const ch = channel<number>(2)
+    ch.trySend(1)
+    ch.trySend(2)
+    ch.close()
+    expect(await settled(drain(ch, client, 'job', { ack: { timeout: 60 } }))).toMatchObject({ code: 'TIMEOUT', ms: 60 })
+    expect(ch.statistics().dropped).toBe(1)
+  }
+})
+
+test('what was taken in the turn in which the socket goes is counted as dropped', async () => {
+  const { server } = await connected()
+  const ch = channel<number>()
+  const drained = drain(ch, server, 'state')
+  await plateau(() => ch.balance)
+  ch.trySend(1)
+  server.disconnect()
+  expect([await settled(drained), ch.statistics().dropped]).toEqual(['left', 1])
 })
 
 test('a room: every socket gets it, and acknowledges it where that is asked for', async () => {
@@ -186,6 +232,17 @@ test('a client is waited for, and with reconnects again', async () => {
   expect(await drained).toBe('ended')
 })
 
+test('with reconnects, events of which nobody knows whether they have arrived fail it', async () => {
+  const { client, server } = await connected({ reconnection: true, reconnectionDelay: 1 })
+  const ch = channel<number>()
+  const drained = drain(ch, client, 'job', { reconnects: true, ack: { timeout: 100 } })
+  await ch.send(1)
+  const again = new Promise<Socket>(resolve => io.once('connection', resolve))
+  server.conn.close()
+  await again
+  expect(await settled(drained)).toMatchObject({ code: 'TIMEOUT', ms: 100 })
+})
+
 test('an error of the channel or of map is the very error of the tasklet, and its message reaches the peer', async () => {
   const failure = new Error('out of paper')
   for (const how of ['channel', 'map'] as const) {
@@ -221,10 +278,17 @@ test('wrong options are refused', async () => {
     { ack: { timeout: 0 } },
     { ack: { timeout: Number.NaN } },
     { ack: { timeout: 1, window: 0 } },
+    { ack: { timeout: '1' } },
+    { ack: null },
     { ack: { timeout: 1 }, volatile: true },
+    { end: 'disconnect' },
+    { error: 'connect_error' },
+    { until: 5 },
+    null,
   ]) {
-    expect(() => sio.drainTo(channel(), server, 'state', wrong)).toThrow(invalid)
+    expect(() => sio.drainTo(channel(), server, 'state', wrong as never)).toThrow(invalid)
   }
+  expect(() => sio.drainTo(channel(), server, 'disconnect')).toThrow(invalid)
   expect(() => sio.drainTo(channel(), io.to('red'), 'state', { until: 'enough' })).toThrow(invalid)
   expect(() => sio.drainTo(channel(), server, undefined as never)).toThrow(invalid)
 })

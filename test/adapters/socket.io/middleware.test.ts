@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io'
 import * as sio from '../../../src/adapters/socket.io/index.js'
-import { schedule } from '../../../src/core/index.js'
+import { never, schedule, type TaskletExit } from '../../../src/core/index.js'
 import { clientOf, server as io } from './pairs.js'
 import { connected, plateau } from './support.js'
 
@@ -20,6 +20,30 @@ test('a coroutine lets a client in, or refuses it with the message and the data 
   welcome.disconnect()
   stranger.io.engine.close()
   await plateau(() => namespace.sockets.size)
+})
+
+test('a coroutine is killed when the connection is lost, and leaves no listener on it', async () => {
+  const waits: Socket[] = []
+  let reason: unknown
+  const namespace = io.of('/waits').use(
+    sio.middleware(function* (socket: Socket) {
+      waits.push(socket)
+      try {
+        yield* never
+      } catch (error) {
+        reason = (error as TaskletExit).reason
+        throw error
+      }
+    }),
+  )
+  const client = await clientOf({}, {}, '/waits')
+  await plateau(() => waits.length)
+  const [socket] = waits as [Socket]
+  const before = socket.conn.listenerCount('close') - 1
+  client.io.engine.close()
+  await plateau(() => reason)
+  expect(reason).toMatchObject({ code: 'SOCKET_DISCONNECTED', reason: 'transport close' })
+  expect([socket.conn.listenerCount('close') <= before, namespace.sockets.size]).toEqual([true, 0])
 })
 
 test('an async one refuses a packet, which then reaches no channel', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server, type Socket } from 'socket.io'
-import { type Socket as Client, io, type ManagerOptions } from 'socket.io-client'
+import { type Socket as Client, io, type ManagerOptions, type SocketOptions } from 'socket.io-client'
 
 export interface Pair {
   readonly client: Client
@@ -19,6 +19,8 @@ let made = 0
 const waiting = new Map<string, (socket: Socket) => void>()
 server.on('connection', socket => waiting.get(socket.handshake.auth.name)?.(socket))
 
+export type ClientOptions = Partial<ManagerOptions & SocketOptions>
+
 /** Where it listens. */
 export async function address(): Promise<string> {
   if (!http.listening) await once(http, 'listening')
@@ -26,7 +28,7 @@ export async function address(): Promise<string> {
 }
 
 /** A client that has not connected yet; websocket only. */
-export async function clientOf(options: Partial<ManagerOptions> = {}, auth: object = {}, path = ''): Promise<Client> {
+export async function clientOf(options: ClientOptions = {}, auth: object = {}, path = ''): Promise<Client> {
   return io(`${await address()}${path}`, {
     transports: ['websocket'],
     forceNew: true,
@@ -37,7 +39,7 @@ export async function clientOf(options: Partial<ManagerOptions> = {}, auth: obje
 }
 
 /** A socket of the main namespace, connected at both ends. */
-export async function pair(options: Partial<ManagerOptions> = {}): Promise<Pair> {
+export async function pair(options: ClientOptions = {}): Promise<Pair> {
   const name = String(++made)
   const accepted = new Promise<Socket>(resolve => waiting.set(name, resolve))
   const client = await clientOf(options, { name })

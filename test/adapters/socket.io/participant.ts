@@ -8,7 +8,7 @@ let users = 0
 let names = 0
 
 /** The listeners that the bridges of a socket have in common. */
-const common = ['disconnect', 'connect_error', 'connect', 'drain', 'reconnect_failed']
+const common = ['disconnect', 'connect_error', 'connect', 'drain', 'reconnect_failed', 'close']
 
 /** How many of these there were before. */
 const before = new WeakMap<End, number>()
@@ -89,7 +89,7 @@ function produce({ peer, value, end, error }: Line, feed: Feed): void {
   next()
 }
 
-function source(side: 'server' | 'client'): SourceKind {
+function source(side: 'server' | 'client', ack: true | 'buffered' = true): SourceKind {
   return {
     way: 'toChannel',
     variant: `${side} side`,
@@ -102,7 +102,7 @@ function source(side: 'server' | 'client'): SourceKind {
       let producing = false
       return {
         open({ capacity, overflow }) {
-          const options = { capacity, overflow: overflow as 'latest', ack: true, end, error, leave: left }
+          const options = { capacity, overflow: overflow as 'latest', ack, end, error, leave: left }
           const receiver = sio.toChannel<Item>(bridged as never, value, options)
           if (!producing) produce(line, feed)
           producing = true
@@ -150,6 +150,9 @@ function sink(side: 'server' | 'client'): SinkKind {
     },
   }
 }
+
+/** One that acknowledges what it has buffered, and says that it was taken. */
+export const hasty: SourceKind = source('server', 'buffered')
 
 export const participant: Participant = {
   name: 'socket.io',

@@ -151,6 +151,34 @@ test('what was buffered when the channel is cancelled is acknowledged as dropped
   expect([client.connected, server.connected, server.eventNames()]).toEqual([true, true, before])
 })
 
+test('what a channel still holds that has ended is acknowledged as dropped when it is cancelled', async () => {
+  const { client, server } = await connected()
+  const moves = sio.toChannel<number>(server, 'move', { capacity: 2, ack: true, end: 'over' })
+  const answer = client.emitWithAck('move', 1)
+  client.emit('over')
+  await plateau(() => moves.statistics().buffered)
+  moves.cancel()
+  expect([await answer, moves.statistics().dropped]).toEqual(['dropped', 1])
+})
+
+test('the peer is told once that nothing more is wanted, whatever the reason here, and not of its own end', async () => {
+  const { client, server } = await connected()
+  const told: string[] = []
+  client.onAny((event: string) => told.push(event))
+  const fails = () => {
+    throw new Error('failure')
+  }
+  const move = { ...options, leave: 'a map that fails', map: fails }
+  const failing = sio.toChannel(server, 'move', move)
+  const ended = sio.toChannel(server, 'other', { ...options, end: 'over', leave: 'its own end' })
+  client.emit('move')
+  client.emit('over')
+  expect(await settled(failing.receive())).toMatchObject({ message: 'failure' })
+  expect((await ended.next()).done).toBe(true)
+  await plateau(() => told.length)
+  expect(told).toEqual(['a map that fails'])
+})
+
 test('binary crosses, in objects too, and several arguments are mapped', async () => {
   const { client, server } = await connected()
   const files = sio.toChannel<{ name: string; body: Buffer }>(server, 'file', options)
@@ -255,6 +283,31 @@ test('with reconnects, a channel of a client outlives a loss of the connection',
   expect((await moves.next()).done).toBe(true)
 })
 
+test('reconnects is of no use to a client that does not connect again', async () => {
+  const { client, server } = await connected({ reconnection: false })
+  const moves = sio.toChannel<number>(client, 'move', { ...options, reconnects: true })
+  server.conn.close()
+  expect(await settled(moves.receive())).toMatchObject({ code: 'SOCKET_DISCONNECTED', reason: 'transport close' })
+})
+
+test.each([
+  ['before it has connected', false],
+  ['while it waits to connect again', true],
+])('a client that is disconnected by hand %s ends its bridges', async (_, again) => {
+  const reconnecting = { reconnection: true, reconnectionDelay: 60_000 }
+  const client = again ? (await connected(reconnecting)).client : await clientOf(reconnecting)
+  const moves = sio.toChannel<number>(client, 'move', { ...options, reconnects: true })
+  const state = channel<number>()
+  const drained = new TestScope().run(() => sio.drainTo(state, client, 'state', { reconnects: true }))
+  if (again) {
+    const lost = new Promise<void>(resolve => client.once('disconnect', () => resolve()))
+    client.io.engine.close()
+    await lost
+  }
+  client.disconnect()
+  expect([await settled(moves.next()), await settled(drained)]).toEqual([{ done: true, value: undefined }, 'left'])
+})
+
 test('the events of a namespace come with their sockets, those of later ones too; a room is a choice of them', async () => {
   const [first, second] = [await connected(), await connected()]
   const before = [io.sockets.listenerCount('connection'), first.server.eventNames()]
@@ -275,6 +328,42 @@ test('the events of a namespace come with their sockets, those of later ones too
   expect([io.sockets.listenerCount('connection'), first.server.eventNames()]).toEqual(before)
 })
 
+test('a socket that a namespace already has when it tells of it is read once', async () => {
+  const namespace = io.of('/early')
+  const opened = new Promise<Receiver<unknown>>(resolve =>
+    namespace.on('connect', () => resolve(sio.toChannel<string>(namespace, 'word', options))),
+  )
+  const client = await clientOf({}, {}, '/early')
+  client.emit('word', 'hello')
+  client.emit('word', 'bye')
+  const words = await opened
+  await plateau(() => words.statistics().buffered)
+  expect(words.statistics().buffered).toBe(2)
+  words.cancel()
+  namespace.removeAllListeners()
+  client.disconnect()
+  await plateau(() => namespace.sockets.size)
+})
+
+test('a dynamic namespace gives those of its children, and nothing stays on these when it is left', async () => {
+  const parent = io.of(/^\/dynamic-\d$/)
+  const words = sio.toChannel<string, Socket>(parent, 'word', options)
+  const client = await clientOf({}, {}, '/dynamic-1')
+  client.emit('word', 'hello')
+  const { socket, value } = await words.receive()
+  expect([socket.nsp.name, value]).toEqual(['/dynamic-1', 'hello'])
+  words.cancel()
+  const [late] = (await Promise.all([
+    new Promise(resolve => io.of('/dynamic-1').once('connection', resolve)),
+    clientOf({}, {}, '/dynamic-1').then(other => {
+      other.on('connect', () => other.disconnect())
+    }),
+  ])) as [Socket, void]
+  expect(late.listenerCount('word')).toBe(0)
+  client.disconnect()
+  await plateau(() => io.of('/dynamic-1').sockets.size)
+})
+
 test('end, error and leave have no names by default: a cancel leaves the peer alone', async () => {
   const { client, server } = await connected()
   const heard: unknown[] = []
@@ -289,25 +378,28 @@ test('end, error and leave have no names by default: a cancel leaves the peer al
   expect(heard).toEqual([['last']])
 })
 
-test('more than ten bridges of a socket are no leak to Node', async () => {
+test('bridges share the listeners that each of them needs: Node takes more than ten for a leak', async () => {
   const { client, server } = await connected()
-  const warnings: unknown[] = []
-  const onWarning = (warning: Error) => warnings.push(warning.name)
-  process.on('warning', onWarning)
+  const counts = () => [
+    io.sockets.listenerCount('connection'),
+    server.listenerCount('disconnect'),
+    server.conn.listenerCount('drain'),
+  ]
+  const before = counts()
   const bridges: Receiver<unknown>[] = []
   const drains: Channel<number>[] = []
   for (let i = 0; i < 20; i++) {
+    bridges.push(sio.toChannel(io, `word ${i}`, options))
     bridges.push(sio.toChannel(server, `move ${i}`, options))
     drains.push(channel<number>())
     sio.drainTo(drains[i] as Channel<number>, server, `state ${i}`)
   }
-  await turns()
+  expect(counts()).toEqual(before.map(count => count + 1))
   client.emit('move 19', 'x')
-  expect(await bridges[19]?.receive()).toBe('x')
+  expect(await bridges.at(-1)?.receive()).toBe('x')
   for (const end of [...bridges, ...drains]) end.cancel()
   await turns()
-  process.off('warning', onWarning)
-  expect([warnings, server.listenerCount('disconnect'), server.conn.listenerCount('drain')]).toEqual([[], 0, 0])
+  expect(counts()).toEqual(before)
 })
 
 test('wrong options are refused', () => {
@@ -317,6 +409,10 @@ test('wrong options are refused', () => {
     ['move', undefined],
     ['move', { capacity: 1 }],
     ['move', { capacity: 1, ack: 'buffered', window: 0 }],
+    ['move', { capacity: 1, ack: 'taken' }],
+    ['move', { capacity: 1, ack: true, end: 5 }],
+    ['move', { capacity: 1, ack: true, error: null }],
+    ['move', { capacity: 1, ack: true, leave: 'disconnect' }],
     [5, { capacity: 1, ack: true }],
   ]
   for (const [event, wrong] of cases) {

@@ -1,8 +1,14 @@
-import type { Listeners } from '../listeners.js'
-import type { Emitter, Listener } from './sockets.js'
+import type { Listeners } from './listeners.js'
+
+type Listener = (...args: unknown[]) => void
+
+interface Emitter {
+  on(event: string, listener: Listener): unknown
+  off(event: string, listener: Listener): unknown
+}
 
 /** Those who share one listener, by emitter and event. */
-const sharing = new WeakMap<Emitter, Map<string, Shared>>()
+const sharing = new WeakMap<object, Map<string, Shared>>()
 
 /** One listener of an emitter, for all bridges: Node takes more than ten of one event for a leak. */
 class Shared {
@@ -31,16 +37,16 @@ class Shared {
   }
 }
 
-/** Adds to `listeners` one that shares its place on the emitter with others. */
+/** Adds to `listeners` one that shares its place on the emitter with others. For a fixed choice of events. */
 export function listenShared(
   listeners: Listeners,
-  emitter: Emitter,
+  emitter: object,
   event: string,
   listener: (...args: never[]) => void,
 ): void {
   const events = sharing.get(emitter) ?? new Map<string, Shared>()
   sharing.set(emitter, events)
-  const shared = events.get(event) ?? new Shared(emitter, event)
+  const shared = events.get(event) ?? new Shared(emitter as Emitter, event)
   events.set(event, shared)
   listeners.add(
     () => shared.add(listener as Listener),
