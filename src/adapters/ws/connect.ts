@@ -3,7 +3,7 @@ import { channel, type Receiver, type Sender } from '../../core/channel.js'
 import { enterScope, Scope } from '../../core/scope.js'
 import { whenSettled } from '../settled.js'
 import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js'
-import { assertWebSocket } from './peer.js'
+import { assertOptions, assertWebSocket } from './peer.js'
 import { type ToChannelOptions, toChannel } from './to-channel.js'
 
 /** How a WebSocket becomes a pair of channels: the options of `toChannel`, and those of `drainTo` without `end`. */
@@ -62,6 +62,7 @@ export function connect<I = string | Buffer, O = string | Buffer>(
   options: ConnectOptions<I, O> = {},
 ): Connection<I, O> {
   assertWebSocket(ws, 'connect')
+  assertOptions(options, 'connect')
   if (options.highWaterMark !== undefined) assertHighWaterMark(options.highWaterMark)
   const incoming = toChannel<I>(ws, options)
   const outgoing = channel<O>(0, { name: `to ${incoming.name}` })

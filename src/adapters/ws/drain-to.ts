@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { Receiver } from '../../core/channel.js'
+import { Channel, type Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
@@ -7,7 +7,7 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
 import { whenSettled } from '../settled.js'
 import { type Message, Outlet } from './outlet.js'
-import { assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
+import { assertOptions, assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
 
 /** How a channel is drained into a WebSocket. */
 export interface DrainToOptions<T> {
@@ -73,16 +73,17 @@ export function drainTo<T>(
 ): Tasklet<'ended' | 'left'> {
   assertReceiver(receiver, 'ws.drainTo()')
   assertWebSocket(ws, 'drainTo')
+  assertOptions(options, 'drainTo')
   const { encode, end = true, highWaterMark = 65_536, closeWith } = options
   assertHighWaterMark(highWaterMark)
   let done = false
   let failure: unknown
   const drain = function* drain(): Co<'ended' | 'left'> {
     try {
-      const ended = yield* sendAll(receiver, outlet, encode)
-      if (ended && end) yield* outlet.close()
-      else if (ended) yield* outlet.flushed()
-      else yield* outlet.closed()
+      const sent = yield* sendAll(receiver, outlet, encode)
+      if (sent && end) yield* outlet.close()
+      const ended = sent && (end || (yield* outlet.flushed()))
+      if (!ended) yield* outlet.closed()
       done = true
       return ended ? 'ended' : 'left'
     } catch (error) {
@@ -109,7 +110,10 @@ function* sendAll<T>(receiver: Receiver<T>, outlet: Outlet, encode: ((value: T) 
   yield* outlet.opened()
   for (;;) {
     yield* outlet.room()
+    if (outlet.over) return false
     const step = yield* receiver.next()
+    // One that was taken in the turn in which the WebSocket went is lost.
+    if (outlet.over && !step.done && receiver instanceof Channel) receiver.countDropped()
     if (outlet.over) return false
     if (step.done) return true
     outlet.send(encode === undefined ? (step.value as Message) : encode(step.value))

@@ -3,6 +3,8 @@ import { action } from '../../core/action.js'
 import { Latch } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
 import { select } from '../../core/select.js'
+import { Listeners } from '../listeners.js'
+import { listenShared } from '../shared-listeners.js'
 import type { WebSocketClosed } from './closed.js'
 import { close, isClosed, isConnecting, isOpen, whenClosed } from './peer.js'
 
@@ -17,6 +19,8 @@ export class Outlet {
   readonly #unwatch: () => void
   /** How many messages `ws` has not handed to the system yet. */
   #inFlight = 0
+  /** Whether one of them could not be. */
+  #lost = false
   #written: () => void = () => {}
 
   /** Calls `onClosed` in the turn in which the WebSocket is closed. */
@@ -39,8 +43,12 @@ export class Outlet {
   *opened(): Co<void> {
     if (!isConnecting(this.#ws)) return
     const opened = action<void>(resolve => {
-      this.#ws.on('open', resolve)
-      return () => this.#ws.off('open', resolve)
+      const listeners = new Listeners()
+      listenShared(listeners, this.#ws, 'open', () => {
+        listeners.clear()
+        resolve()
+      })
+      return () => listeners.clear()
     }, 'connection of a WebSocket')
     yield* select({ opened, over: this.#over })
   }
@@ -51,15 +59,18 @@ export class Outlet {
     while (this.#inFlight > 0 && this.#ws.bufferedAmount > this.#highWaterMark && !this.over) yield* this.#oneWritten()
   }
 
-  /** Waits until everything has been handed to the system, or the WebSocket is closed. */
-  *flushed(): Co<void> {
-    while (this.#inFlight > 0 && !this.over) yield* this.#oneWritten()
+  /** Waits until everything has been handed to the system, or the WebSocket is closed; says whether everything was. */
+  *flushed(): Co<boolean> {
+    while (this.#inFlight > 0 && !this.#over.settled) yield* this.#oneWritten()
+    return this.#inFlight === 0 && !this.#lost
   }
 
   send(message: Message): void {
     this.#inFlight++
     // An error here is followed by the end of the WebSocket, which tells of it.
-    this.#ws.send(message, () => {
+    this.#ws.send(message, error => {
+      // One that was destroyed calls back without an error.
+      if (error || this.over) this.#lost = true
       this.#inFlight--
       this.#written()
     })

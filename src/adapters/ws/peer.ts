@@ -2,6 +2,8 @@
 import type { WebSocket } from 'ws'
 import { isTaskletExit, SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
+import { Listeners } from '../listeners.js'
+import { listenShared } from '../shared-listeners.js'
 import { type CloseStatus, cut, errorOf, internalError, isError, type WebSocketClosed } from './closed.js'
 
 // `readyState`; the constants of `ws` are not imported, so that this package does not load it.
@@ -22,6 +24,12 @@ export function assertWebSocket(value: unknown, bridge: string): void {
   )
 }
 
+/** Throws `INVALID_ARGUMENT` unless these can be options. */
+export function assertOptions(value: unknown, bridge: string): void {
+  if (typeof value === 'object' && value !== null) return
+  throw new SynclessError('INVALID_ARGUMENT', `ws.${bridge}() takes its options as an object`)
+}
+
 export const isConnecting = (ws: WebSocket): boolean => ws.readyState === CONNECTING
 export const isOpen = (ws: WebSocket): boolean => ws.readyState === OPEN
 export const isClosed = (ws: WebSocket): boolean => ws.readyState === CLOSED
@@ -32,20 +40,15 @@ export const isClosed = (ws: WebSocket): boolean => ws.readyState === CLOSED
  */
 export function whenClosed(ws: WebSocket, closed: (error: WebSocketClosed | null) => void): () => void {
   let cause: unknown
-  const onError = (error: Error) => {
+  const listeners = new Listeners()
+  listenShared(listeners, ws, 'error', (error: Error) => {
     cause ??= error
-  }
-  const onClose = (code: number, reason: Buffer) => {
-    stop()
+  })
+  listenShared(listeners, ws, 'close', (code: number, reason: Buffer) => {
+    listeners.clear()
     closed(errorOf(code, reason.toString(), cause))
-  }
-  const stop = () => {
-    ws.off('error', onError)
-    ws.off('close', onClose)
-  }
-  ws.on('error', onError)
-  ws.on('close', onClose)
-  return stop
+  })
+  return () => listeners.clear()
 }
 
 /** Begins the closing handshake, behind what was sent before. */
@@ -66,6 +69,11 @@ export function closeFor(ws: WebSocket, reason: unknown, closeWith: CloseWith = 
     report(invalid, 'closeWith did not give a status that a WebSocket can be closed with')
     terminate(ws)
   }
+}
+
+/** What is on its way is read and thrown away: the answer of the peer lies behind it. */
+export function readAway(ws: WebSocket): void {
+  if (ws.isPaused) ws.resume()
 }
 
 /** Ends the connection without a word. */

@@ -6,7 +6,17 @@ import { claiming } from '../claim.js'
 import { asFailure } from '../failure.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
-import { assertWebSocket, type CloseWith, close, closeFor, isClosed, terminate, whenClosed } from './peer.js'
+import {
+  assertOptions,
+  assertWebSocket,
+  type CloseWith,
+  close,
+  closeFor,
+  isClosed,
+  readAway,
+  terminate,
+  whenClosed,
+} from './peer.js'
 
 /** How a WebSocket becomes a channel. */
 export interface ToChannelOptions<T> {
@@ -67,6 +77,7 @@ export interface ToChannelOptions<T> {
  */
 export function toChannel<T = string | Buffer>(ws: WebSocket, options: ToChannelOptions<T> = {}): Receiver<T> {
   assertWebSocket(ws, 'toChannel')
+  assertOptions(options, 'toChannel')
   const what = options.name ?? 'WebSocket'
   return claiming(ws, `the WebSocket "${what}"`, () => new Inbox(ws, what, options).values)
 }
@@ -97,8 +108,7 @@ class Inbox<T> {
       stop()
       if (end.by !== 'cancel') return
       closeFor(ws, end.reason, closeWith)
-      // What is on its way is read and thrown away: the answer of the peer lies behind it.
-      if (ws.isPaused) ws.resume()
+      readAway(ws)
     })
     if (isClosed(ws)) {
       values.close(new SynclessError('WEBSOCKET_CLOSED', `the WebSocket "${name}" was closed before it was bridged`))
@@ -117,6 +127,7 @@ class Inbox<T> {
     } catch (error) {
       values.close(asFailure(error, `the WebSocket "${values.name}"`))
       close(this.#ws, { code: 1007, reason: 'a message that cannot be decoded' })
+      readAway(this.#ws)
     }
   }
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import * as ws from '../../../src/adapters/ws/index.js'
 import { channel, go, type Tasklet } from '../../../src/core/index.js'
-import { TestScope, watch } from '../support.js'
+import { TestScope, turns, watch } from '../support.js'
 import { listeners } from './pairs.js'
 import { closeOf, connected, messageOf, nobody, plateau } from './support.js'
 
@@ -110,6 +110,66 @@ test('with end: false it stays open, and several channels drain into one', async
   await plateau(() => seen.length)
   expect(seen).toEqual(['one', 'other', 'still here'])
   expect(listeners(client)).toBe(0)
+})
+
+test('with end: false, what a connection that breaks has not handed on is no end', async () => {
+  const { client, server } = await connected()
+  server.pause()
+  const ch = channel<Buffer>(1)
+  ch.trySend(Buffer.alloc(50 * 1024 * 1024))
+  ch.close()
+  // Larger than the message, so that the end of the channel is reached.
+  const drained = drain(ch, client, { end: false, highWaterMark: 100_000_000 })
+  await plateau(() => client.bufferedAmount)
+  expect(client.bufferedAmount).toBeGreaterThan(0)
+  server.terminate()
+  expect(await failureOf(drained)).toMatchObject({ code: 'WEBSOCKET_CLOSED', closeCode: 1006 })
+})
+
+test('nothing is taken for one that is closing, and what was taken in the turn in which it breaks is counted', async () => {
+  const one = await connected()
+  one.server.pause()
+  one.client.close()
+  const ch = channel<string>()
+  const drained = watch(drain(ch, one.client))
+  const sent = watch(ch.send('late'))
+  await plateau(() => ch.balance)
+  expect([drained.outcome, sent.outcome]).toEqual(['pending', 'pending'])
+  one.server.resume()
+  await closeOf(one.client)
+  await plateau(() => Number(drained.outcome === 'pending'))
+  expect([drained.outcome, sent.outcome]).toMatchObject(['left', { code: 'CHANNEL_CANCELLED' }])
+
+  const { client } = await connected()
+  const other = channel<string>()
+  const broken = failureOf(drain(other, client))
+  await plateau(() => other.balance)
+  other.trySend('lost')
+  client.terminate()
+  expect(await broken).toMatchObject({ closeCode: 1006 })
+  expect(other.statistics().dropped).toBe(1)
+})
+
+test('many at a time share their listeners, and leave none on a WebSocket that was connecting', async () => {
+  const server = new WebSocketServer({ port: 0 })
+  await once(server, 'listening')
+  const seen: string[] = []
+  server.on('connection', socket => socket.on('message', data => seen.push(String(data))))
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const drained = Array.from({ length: 12 }, (_, i) => {
+    const ch = channel<string>(1)
+    ch.trySend(String(i))
+    ch.close()
+    return drain(ch, client, { end: false })
+  })
+  await turns(1)
+  // Node takes more than ten of one event for a leak.
+  expect(['open', 'close', 'error'].map(event => client.listenerCount(event))).toEqual([1, 1, 1])
+  for (const one of drained) expect(await one).toBe('ended')
+  await plateau(() => seen.length)
+  expect([seen.length, listeners(client)]).toEqual([12, 0])
+  client.terminate()
+  server.close()
 })
 
 test('one that is connecting is waited for, and its failure is the error', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import * as ws from '../../../src/adapters/ws/index.js'
-import type { Receiver } from '../../../src/core/index.js'
+import { channel, type Receiver } from '../../../src/core/index.js'
 import { reported, TestScope, turns, watch } from '../support.js'
 import { listeners } from './pairs.js'
 import { closeOf, connected, nobody, plateau } from './support.js'
@@ -51,6 +51,20 @@ test('a message that cannot be decoded ends the channel with the error, and the 
   expect(await closed).toEqual([1007, 'a message that cannot be decoded'])
   if (server.readyState !== WebSocket.CLOSED) await closeOf(server)
   expect(listeners(server)).toBe(1)
+})
+
+test('one that cannot be decoded closes it at once, also while an earlier one has paused it', async () => {
+  const { client, server, socket } = await connected()
+  const closed = closeOf(server)
+  const orders = ws.toChannel(client, { decode: text => JSON.parse(String(text)) })
+  socket.cork()
+  server.send('1')
+  server.send('{')
+  for (let i = 0; i < 100; i++) server.send(Buffer.alloc(16 * 1024))
+  socket.uncork()
+  expect((await closed)[0]).toBe(1007)
+  expect(await orders.receive()).toBe(1)
+  expect(await failureOf(orders)).toMatchObject({ name: 'SyntaxError' })
 })
 
 test('a receiver that stalls stops the peer by TCP, and loses nothing', async () => {
@@ -257,6 +271,22 @@ test('it is terminated when its scope is cancelled', async () => {
   request.scope.cancel()
   expect(await closed).toEqual([1006, ''])
   expect(received.outcome).toMatchObject({ code: 'SCOPE_CLOSED' })
+})
+
+test('options that are none are refused, and leave the WebSocket free', async () => {
+  const { client } = await connected()
+  const bridges: ((options: never) => unknown)[] = [
+    options => ws.toChannel(client, options),
+    options => ws.connect(client, options),
+    options => ws.drainTo(channel(), client, options),
+  ]
+  for (const bridge of bridges) {
+    for (const options of [null, 5] as never[]) {
+      expect(() => bridge(options)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    }
+  }
+  expect(listeners(client)).toBe(0)
+  ws.toChannel(client).cancel()
 })
 
 test('the WebSocket of browsers is refused', () => {
