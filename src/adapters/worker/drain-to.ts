@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 import { action } from '../../core/action.js'
-import type { Receiver } from '../../core/channel.js'
+import { Channel, type Receiver } from '../../core/channel.js'
 import { isTaskletExit, type SynclessError, TaskletKilled } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
@@ -68,6 +68,8 @@ export function drainTo<T>(
         yield* end.room()
         if (end.over) break
         const step = yield* receiver.next()
+        // One that was taken in the turn in which the other side went is lost.
+        if (end.over && !step.done && receiver instanceof Channel) receiver.countDropped()
         if (end.over) break
         if (step.done) return yield* end.finish()
         end.put(step.value, transfer?.(step.value))

@@ -15,6 +15,8 @@ export type EncodedError =
       readonly errors?: readonly EncodedError[]
       /** The other properties of its own that are primitive, such as `code` and `errno`. */
       readonly more: Readonly<Record<string, Primitive>>
+      /** Whether it is one of this package: others use words like `TIMEOUT` as codes, too. */
+      readonly own?: true
     }
 
 /** How deep a chain of causes is followed. */
@@ -32,7 +34,16 @@ const builtins: Readonly<Record<string, ErrorConstructor>> = {
 }
 
 /** An exit is meant for a tasklet of this thread alone: it becomes undefined, as a cancel without a reason. */
-export function encodeError(error: unknown, depth = DEPTH): EncodedError {
+export function encodeError(error: unknown): EncodedError {
+  try {
+    return encode(error, DEPTH)
+  } catch {
+    // A getter of it has thrown.
+    return { value: 'an error that cannot be read' }
+  }
+}
+
+function encode(error: unknown, depth: number): EncodedError {
   if (isTaskletExit(error)) return { value: undefined }
   if (!isError(error)) return { value: isPrimitive(error) ? error : describe(error) }
   const { name, message, stack, cause } = error
@@ -42,32 +53,44 @@ export function encodeError(error: unknown, depth = DEPTH): EncodedError {
     name: String(name),
     message: String(message),
     stack: String(stack),
-    ...(inner ? { cause: encodeError(cause, depth - 1) } : {}),
-    ...(depth > 0 && Array.isArray(errors) ? { errors: errors.map(one => encodeError(one, depth - 1)) } : {}),
+    ...(inner ? { cause: encode(cause, depth - 1) } : {}),
+    ...(depth > 0 && Array.isArray(errors) ? { errors: errors.map(one => encode(one, depth - 1)) } : {}),
+    ...(error instanceof SynclessError ? { own: true } : {}),
     more: primitives(error),
   }
 }
 
-/** The error again, as far as it goes: see docs/bridges/worker.md. */
-export function decodeError(encoded: EncodedError): unknown {
-  if ('value' in encoded) return encoded.value
+/** The error again, as far as it goes: see docs/bridges/worker.md. It bears whatever the other side has sent. */
+export function decodeError(encoded: unknown, depth = DEPTH): unknown {
+  const { value, name, message, stack, cause, errors, more, own }: Partial<Record<string, unknown>> = Object(encoded)
   // JSON leaves out an undefined value.
-  if (!('name' in encoded)) return undefined
-  const { name, message, stack, cause, errors, more } = encoded
-  const options = cause === undefined ? undefined : { cause: decodeError(cause) }
+  if (typeof name !== 'string') return isPrimitive(value) ? value : undefined
+  const inner = depth > 0 && cause !== undefined
+  const options = inner ? { cause: decodeError(cause, depth - 1) } : undefined
+  const text = String(message)
   // `name` has been taken care of; a SynclessError has a getter for it.
-  const { code, name: _, ...rest } = more
-  const error = isCode(code)
-    ? new SynclessError(code, message, options)
-    : errors !== undefined
-      ? new AggregateError(errors.map(decodeError), message, options)
-      : new (builtins[name] ?? Error)(message, options)
-  define(error, 'stack', stack)
-  if (!isCode(code)) {
-    if (error.name !== name) define(error, 'name', name)
-    if (code !== undefined) Object.assign(error, { code })
+  const { code, name: _, ...rest }: Partial<Record<string, unknown>> = Object(more)
+  const ours = own === true && isCode(code)
+  const error = ours
+    ? new SynclessError(code, text, options)
+    : depth > 0 && Array.isArray(errors)
+      ? new AggregateError(
+          errors.map(one => decodeError(one, depth - 1)),
+          text,
+          options,
+        )
+      : new (builtin(name))(text, options)
+  define(error, 'stack', stack, false)
+  if (!ours && error.name !== name) define(error, 'name', name, false)
+  // Defined and not assigned, so that no name, not even `__proto__`, does more than that.
+  for (const [key, property] of Object.entries(ours || code === undefined ? rest : { code, ...rest })) {
+    if (isPrimitive(property)) define(error, key, property, true)
   }
-  return Object.assign(error, rest)
+  return error
+}
+
+function builtin(name: string): ErrorConstructor {
+  return (Object.hasOwn(builtins, name) && builtins[name]) || Error
 }
 
 /** Also for an error of another realm, and a DOMException. */
@@ -100,6 +123,6 @@ function describe(value: unknown): string {
   }
 }
 
-function define(error: object, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false })
+function define(error: object, key: string, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable })
 }

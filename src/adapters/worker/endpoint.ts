@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { MessagePort, Transferable, Worker } from 'node:worker_threads'
 import { SynclessError } from '../../core/errors.js'
+import { report } from '../../core/report.js'
 import { Listeners } from '../listeners.js'
 
 /**
@@ -30,6 +31,7 @@ export interface Endpoint {
 interface Raw {
   on(event: string, listener: (...args: never[]) => void): unknown
   off(event: string, listener: (...args: never[]) => void): unknown
+  listenerCount(event: string): number
   postMessage?(message: unknown, transfer?: readonly Transferable[]): void
   send?(message: unknown, sent: (error: Error | null) => void): boolean
   readonly connected?: boolean
@@ -43,7 +45,8 @@ export function endpointOf(port: unknown, bridge: string): Endpoint {
   const raw: Raw = Object(port)
   if (typeof raw.on === 'function' && typeof raw.off === 'function') {
     if (typeof raw.postMessage === 'function') return 'threadId' in raw ? new WorkerEnd(raw) : new PortEnd(raw)
-    if (typeof raw.send === 'function') return new ProcessEnd(raw)
+    // A worker of node:cluster sends as well, and its process is what tells of the end.
+    if (typeof raw.send === 'function' && typeof raw.connected === 'boolean') return new ProcessEnd(raw)
   }
   throw new SynclessError(
     'INVALID_ARGUMENT',
@@ -100,17 +103,27 @@ class WorkerEnd implements Endpoint {
 
   listen(ears: Ears): () => void {
     let cause: unknown
-    const gone = (code?: number) =>
+    let untold = false
+    const gone = (code?: number) => {
+      untold = false
       ears.gone(peerGone(`the worker has ended${code === undefined ? '' : ` with exit code ${code}`}`, cause))
+    }
     if (this.#raw.threadId === -1) queueMicrotask(gone)
-    return listen(this.#raw, {
+    const stop = listen(this.#raw, {
       message: (message: unknown) => ears.message(message),
       messageerror: (error: unknown) => ears.lost(error),
       error: (error: unknown) => {
         cause = error
+        untold = true
       },
       exit: gone,
     })
+    return () => {
+      stop()
+      // No bridge is left that would end with it, and Node takes it for handled.
+      if (untold && this.#raw.listenerCount('error') === 0)
+        report(cause, 'a worker failed whose bridges had just ended')
+    }
   }
 }
 

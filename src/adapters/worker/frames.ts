@@ -66,6 +66,28 @@ export function isBridgeMessage(message: unknown): boolean {
   return isFrame(message)
 }
 
+/** Whether it is one in every part that counts: another thread may say what it likes. */
 export function isFrame(message: unknown): message is Frame {
-  return typeof message === 'object' && message !== null && (message as Partial<Frame>).syncless === 'bridge'
+  const { syncless, topic, kind, ...rest }: Record<string, unknown> = Object(message)
+  if (syncless !== 'bridge' || typeof topic !== 'string' || typeof kind !== 'string') return false
+  return Object.hasOwn(parts, kind) && (parts[kind]?.every(([name, is]) => is(rest[name])) ?? false)
+}
+
+type Part = readonly [name: string, is: (value: unknown) => boolean]
+
+const isNumber = (value: unknown) => Number.isSafeInteger(value)
+const sender: Part = ['sender', isNumber]
+const receiver: Part = ['receiver', isNumber]
+const perhaps = ([name, is]: Part): Part => [name, value => value === null || is(value)]
+const encoded = (name: string): Part => [name, value => typeof value === 'object' && value !== null]
+
+const parts: Readonly<Record<string, readonly Part[]>> = {
+  hello: [sender, perhaps(receiver)],
+  value: [sender, receiver],
+  end: [sender, receiver],
+  fail: [sender, perhaps(receiver), encoded('error')],
+  here: [receiver],
+  allow: [sender, receiver, ['total', isNumber]],
+  cancel: [perhaps(sender), receiver, ['at', isNumber], encoded('reason')],
+  done: [sender, receiver],
 }

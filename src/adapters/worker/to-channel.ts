@@ -1,5 +1,5 @@
 import type { ChannelEnd, Receiver } from '../../core/channel.js'
-import type { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/errors.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { asFailure } from '../failure.js'
 import { PulledChannel } from '../pulled-channel.js'
@@ -99,7 +99,10 @@ class Incoming<T> implements End<Down> {
     if (frame.sender !== this.#sender) return
     switch (frame.kind) {
       case 'value':
-        this.#arrived++
+        if (++this.#arrived > this.#allowed) {
+          this.values.close(new SynclessError('OVERFLOW', `"${this.values.name}" got more than it has allowed`))
+          return
+        }
         // Whoever it was allowed for may have left: it is kept then, beyond the capacity, for the next receiver.
         if (this.values.trySend(frame.value as T) === 'full') this.values.force(frame.value as T)
         this.#allow()

@@ -1,8 +1,9 @@
 /** What happens on a port, with both of its ends in this thread. */
+import { EventEmitter } from 'node:events'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import * as worker from '../../../src/adapters/worker/index.js'
 import { type Channel, channel, SynclessError, TimeoutError } from '../../../src/core/index.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
+import { outcome, reported, TestScope, turns, watch } from '../support.js'
 import { listeners } from './participant.js'
 
 let port1: MessagePort
@@ -237,6 +238,30 @@ test('errors come back as what they were, as far as a copy can', async () => {
   ])
 })
 
+test('a code of this package makes no error of this package', async () => {
+  const foreign = Object.assign(new Error('slow'), { name: 'PoolError', code: 'TIMEOUT' })
+  const error = await journey(foreign)
+  expect(error).not.toBeInstanceOf(SynclessError)
+  expect(error).toMatchObject({ name: 'PoolError', code: 'TIMEOUT', message: 'slow' })
+})
+
+test('an error that cannot be read, and one with the names of what all objects have, cross as well', async () => {
+  const unreadable = new Error('secret')
+  Object.defineProperty(unreadable, 'message', {
+    get() {
+      throw new Error('not for you')
+    },
+  })
+  expect(await journey(unreadable)).toBe('an error that cannot be read')
+  const odd = new Error('odd')
+  odd.name = 'constructor'
+  Object.defineProperty(odd, '__proto__', { value: null, enumerable: true })
+  const error = await journey(odd)
+  expect(error).toBeInstanceOf(Error)
+  expect(error).toMatchObject({ name: 'constructor', message: 'odd' })
+  expect(Object.getPrototypeOf(error)).toBe(Error.prototype)
+})
+
 test('a reason crosses as an error does; an exit, which is for one tasklet alone, does not', async () => {
   for (const [reason, seen] of [
     ['enough', 'enough'],
@@ -374,4 +399,92 @@ test('the exit of a killed consumer does not cross: the channel is left, without
   expect(await ch.ended).toEqual({ by: 'cancel', reason: undefined })
   await turns()
   expect(drained.outcome).toBe('left')
+})
+
+test('what only looks like a message of a bridge is none: nothing minds it', async () => {
+  const ch = filled('value')
+  const drained = watch(worker.drainTo(ch, port1))
+  const values = worker.toChannel(port2)
+  expect(await values.receive()).toBe('value')
+  const forged = [
+    { syncless: 'bridge' },
+    ...[{ kind: 'value' }, { kind: 'fail', sender: 1, receiver: null }, { kind: 'constructor' }].map(frame),
+    ...[
+      { kind: 'allow', sender: 1, receiver: 1, total: Number.NaN },
+      { kind: 'cancel', sender: 1, receiver: 1 },
+    ].map(frame),
+  ]
+  for (const message of forged) {
+    expect(worker.isBridgeMessage(message)).toBe(false)
+    port1.postMessage(message)
+    port2.postMessage(message)
+  }
+  await turns()
+  expect([drained.outcome, values.statistics().buffered]).toEqual(['pending', 0])
+  values.cancel()
+  await turns()
+  expect(drained.outcome).toBe('left')
+})
+
+test('an error that is forged in its parts is an error all the same', async () => {
+  const values = worker.toChannel(port2)
+  const error = { name: 'RangeError', message: {}, stack: 7, errors: 5, cause: { name: 3 }, more: [1, {}] }
+  port1.postMessage(frame({ kind: 'hello', sender: 1, receiver: null }))
+  port1.postMessage(frame({ kind: 'fail', sender: 1, receiver: null, error }))
+  const failed = await outcome(values.receive())
+  expect(failed).toBeInstanceOf(RangeError)
+  expect(failed).toMatchObject({ cause: undefined })
+})
+
+test('a sender that does not wait for leave ends with OVERFLOW, after what was allowed, and is told', async () => {
+  const kinds: string[] = []
+  let receiver = 0
+  port1.on('message', (message: { kind: string; receiver: number }) => {
+    kinds.push(message.kind)
+    receiver = message.receiver
+  })
+  const values = worker.toChannel(port2, { capacity: 2 })
+  await turns()
+  port1.postMessage(frame({ kind: 'hello', sender: 1, receiver: null }))
+  for (const value of [1, 2, 3, 4]) port1.postMessage(frame({ kind: 'value', sender: 1, receiver, value }))
+  await turns()
+  expect([await values.receive(), await values.receive()]).toEqual([1, 2])
+  expect(await outcome(values.receive())).toMatchObject({ code: 'OVERFLOW' })
+  await turns()
+  expect(kinds).toEqual(['here', 'allow', 'cancel'])
+})
+
+test('a value that was taken in the turn in which the other side goes is counted as dropped', async () => {
+  const ch = channel<number>()
+  const drained = watch(worker.drainTo(ch, port1))
+  const values = worker.toChannel(port2)
+  await turns()
+  expect(ch.balance).toBe(-1)
+  ch.trySend(1)
+  // As when it comes in the very turn.
+  port1.emit('close', new Event('close'))
+  await turns()
+  expect([drained.outcome, ch.statistics().dropped]).toMatchObject([{ code: 'PEER_GONE' }, 1])
+  values.cancel()
+})
+
+test('the error of a worker whose bridges end before it does is reported', async () => {
+  const thread = Object.assign(new EventEmitter(), { threadId: 1, postMessage() {} })
+  const failure = new Error('a bug over there')
+  const warnings: string[][] = []
+  for (const how of ['well', 'failed', 'failed, and listened to']) {
+    const seen = await reported(async () => {
+      const values = worker.toChannel(thread as never)
+      if (how.endsWith('listened to')) thread.on('error', () => {})
+      if (how !== 'well') thread.emit('error', failure)
+      values.cancel()
+    })
+    warnings.push(seen)
+  }
+  expect(warnings).toEqual([[], [expect.stringContaining('a bug over there')], []])
+})
+
+test('a worker of node:cluster is refused: its process is the port', () => {
+  const like = Object.assign(new EventEmitter(), { send() {}, isConnected: () => true })
+  expect(() => worker.toChannel(like as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
