@@ -10,7 +10,7 @@ export function listeners(port: MessagePort): number {
 }
 
 /** Sends what `feed` has to `port`. */
-export function produce(feed: Feed, port: worker.Port): void {
+export function produce(feed: Feed, port: worker.Port, topic = ''): void {
   const values = channel<Item>()
   values.ended.then(end => {
     if (end.by === 'cancel') feed.stop(end.reason)
@@ -24,12 +24,12 @@ export function produce(feed: Feed, port: worker.Port): void {
   pull()
   // At once: a receiver that leaves before this side is there has nobody to tell. What it fails with, the test learns at the
   // other side.
-  worker.drainTo(values, port).then(null, () => {})
+  worker.drainTo(values, port, { topic }).then(null, () => {})
 }
 
 /** Gives what comes over `port` to `intake`; returns what ends this. */
-export function consume(intake: Intake, port: worker.Port): (reason?: Error) => void {
-  const values = worker.toChannel<Item>(port, { capacity: 1 })
+export function consume(intake: Intake, port: worker.Port, topic = ''): (reason?: Error) => void {
+  const values = worker.toChannel<Item>(port, { topic, capacity: 1 })
   let left = false
   const take = async () => {
     try {

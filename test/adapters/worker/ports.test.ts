@@ -1,34 +1,14 @@
 /** Real threads and processes at the other side. */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
 import * as worker from '../../../src/adapters/worker/index.js'
 import { channel, type SynclessError } from '../../../src/core/index.js'
 import { turns } from '../support.js'
-
-const peer = path.resolve('test/adapters/worker/peer.ts')
-const execArgv = ['--no-warnings', '--import', './test/adapters/contract/typescript.mjs']
-
-type Other = Worker | ChildProcess
-
-/** A thread cannot load TypeScript without being told how; a process gets it by `--import`. */
-function thread(task: string): Worker {
-  const loader = pathToFileURL('test/adapters/contract/typescript.mjs')
-  const program = `require('node:module').register('${loader}'); import('${pathToFileURL(peer)}')`
-  return new Worker(program, { eval: true, workerData: task, stderr: true })
-}
+import { end, listeners, type Other, say, startProcess, startThread, stop } from './start.js'
 
 const kinds: readonly (readonly [string, (task: string) => Other])[] = [
-  ['a worker', thread],
-  ['a process', task => fork(peer, [task], { execArgv, serialization: 'advanced', silent: true })],
-  ['a process that speaks JSON', task => fork(peer, [task], { execArgv, silent: true })],
+  ['a worker', task => startThread('peer.ts', task)],
+  ['a process', task => startProcess('peer.ts', task, 'advanced')],
+  ['a process that speaks JSON', task => startProcess('peer.ts', task)],
 ]
-
-const listeners = (port: Other) => port.eventNames().reduce((sum, name) => sum + port.listenerCount(name), 0)
-const say = (port: Other, message: object) => ('send' in port ? port.send(message) : port.postMessage(message))
-const end = (port: Other) => ('send' in port ? port.kill() : port.terminate())
 
 /** The messages that are none of a bridge. */
 function heard(port: Other): Record<string, unknown>[] {
@@ -57,12 +37,7 @@ let other: Other | null = null
 afterEach(async () => {
   const left = other
   other = null
-  if (left === null) return
-  const gone = ('threadId' in left ? left.threadId !== -1 : left.exitCode === null && left.signalCode === null)
-    ? once(left, 'exit')
-    : null
-  end(left)
-  await gone
+  if (left !== null) await end(left)
 })
 
 describe.each(kinds)('%s', (_name, start) => {
@@ -136,7 +111,7 @@ describe.each(kinds)('%s', (_name, start) => {
     const before = listeners(port)
     const { incoming, outgoing } = worker.connect<number, number>(port)
     await eventually(() => incoming.statistics().buffered === 1)
-    if (how === 'end') end(port)
+    if (how === 'end') stop(port)
     else say(port, { do: how })
     const refused = await failure(outgoing.ended.map(() => outgoing.send(1)).then(send => send))
     expect(refused).toMatchObject({ code: 'CHANNEL_CANCELLED', cause: { code: 'PEER_GONE' } })
