@@ -1,10 +1,10 @@
-import type { Op } from '../op.js'
+import type { Node, Op } from '../op.js'
 
 /** The async iterator over what `next` gives. `return()` while a `next()` is pending withdraws it: nothing is lost. */
 export class LineIterator<D> implements AsyncIterableIterator<D> {
   readonly #next: () => Op<IteratorResult<D, undefined>>
-  /** Those who wait; one at a time performs. */
-  #last: Promise<unknown> = Promise.resolve()
+  /** Settles when those that were asked for are through; null where nobody waits. */
+  #last: Promise<void> | null = null
   #leave: (() => void) | null = null
   #done = false
 
@@ -17,9 +17,9 @@ export class LineIterator<D> implements AsyncIterableIterator<D> {
   }
 
   next(): Promise<IteratorResult<D, undefined>> {
-    const step = this.#last.then(() => this.#step())
-    this.#last = step.catch(() => {})
-    return step
+    if (this.#last !== null) return this.#followed(this.#last.then(() => this.#step()))
+    const step = this.#step()
+    return this.#leave === null ? step : this.#followed(step)
   }
 
   async return(): Promise<IteratorResult<D, undefined>> {
@@ -28,30 +28,42 @@ export class LineIterator<D> implements AsyncIterableIterator<D> {
     return { done: true, value: undefined }
   }
 
-  #step(): Promise<IteratorResult<D, undefined>> {
-    const over: IteratorResult<D, undefined> = { done: true, value: undefined }
-    if (this.#done) return Promise.resolve(over)
+  /** Those that are asked for meanwhile come after it. */
+  #followed<T>(step: Promise<T>): Promise<T> {
+    const through = () => {
+      if (this.#last === last) this.#last = null
+    }
+    const last = step.then(through, through)
+    this.#last = last
+    return step
+  }
+
+  async #step(): Promise<IteratorResult<D, undefined>> {
+    if (this.#done) return { done: true, value: undefined }
     const node = this.#next().node()
-    return new Promise((resolve, reject) => {
-      this.#leave = () => {
+    if (!node.poll() && !(await this.#committed(node))) return { done: true, value: undefined }
+    try {
+      const step = node.take()
+      if (step.done) this.#done = true
+      return step
+    } catch (error) {
+      this.#done = true
+      throw error
+    }
+  }
+
+  /** False where the iteration was left before. */
+  #committed(node: Node<unknown>): Promise<boolean> {
+    return new Promise(resolve => {
+      const over = (committed: boolean) => {
         this.#leave = null
-        node.withdraw()
-        resolve(over)
+        resolve(committed)
       }
-      node.performFor({
-        wake: () => {
-          this.#leave = null
-          try {
-            const step = node.take()
-            if (step.done) this.#done = true
-            resolve(step)
-          } catch (error) {
-            this.#done = true
-            reject(error)
-          }
-        },
-        isAwaited: () => true,
-      })
+      this.#leave = () => {
+        node.withdraw()
+        over(false)
+      }
+      node.enter({ wake: () => over(true), isAwaited: () => true })
     })
   }
 }

@@ -156,7 +156,7 @@ export class ReadSome<D> extends ReadNode<D> {
 
   #cut(size: number): D {
     const { buffer } = this.input
-    return this.#form.from(this.#takes ? buffer.take(size) : buffer.copy(0, size))
+    return this.#takes ? this.#form.take(buffer, size) : this.#form.from(buffer.copy(0, size))
   }
 }
 
@@ -264,6 +264,6 @@ export class ReadAll<D> extends ReadNode<D> {
         ),
       )
     }
-    return ended && this.give(this.#form.from(buffer.take(buffer.length)))
+    return ended && this.give(this.#form.take(buffer, buffer.length))
   }
 }

@@ -1,4 +1,5 @@
 import { SynclessError } from '../errors.js'
+import type { ReaderBuffer } from './reader-buffer.js'
 
 /** How the bytes of a file are read as text. */
 export type TextEncoding = 'utf8' | 'latin1'
@@ -9,6 +10,8 @@ export interface Form<D> {
   /** How many of `bytes` may be given so that no character is cut; all of them, where no more will come. */
   whole(bytes: Buffer): number
   from(bytes: Buffer): D
+  /** Takes the first `size` bytes of what is buffered. */
+  take(buffer: ReaderBuffer, size: number): D
 }
 
 /** @internal */
@@ -16,11 +19,22 @@ export const bytesForm: Form<Buffer> = {
   name: 'bytes',
   whole: bytes => bytes.length,
   from: bytes => bytes,
+  take: (buffer, size) => buffer.take(size),
 }
 
 const textForms: Record<TextEncoding, Form<string>> = {
-  utf8: { name: 'utf8', whole: wholeUtf8, from: bytes => bytes.toString('utf8') },
-  latin1: { name: 'latin1', whole: bytes => bytes.length, from: bytes => bytes.toString('latin1') },
+  utf8: decoded('utf8', wholeUtf8),
+  latin1: decoded('latin1', bytes => bytes.length),
+}
+
+function decoded(name: TextEncoding, whole: (bytes: Buffer) => number): Form<string> {
+  const from = (bytes: Buffer) => bytes.toString(name)
+  const take = (buffer: ReaderBuffer, size: number) => {
+    const text = from(buffer.view(0, size))
+    buffer.drop(size)
+    return text
+  }
+  return { name, whole, from, take }
 }
 
 /** @internal Throws `INVALID_ARGUMENT` for an encoding that is not known. */

@@ -10,14 +10,14 @@ import { LineIterator } from './reader-lines.js'
 import { ReadAll, ReadDelimited, ReadFixed, ReadSome } from './reader-ops.js'
 import { bytesForm, type Form, type TextEncoding, textForm } from './reader-text.js'
 
-const NEWLINE = 10
+const NEWLINE = Buffer.from('\n')
 const RETURN = 13
 
 /** Options of {@link nbreader} and `nbfile`. */
 export interface ReaderOptions {
   /** For descriptions and dumps. */
   readonly name?: string
-  /** How many bytes a read may look through that is not told so itself, such as `readLine()`. Default 1 MiB. */
+  /** How many bytes a read may look through that is not told so itself, such as `readLine()`. Default 1 MiB; `Infinity` for no limit. */
   readonly limit?: number
 }
 
@@ -104,7 +104,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     const what = `read exactly ${count} bytes`
     return new ReadFixed(this.input, what, count, ({ buffer }) => {
       if (buffer.length < count) throw unexpectedEnd(`${what} of ${this.name}`, buffer.length)
-      return this.form.from(buffer.take(count))
+      return this.form.take(buffer, count)
     })
   }
 
@@ -122,7 +122,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
    * `READ_LIMIT` where a line has more than `limit` bytes, and leaves all of them unread.
    */
   readLine(options: LineOptions = {}): Op<D> {
-    return this.#delimited('read a line', options, size => this.form.from(this.input.buffer.take(size)))
+    return this.#delimited('read a line', options, size => this.form.take(this.input.buffer, size))
   }
 
   /**
@@ -133,7 +133,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     const what = `read until ${JSON.stringify(String(delimiter))}`
     return this.#delimited(what, { ...options, delimiter }, (size, length) => {
       if (length === 0) throw unexpectedEnd(`${what} of ${this.name}`, size)
-      return this.form.from(this.input.buffer.take(size))
+      return this.form.take(this.input.buffer, size)
     })
   }
 
@@ -259,7 +259,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
 
   #delimited<T>(what: string, options: LineOptions, outcome: (size: number, length: number) => T): Op<T> {
     const { delimiter } = options
-    const bytes = delimiter === undefined ? Buffer.from([NEWLINE]) : this.#sought(delimiter, what)
+    const bytes = delimiter === undefined ? NEWLINE : this.#sought(delimiter, what)
     const limit = this.#limit(options, what)
     return new ReadDelimited(this.input, what, bytes, limit, outcome)
   }
