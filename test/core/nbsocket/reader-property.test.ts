@@ -6,8 +6,12 @@ import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import { deferred } from '../../../src/core/deferred.js'
 import { type Co, go, type Op, SynclessError, select, TaskletKilled, timeout } from '../../../src/core/index.js'
+import { byteSource } from '../../../src/core/nbsocket/byte-input.js'
+import { byteSink } from '../../../src/core/nbsocket/byte-output.js'
+import type { ByteSink, ByteSource } from '../../../src/core/nbsocket/bytes.js'
 import { limitReader } from '../../../src/core/nbsocket/limit-reader.js'
 import { type NbReader, nbreader } from '../../../src/core/nbsocket/reader.js'
+import { socketPair } from '../../../src/core/nbsocket/socket-pair.js'
 import { turn } from '../support.js'
 
 const RUNS = Number(process.env.SYNCLESS_RUNS ?? 1000)
@@ -57,6 +61,7 @@ const program = fc.record({
   /** How many turns pass between two chunks. */
   pace: fc.nat({ max: 2 }),
   text: fc.boolean(),
+  over: fc.constantFrom('stream' as const, 'stream', 'stream', 'TCP'),
   /** How long a part of the stream it reads, if it does. */
   size: fc.option(fc.nat({ max: 20 }), { nil: null }),
 })
@@ -157,21 +162,41 @@ async function performed(op: Op<Buffer | string | number>, { by, after }: Loss):
   return outcome
 }
 
+/** What is read from, and what that is fed by. */
+interface Ends extends AsyncDisposable {
+  readonly source: ByteSource
+  readonly sink: ByteSink
+}
+
+function piped(): Ends {
+  const stream = new PassThrough()
+  return { source: byteSource(stream), sink: byteSink(stream), async [Symbol.asyncDispose]() {} }
+}
+
+async function connected(): Promise<Ends> {
+  const [source, sink] = await socketPair()
+  const close = async () => {
+    source.destroy()
+    sink.destroy()
+  }
+  return { source, sink, [Symbol.asyncDispose]: close }
+}
+
 test('a read happens as the model says, or not at all (property)', async () => {
   await fc.assert(
-    fc.asyncProperty(program, async ({ steps, chunks, cut, pace, text, size: partSize }) => {
+    fc.asyncProperty(program, async ({ steps, chunks, cut, pace, text, over, size: partSize }) => {
       const whole = Buffer.from(chunks.join(''))
       const part = text && partSize !== null ? wholeText(whole, partSize) : partSize
-      const stream = new PassThrough()
+      await using ends = over === 'TCP' ? await connected() : piped()
       let feeding = true
       const feed = (async () => {
         for (let at = 0; at < whole.length && feeding; at += cut) {
-          stream.write(whole.subarray(at, at + cut))
+          await ends.sink.send(whole.subarray(at, at + cut))
           for (let i = 0; i < pace; i++) await turn()
         }
-        stream.end()
+        await ends.sink.shutdown?.()
       })()
-      const outer = nbreader(stream, { limit: LIMIT })
+      const outer = nbreader(ends.source, { limit: LIMIT })
       const bytes = part === null ? outer : limitReader(outer, part, { limit: LIMIT })
       const reader: NbReader<Buffer | string> = text ? bytes.text() : bytes
       let left = part === null ? whole : whole.subarray(0, part)
