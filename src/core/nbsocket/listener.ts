@@ -43,7 +43,10 @@ export interface ListenOptions extends SocketOptions, Where {
   keepAliveInitialDelay?: number
   /** How far Node reads ahead, and how much it holds for a peer that does not read, in bytes. Default: Node's. */
   highWaterMark?: number
-  /** How many connections may wait to be accepted, beyond the kernel's backlog; further ones are dropped. Default 1024. */
+  /**
+   * How many connections may wait to be accepted, beyond the kernel's backlog, and how many may be in their handshake; further
+   * ones are dropped. Default 1024.
+   */
   queue?: number
   /** How many connections may be open at once; further ones are dropped. Default: no limit. */
   connections?: number
@@ -271,6 +274,7 @@ export class Listener implements AsyncDisposable, Disposable {
     const { tls, plain = false } = this.#options
     if (this.#refusal !== null) raw.destroy()
     else if (tls === undefined) this.#offer(raw)
+    else if (this.#securing.size >= this.#room) this.#drop(raw)
     else if (plain) this.#distinguish(raw, tls)
     else this.#secure(raw, tls)
   }
@@ -280,11 +284,17 @@ export class Listener implements AsyncDisposable, Disposable {
     if (node !== null) {
       this.#accepted++
       node.complete(stream)
-    } else if (this.#queue.length < (this.#options.queue ?? 1024)) this.#queue.push(stream)
-    else {
-      this.#dropped++
-      stream.destroy()
-    }
+    } else if (this.#queue.length < this.#room) this.#queue.push(stream)
+    else this.#drop(stream)
+  }
+
+  get #room(): number {
+    return this.#options.queue ?? 1024
+  }
+
+  #drop(stream: Duplex): void {
+    this.#dropped++
+    stream.destroy()
   }
 
   #secure(raw: Socket, tls: ServerTlsOptions): void {

@@ -144,6 +144,14 @@ describe('client and server', () => {
     await everything(silent).catch(() => {})
   })
 
+  test('handshakes beyond the most that may go on are dropped, and counted', async () => {
+    const server = await listening(certificate, { queue: 1 })
+    kept(await client(server.port))
+    const dropped = kept(await client(server.port))
+    await once(dropped.resume(), 'end')
+    expect(server.statistics()).toMatchObject({ accepted: 0, dropped: 1 })
+  })
+
   test('closing the listener ends handshakes that go on', async () => {
     const server = await listening()
     const raw = kept(await client(server.port))
