@@ -6,7 +6,7 @@ export const errorCodes = {
   ACCEPT_FAILED: 'The system could not accept a connection, such as for want of file descriptors.',
   ADDRESS_IN_USE: 'The address that was to be listened on is taken, or may not be used.',
   ALREADY_CONSUMED:
-    'A channel, or the body of a request, has a consumer and was given to a second one. Use broadcast() to give each consumer of a channel its own copy.',
+    'A channel, the body of a request, or a socket has a consumer and was given to a second one. Use broadcast() to give each consumer of a channel its own copy.',
   AMBIGUOUS_PATH: 'A request was refused whose path two apps, of which one hands over to the other, read differently.',
   APP_ALREADY_READY:
     'A Fastify instance was mounted after it became ready, when it can no longer be driven by the host.',

@@ -37,6 +37,9 @@ export interface MadeWith extends SocketOptions {
   readonly host?: string | null
 }
 
+/** Streams that an nbsocket reads and writes. */
+const owned = new WeakSet<Duplex>()
+
 /**
  * A connection, used by operations: TCP, Unix-domain or TLS. Made by {@link connect}, `accept()` of a {@link Listener},
  * {@link socketPair} and {@link fromSocket}.
@@ -45,6 +48,29 @@ export interface MadeWith extends SocketOptions {
  * `close()`, with `SOCKET_BROKEN` (a {@link SocketError}, with Node's error as the `cause` and its code as `systemCode`)
  * when the connection was broken from outside, and with `TIMEOUT` after {@link NbSocket.timeout} ms. One that loses a
  * select, times out or is killed took and sent nothing, so that the connection goes on.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { go, select, sleep } from 'syncless'
+ * import { socketPair } from 'syncless/nbsocket'
+ *
+ * const [client, server] = await socketPair({ timeout: 5000 })
+ * go(function* () {
+ *   const length = (yield* server.recvExactly(1))[0] ?? 0
+ *   const word = yield* server.recvExactly(length)
+ *   yield* server.send(`you said ${word}`)
+ *   yield* server.close()
+ * })
+ * await client.send(Buffer.from('\x05hel'))
+ * const early = await select({ answer: client.recv(), tick: sleep(5) })
+ * assert.equal(early.key, 'tick') // what the other branch would have taken is still to come
+ * await client.send('lo')
+ * assert.equal(String(await client.recv()), 'you said hello')
+ * assert.equal((await client.recv()).length, 0)
+ * await client.close()
+ * await assert.rejects(async () => client.recv(), { code: 'SOCKET_CLOSED' })
+ * ```
  */
 export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposable {
   /** For descriptions and errors. */
@@ -73,6 +99,10 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       remote = null,
       host = null,
     } = options
+    if (owned.has(stream)) {
+      throw new SynclessError('ALREADY_CONSUMED', 'this stream is read and written by another nbsocket already')
+    }
+    owned.add(stream)
     this.#stream = stream
     this.timeout = timeout
     this.#host = host
@@ -348,6 +378,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     this.#output.release(refusal)
     this.#stream.off('connect', this.#learnAddresses).off('close', this.#onClose)
     this.#gone.resolve()
+    owned.delete(this.#stream)
     return this.#stream
   }
 
@@ -384,7 +415,7 @@ function explain(error: Error | null, what: string): SocketError {
 /**
  * Makes an nbsocket of a socket that exists: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else may
  * read or write it from now on; {@link NbSocket.stream} gives it back. Throws `INVALID_ARGUMENT` for what is no Duplex of bytes,
- * and a wrong time, `SCOPE_CLOSED` where the scope has ended.
+ * and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has, `SCOPE_CLOSED` where the scope has ended.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import path from 'node:path'
-import { PassThrough } from 'node:stream'
+import { getDefaultHighWaterMark, PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { go, never, Scope, scope, select, sleep, timeout } from '../../../src/core/index.js'
 import { fromFd, fromSocket, type NbSocket, pipe, socketPair } from '../../../src/core/nbsocket/index.js'
@@ -370,6 +370,17 @@ describe('sockets that exist', () => {
     )
   })
 
+  test('a socket has one nbsocket', async () => {
+    const { here, there } = await tcpPair()
+    kept(here)
+    const { stream } = there
+    const again = kept(fromSocket(stream))
+    expect(() => fromSocket(stream)).toThrow(expect.objectContaining({ code: 'ALREADY_CONSUMED' }))
+    await here.send('to one')
+    expect(String(await again.recv())).toBe('to one')
+    kept(fromSocket(again.stream))
+  })
+
   test('stream gives the socket back with what has arrived, and gives the nbsocket up', async () => {
     const { here, there } = await tcpPair()
     kept(there)
@@ -441,6 +452,31 @@ describe('sockets that exist', () => {
     expect(() => fromFd(fd)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
     closeSync(fd)
   })
+})
+
+test('options of TCP reach the socket, at both ends', async () => {
+  const noDelay = jest.spyOn(Socket.prototype, 'setNoDelay')
+  const keepAlive = jest.spyOn(Socket.prototype, 'setKeepAlive')
+  try {
+    const { here, there } = await tcpPair()
+    kept(here).setNoDelay(false).setKeepAlive(true, 1000)
+    kept(there).setKeepAlive(false)
+    expect(noDelay.mock.calls).toEqual([[false]])
+    expect(keepAlive.mock.calls).toEqual([
+      [true, 1000],
+      [false, 0],
+    ])
+    expect(here.stream.readableHighWaterMark).toBe(getDefaultHighWaterMark(false))
+  } finally {
+    noDelay.mockRestore()
+    keepAlive.mockRestore()
+  }
+  const { here, there } = await tcpPair({ highWaterMark: 1000 }, { highWaterMark: 2000 })
+  const streams = [here.stream, there.stream].map(kept)
+  expect(streams.map(stream => [stream.readableHighWaterMark, stream.writableHighWaterMark])).toEqual([
+    [1000, 1000],
+    [2000, 2000],
+  ])
 })
 
 test('a pipe goes one way', async () => {
