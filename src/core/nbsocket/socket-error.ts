@@ -1,6 +1,21 @@
 import { type ErrorCode, SynclessError } from '../errors.js'
 
-/** An error of a socket, with what the system called it. Its `cause` is Node's own error, where there is one. */
+/**
+ * An error of a socket, with what the system called it. Its `cause` is Node's own error, where there is one.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { connect, SocketError } from 'syncless/nbsocket'
+ *
+ * try {
+ *   await connect({ path: '/nowhere/to/be/found' })
+ * } catch (error) {
+ *   assert(error instanceof SocketError)
+ *   assert.deepEqual([error.code, error.systemCode], ['CONNECT_FAILED', 'ENOENT'])
+ * }
+ * ```
+ */
 export class SocketError extends SynclessError {
   /** Such as `ECONNRESET`, `ENOTFOUND`, `CERT_HAS_EXPIRED`; null where the system said nothing. */
   readonly systemCode: string | null
