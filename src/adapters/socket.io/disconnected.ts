@@ -60,33 +60,35 @@ const ends: readonly string[] = [
 ]
 
 /**
- * Calls `gone` when the socket is disconnected or cannot connect: with null where one of the two sides said so, else
- * with the error. With `reconnects`, a loss after which the client connects again is none.
+ * Calls `gone` when the socket is disconnected or cannot connect, with what tells why, and whether one of the two sides
+ * wished it. With `reconnects`, a loss after which the client connects again is none.
  */
 export function whenDisconnected(
   socket: AnySocket,
   listeners: Listeners,
   reconnects: boolean,
-  gone: (error: SocketDisconnected | null) => void,
+  gone: (why: SocketDisconnected, wished: boolean) => void,
 ): void {
   const { io } = socket
   listenShared(listeners, socket, 'disconnect', (reason: string, description?: unknown) => {
     if (reconnects && socket.active === true && io?.reconnection() === true) return
-    gone(ends.includes(reason) ? null : new SocketDisconnected(reason, description))
+    gone(new SocketDisconnected(reason, description), ends.includes(reason))
   })
   if (io === undefined) return
   let last: unknown
   listenShared(listeners, socket, 'connect_error', (error: Error) => {
     last = error
     // It tries again after a failure of the connection, and not after one of a middleware.
-    if (socket.active !== true || !io.reconnection()) gone(new SocketDisconnected('connect_error', error))
+    if (socket.active !== true || !io.reconnection()) gone(new SocketDisconnected('connect_error', error), false)
   })
-  listenShared(listeners, io, 'reconnect_failed', () => gone(new SocketDisconnected('connect_error', last)))
+  listenShared(listeners, io, 'reconnect_failed', () => gone(new SocketDisconnected('connect_error', last), false))
   // A client that is disconnected by hand while it has no connection tells nobody; where it was the last one of its
   // manager, that does. A refusal closes it too, and is told of right after.
   const began = socket.active === true
   listenShared(listeners, io, 'close', () => {
-    if (began) queueMicrotask(() => socket.active !== true && gone(null))
+    if (began) {
+      queueMicrotask(() => socket.active !== true && gone(new SocketDisconnected('io client disconnect'), true))
+    }
   })
 }
 

@@ -6,7 +6,7 @@ import type { Co } from '../../core/op.js'
 import { select } from '../../core/select.js'
 import { Listeners } from '../listeners.js'
 import { listenShared } from '../shared-listeners.js'
-import { listen, type SocketDisconnected, whenDisconnected } from './disconnected.js'
+import { listen, whenDisconnected } from './disconnected.js'
 import { type AnySocket, type EmitTarget, isSocket } from './sockets.js'
 
 /** When one waits for the acknowledgements of a peer. */
@@ -101,7 +101,7 @@ export class Outlet {
 
   #watch(socket: AnySocket, { until, reconnects }: OutletOptions): void {
     const { conn } = socket
-    whenDisconnected(socket, this.#listeners, reconnects, (error: SocketDisconnected | null) => this.#leave(error))
+    whenDisconnected(socket, this.#listeners, reconnects, (why, wished) => this.#leave(wished ? undefined : why))
     if (until !== undefined) listen(this.#listeners, socket, until, (reason?: unknown) => this.#leave(reason))
     if (conn === undefined) listenShared(this.#listeners, socket, 'connect', () => this.#changed())
     else if (!socket.connected) this.#leave(undefined)

@@ -2,15 +2,14 @@ import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import { Scope } from '../../core/scope.js'
 import { Listeners } from '../listeners.js'
-import { listenShared } from '../shared-listeners.js'
-import { SocketDisconnected } from './disconnected.js'
+import { SocketDisconnected, whenDisconnected } from './disconnected.js'
 import { type AnySocket, isSocket, type SocketLike } from './sockets.js'
 
 const scopes = new WeakMap<object, Scope>()
 
 /**
- * The scope of a socket's connection: it is cancelled when the socket is disconnected, with a `SocketDisconnected`
- * error that tells the reason, and so ends the tasklets and bridges in it. The same one until then; on a client that
+ * The scope of a socket's connection: it is cancelled when the socket is disconnected or refused, with a
+ * `SocketDisconnected` error that tells the reason, and so ends the tasklets and bridges in it. The same one until then; on a client that
  * has connected again, a new one. Of a socket of the server that is not connected any more it is cancelled already.
  *
  * The first failure of a tasklet in it disconnects the socket, and is reported as a process warning, unless it is that
@@ -63,10 +62,10 @@ export function socketScope(socket: SocketLike): Scope {
   }
   scopes.set(socket, scope)
   const listeners = new Listeners()
-  listenShared(listeners, socket, 'disconnect', (reason: string, description?: unknown) => {
+  whenDisconnected(socket, listeners, false, why => {
     listeners.clear()
     scopes.delete(socket)
-    end(scope, new SocketDisconnected(reason, description))
+    end(scope, why)
   })
   return scope
 }

@@ -163,7 +163,7 @@ class Inbox<T> {
     if (end !== undefined) listen(this.#listeners, socket, end, () => close())
     if (error !== undefined)
       listen(this.#listeners, socket, error, (message: unknown) => close(failureOf(message, error)))
-    whenDisconnected(socket, this.#listeners, reconnects, gone => close(gone ?? undefined))
+    whenDisconnected(socket, this.#listeners, reconnects, (why, wished) => close(wished ? undefined : why))
     // On the client, a socket may be bridged before it connects.
     if (socket.io === undefined && !socket.connected) close(new SocketDisconnected('was not connected'))
     if (leave === undefined) return

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io'
 import * as sio from '../../../src/adapters/socket.io/index.js'
 import { channel, enterScope, never } from '../../../src/core/index.js'
 import { reported, turns } from '../support.js'
-import { server as io } from './pairs.js'
+import { clientOf, server as io } from './pairs.js'
 import { connected, settled } from './support.js'
 
 test('it ends with the connection, for a reason that tells why, and its tasklets and bridges with it', async () => {
@@ -71,6 +71,28 @@ test('a client that has connected again has a new one', async () => {
   const second = sio.socketScope(client)
   expect([second === first, second.cancelled]).toEqual([false, false])
   client.disconnect()
+  await turns()
+})
+
+test('that of a client which never connects ends, too: refused, and disconnected by hand', async () => {
+  io.of('/closed').use((_socket, next) => next(new Error('log in first')))
+  const refused = await clientOf({ reconnection: true }, {}, '/closed')
+  const left = await clientOf({ reconnection: true })
+  const tasklets = [refused, left].map(client => settled(sio.socketScope(client).go(() => never)))
+  left.disconnect()
+  const reasons = (await Promise.all(tasklets)).map(error => (error as { cause: { reason: unknown } }).cause.reason)
+  expect(reasons).toMatchObject([{ reason: 'connect_error' }, { reason: 'io client disconnect' }])
+  // One that has failed is not found again.
+  const failing = await clientOf({ reconnection: true })
+  const warnings = await reported(async () => {
+    await settled(
+      sio.socketScope(failing).go(() => {
+        throw new Error('a bug')
+      }),
+    )
+  })
+  expect([warnings.length, sio.socketScope(failing).cancelled]).toEqual([1, false])
+  failing.disconnect()
   await turns()
 })
 
