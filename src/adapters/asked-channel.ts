@@ -9,17 +9,17 @@ export type Answer<T> = IteratorResult<T, unknown>
 export class AskedChannel<T> extends PulledChannel<T> {
   readonly #ask: () => Answer<T> | PromiseLike<Answer<T>>
   #asking = false
-  #last = false
+  #conclude: (() => void) | null = null
 
   constructor(capacity: number, name: string, ask: () => Answer<T> | PromiseLike<Answer<T>>) {
     super(capacity, name, () => this.#fill())
     this.#ask = ask
   }
 
-  /** The source is at its end: nothing comes after an answer that is outstanding. */
-  finish(): void {
-    if (this.#asking) this.#last = true
-    else this.close()
+  /** The source is over: `conclude`, which ends the channel, is called now, or after the answer that is outstanding. */
+  finish(conclude: () => void): void {
+    this.#conclude = conclude
+    if (!this.#asking) this.#finished()
   }
 
   #fill(): void {
@@ -27,7 +27,7 @@ export class AskedChannel<T> extends PulledChannel<T> {
       try {
         const answer = this.#ask()
         if (isPromise(answer)) this.#await(answer)
-        else this.#take(answer)
+        else this.#answered(answer)
       } catch (error) {
         this.#fail(error)
       }
@@ -39,8 +39,8 @@ export class AskedChannel<T> extends PulledChannel<T> {
     answer.then(
       step => {
         this.#asking = false
-        this.#take(step)
-        if (this.#last) this.close()
+        this.#answered(step)
+        this.#finished()
         this.#fill()
       },
       (error: unknown) => {
@@ -50,10 +50,18 @@ export class AskedChannel<T> extends PulledChannel<T> {
     )
   }
 
-  #take(step: Answer<T>): void {
+  #answered(step: Answer<T>): void {
     if (step.done) this.close()
-    // Whoever it was asked for may have left: it is kept then, beyond the capacity, for the next receiver.
-    else if (this.trySend(step.value) === 'full') this.force(step.value)
+    // Whoever it was asked for may have left: it is kept then, for the next receiver.
+    else this.take(step.value)
+  }
+
+  #finished(): void {
+    try {
+      this.#conclude?.()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   #fail(error: unknown): void {

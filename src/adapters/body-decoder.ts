@@ -1,3 +1,4 @@
+import { Gathered } from './gathered.js'
 import { RequestError } from './request-error.js'
 
 /** Makes values of the chunks of a body. */
@@ -32,8 +33,7 @@ const LINE_FEED = 10
 export class NdjsonDecoder<T> implements BodyDecoder<T> {
   readonly #limit: number
   /** The beginning of a line whose end has not come. */
-  #begun: Buffer[] = []
-  #size = 0
+  readonly #begun = new Gathered()
   #chunk: Buffer = Buffer.alloc(0)
   #line = 0
 
@@ -60,16 +60,13 @@ export class NdjsonDecoder<T> implements BodyDecoder<T> {
   #nextLine(): string | null {
     const end = this.#chunk.indexOf(LINE_FEED)
     const piece = end < 0 ? this.#chunk : this.#chunk.subarray(0, end)
-    this.#size += piece.length
-    if (this.#size > this.#limit) {
+    if (this.#begun.length + piece.length > this.#limit) {
       throw new RequestError('BODY_TOO_LARGE', 413, `line ${this.#line + 1} is longer than ${this.#limit} bytes`)
     }
-    if (piece.length > 0) this.#begun.push(piece)
+    this.#begun.add(piece, this.#limit)
     this.#chunk = end < 0 ? this.#chunk.subarray(this.#chunk.length) : this.#chunk.subarray(end + 1)
     if (end < 0) return null
-    const line = Buffer.concat(this.#begun).toString('utf8').trim()
-    this.#begun = []
-    this.#size = 0
+    const line = this.#begun.take().toString('utf8').trim()
     this.#line++
     return line
   }

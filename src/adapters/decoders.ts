@@ -1,6 +1,6 @@
 /** What turns byte streams into values: give one to `toChannel` as `decode`. */
 import { SynclessError } from '../core/errors.js'
-import { checkedLimit, type Decoder, type DecoderOptions } from './decoder.js'
+import { checkedLimit, type Decoder, type DecoderOptions, decodedBy } from './decoder.js'
 import { FrameDecoder, type FrameOptions, frameSize } from './frames.js'
 import { LineSplitter } from './line-splitter.js'
 import { EventDecoder, type ReceivedEvent } from './server-sent-events.js'
@@ -46,19 +46,22 @@ export function decodeNdjson<T = unknown>(options: DecoderOptions = {}): () => D
   return () => {
     const splitter = new LineSplitter(limit)
     let count = 0
-    const parse = (line: string): T[] => {
-      count++
-      if (line.trim() === '') return []
-      try {
-        return [JSON.parse(line)]
-      } catch (error) {
-        throw new SynclessError('FRAME_INVALID', `line ${count} is no JSON`, { cause: error })
-      }
-    }
-    return {
-      push: chunk => splitter.push(chunk).flatMap(parse),
-      end: () => splitter.end().flatMap(parse),
-    }
+    const parsed = (lines: Iterable<string>) =>
+      decodedBy<T>(values => {
+        for (const line of lines) {
+          count++
+          if (line.trim() !== '') values.push(parse(line, count))
+        }
+      })
+    return { push: chunk => parsed(splitter.push(chunk)), end: () => parsed(splitter.end()) }
+  }
+}
+
+function parse<T>(line: string, number: number): T {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    throw new SynclessError('FRAME_INVALID', `line ${number} is no JSON`, { cause: error })
   }
 }
 

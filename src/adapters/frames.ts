@@ -1,6 +1,7 @@
 import { SynclessError } from '../core/errors.js'
-import { type Decoder, tooLarge } from './decoder.js'
+import { type Decoder, decodedBy, tooLarge } from './decoder.js'
 import type { Encoder } from './encoders.js'
+import { Gathered } from './gathered.js'
 
 /** How the length before each frame is written. */
 export interface FrameOptions {
@@ -49,9 +50,9 @@ export class FrameDecoder implements Decoder<Buffer> {
   readonly #limit: number
   readonly #size: 1 | 2 | 4
   readonly #littleEndian: boolean
-  #parts: Uint8Array[] = []
-  #have = 0
-  /** How many bytes the next piece has: a length, or the frame after it. */
+  /** What has come of the next piece: a length, or the frame after it. */
+  readonly #begun = new Gathered()
+  /** How many bytes that piece has. */
   #need: number
   #inFrame = false
 
@@ -62,32 +63,25 @@ export class FrameDecoder implements Decoder<Buffer> {
     this.#need = size
   }
 
-  push(chunk: Uint8Array): Buffer[] {
-    const made: Buffer[] = []
-    let rest = chunk
-    for (;;) {
-      const part = rest.subarray(0, this.#need - this.#have)
-      if (part.length > 0) this.#parts.push(part)
-      this.#have += part.length
-      rest = rest.subarray(part.length)
-      if (this.#have < this.#need) return made
-      const piece = this.#piece()
-      if (this.#inFrame) made.push(piece)
-      this.#need = this.#inFrame ? this.#size : this.#lengthOf(piece)
-      this.#inFrame = !this.#inFrame
-    }
+  push(chunk: Uint8Array): Iterable<Buffer> {
+    return decodedBy(frames => {
+      let rest = chunk
+      for (;;) {
+        const part = rest.subarray(0, this.#need - this.#begun.length)
+        this.#begun.add(part, this.#need)
+        rest = rest.subarray(part.length)
+        if (this.#begun.length < this.#need) return
+        const piece = this.#begun.take()
+        if (this.#inFrame) frames.push(piece)
+        this.#need = this.#inFrame ? this.#size : this.#lengthOf(piece)
+        this.#inFrame = !this.#inFrame
+      }
+    })
   }
 
-  end(): Buffer[] {
-    if (!this.#inFrame && this.#have === 0) return []
+  end(): Iterable<Buffer> {
+    if (!this.#inFrame && this.#begun.length === 0) return []
     throw new SynclessError('FRAME_INVALID', 'the stream ended in the middle of a frame')
-  }
-
-  #piece(): Buffer {
-    const piece = Buffer.concat(this.#parts)
-    this.#parts = []
-    this.#have = 0
-    return piece
   }
 
   #lengthOf(piece: Buffer): number {

@@ -27,6 +27,13 @@ export class PulledChannel<T> extends Channel<T> {
     return !this.closed && (this.receivers.length > 0 || this.buffered < this.capacity)
   }
 
+  /** Takes a value that has come, beyond the capacity if need be; where the channel has ended, it is dropped and counted. */
+  take(value: T): void {
+    const outcome = this.trySend(value)
+    if (outcome === 'full') this.force(value)
+    else if (outcome === 'closed') this.countDropped()
+  }
+
   /** @internal */
   override supply(node: ReceiverNode<T, unknown>): boolean {
     const supplied = super.supply(node)

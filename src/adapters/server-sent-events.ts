@@ -1,5 +1,5 @@
 import { SynclessError } from '../core/errors.js'
-import { type Decoder, tooLarge } from './decoder.js'
+import { type Decoder, decodedBy, tooLarge } from './decoder.js'
 
 /** An event to be sent. */
 export interface ServerSentEvent {
@@ -79,20 +79,20 @@ export class EventDecoder implements Decoder<ReceivedEvent> {
     this.#limit = limit
   }
 
-  push(chunk: Uint8Array): ReceivedEvent[] {
+  push(chunk: Uint8Array): Iterable<ReceivedEvent> {
     let text = this.#utf8.decode(chunk, { stream: true })
     if (text === '') return []
     if (this.#afterCr && text.startsWith('\n')) text = text.slice(1)
     this.#afterCr = text.endsWith('\r')
     const lines = linesOf(text)
-    const events: ReceivedEvent[] = []
-    lines.forEach((part, index) => {
-      this.#line += part
-      this.#size += part.length
-      if (this.#size > this.#limit) throw tooLarge('an event', this.#limit)
-      if (index < lines.length - 1) this.#take(events)
+    return decodedBy(events => {
+      lines.forEach((part, index) => {
+        this.#line += part
+        this.#size += part.length
+        if (this.#size > this.#limit) throw tooLarge('an event', this.#limit)
+        if (index < lines.length - 1) this.#take(events)
+      })
     })
-    return events
   }
 
   end(): ReceivedEvent[] {

@@ -21,12 +21,14 @@ const badFrame = expect.objectContaining({ code: 'FRAME_INVALID' })
 function decoded<T>(make: () => Decoder<T>, bytes: Uint8Array, cuts: readonly number[] = []): T[] {
   const decoder = make()
   const values: T[] = []
-  let start = 0
-  for (const cut of [...cuts.map(at => at % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]) {
-    values.push(...decoder.push(bytes.subarray(start, cut)))
-    start = cut
-  }
+  for (const [start, end] of pieces(bytes.length, cuts)) values.push(...decoder.push(bytes.subarray(start, end)))
   return [...values, ...decoder.end()]
+}
+
+/** Where the pieces of `length` bytes begin and end. */
+function pieces(length: number, cuts: readonly number[]): [number, number][] {
+  const ends = [...cuts.map(at => at % (length + 1)).sort((a, b) => a - b), length]
+  return ends.map((end, index) => [ends[index - 1] ?? 0, end])
 }
 
 const cuts = fc.array(fc.nat({ max: 10_000 }), { maxLength: 20 })
@@ -76,6 +78,30 @@ describe('wherever the chunks are cut, what was encoded is decoded (property)', 
       }),
     )
   })
+})
+
+test('wherever the chunks are cut, a bad value does not take those before it with it (property)', () => {
+  const kinds: [() => Decoder<unknown>, (value: string) => Uint8Array | string, Uint8Array | string][] = [
+    [decodeLines({ limit: 9 }), lines, '0123456789\n'],
+    [decodeNdjson(), ndjson, 'no\n'],
+    [decodeSse({ limit: 20 }), data => sse({ data }), sse({ data: '0123456789012345' })],
+    [decodeFrames({ limit: 9, size: 1 }), frames({ size: 1 }), Uint8Array.of(10)],
+  ]
+  const word = fc.string({ maxLength: 8 }).map(value => value.replace(/[^a-z]/g, ''))
+  fc.assert(
+    fc.property(fc.constantFrom(...kinds), fc.array(word), cuts, ([make, encode, bad], words, at) => {
+      const bytes = Buffer.concat([...words.map(encode), bad, encode('late')].map(part => Buffer.from(part)))
+      const seen: unknown[] = []
+      const decode = () => {
+        const decoder = make()
+        for (const [start, end] of pieces(bytes.length, at)) {
+          for (const value of decoder.push(bytes.subarray(start, end))) seen.push(value)
+        }
+      }
+      expect(decode).toThrow(expect.objectContaining({ code: expect.stringMatching(/^FRAME_/) }))
+      expect(seen.length).toBe(words.length)
+    }),
+  )
 })
 
 describe('lines', () => {

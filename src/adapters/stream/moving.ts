@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import { SynclessError } from '../../core/errors.js'
-import type { Decoder } from '../decoder.js'
+import { bytesOf, type Decoder } from '../decoder.js'
+import { asFailure } from '../failure.js'
 import type { PulledChannel } from '../pulled-channel.js'
 
 /** Moves the chunks of a stream to a channel, as far as that wants them. What is left is moved at the next demand. */
@@ -28,6 +28,11 @@ export class Moving<T> {
     this.values.close()
   }
 
+  /** The stream has failed. */
+  fail(error: unknown): void {
+    this.values.close(error)
+  }
+
   /** Takes nothing, but lets a stream that is at its end say so, without waiting for the next receive. */
   protected look(): void {
     if (!this.values.closed && this.readable.readableLength === 0) this.readable.read(0)
@@ -37,9 +42,8 @@ export class Moving<T> {
 /** Moves what a decoder makes of the chunks; those of one chunk at a time. */
 export class Decoding<T> extends Moving<T> {
   readonly #decoder: Decoder<T>
-  #decoded: readonly T[] = []
-  #next = 0
-  #ended = false
+  /** What nobody has received yet of the values of the last chunk. */
+  #decoded: Iterator<T> = [].values()
 
   constructor(readable: Readable, values: PulledChannel<T>, decoder: Decoder<T>) {
     super(readable, values)
@@ -48,54 +52,47 @@ export class Decoding<T> extends Moving<T> {
 
   override move(): void {
     this.#guarded(() => {
-      this.#hand()
-      while (this.#next === this.#decoded.length && !this.#ended && this.values.wants) {
-        const chunk: unknown = this.readable.read()
-        if (chunk === null) return
-        this.#keep(this.#decoder.push(bytesOf(chunk)))
+      while (this.values.wants) {
+        const step = this.#decoded.next()
+        if (!step.done) this.values.trySend(step.value)
+        else if (!this.#decodeNext()) return
       }
-      if (this.#ended) this.#closeIfEmpty()
-      else this.look()
+      this.look()
     })
   }
 
-  /** What has been decoded is still to be received. */
   override end(): void {
     this.#guarded(() => {
-      this.#ended = true
-      this.#keep([...this.#decoded.slice(this.#next), ...this.#decoder.end()])
-      this.#closeIfEmpty()
+      this.#keepDecoded()
+      this.#decoded = this.#decoder.end()[Symbol.iterator]()
+      this.#keepDecoded()
+      super.end()
     })
   }
 
-  #keep(decoded: readonly T[]): void {
-    this.#decoded = decoded
-    this.#next = 0
-    this.#hand()
+  override fail(error: unknown): void {
+    this.#guarded(() => {
+      this.#keepDecoded()
+      super.fail(error)
+    })
   }
 
-  #hand(): void {
-    while (this.#next < this.#decoded.length && this.values.wants) {
-      this.values.trySend(this.#decoded[this.#next] as T)
-      this.#next++
-    }
+  #decodeNext(): boolean {
+    const chunk: unknown = this.readable.read()
+    if (chunk !== null) this.#decoded = this.#decoder.push(bytesOf(chunk))[Symbol.iterator]()
+    return chunk !== null
   }
 
-  #closeIfEmpty(): void {
-    if (this.#next === this.#decoded.length) this.values.close()
+  /** The stream is over, and what it gave is still to be received: no more than the values of one chunk. */
+  #keepDecoded(): void {
+    for (let step = this.#decoded.next(); !step.done; step = this.#decoded.next()) this.values.take(step.value)
   }
 
   #guarded(step: () => void): void {
     try {
       step()
     } catch (error) {
-      this.values.close(error)
+      this.values.close(asFailure(error, 'the decoder'))
     }
   }
-}
-
-function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
-  if (typeof chunk === 'string') return Buffer.from(chunk)
-  throw new SynclessError('INVALID_ARGUMENT', `a decoder takes bytes or text, and the stream gave a ${typeof chunk}`)
 }

@@ -3,7 +3,7 @@ import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
-import type { Decoder } from '../decoder.js'
+import { type Decoder, decoderOf } from '../decoder.js'
 import { asReason, destroyQuietly } from '../destroy.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
@@ -30,10 +30,11 @@ export interface ToChannelOptions<T = unknown> {
  * unhandled `error` event.
  *
  * With `decode`, the bytes become values: a chunk is read when the values of the one before have been received. What the
- * decoder refuses closes the channel with its error and destroys the stream.
+ * decoder refuses closes the channel with its error, after the values before it, and destroys the stream. What has been decoded
+ * is received before the end or the error of the stream.
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed, and whoever still
- * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a wrong capacity, `ALREADY_CONSUMED` for a stream that has
+ * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no Readable and for wrong options, `ALREADY_CONSUMED` for a stream that has
  * been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics: `readable` events and `stream.finished`.
  *
  * @example
@@ -59,12 +60,12 @@ export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOpti
     else readable.on('readable', onReadable)
     listening = true
   })
-  const moving = decode === undefined ? new Moving(readable, values) : new Decoding(readable, values, decode())
+  const moving = decode === undefined ? new Moving(readable, values) : new Decoding(readable, values, decoderOf(decode))
   const onReadable = () => moving.move()
   const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))
   const release = claiming(readable, `the stream "${name}"`, bond)
   const forget = finished(readable, { writable: false }, error => {
-    if (error) values.close(error)
+    if (error) moving.fail(error)
     else moving.end()
   })
   whenSettled(values.ended, end => {

@@ -4,7 +4,7 @@ import { SynclessError, TaskletKilled } from '../../core/errors.js'
 import type { Co } from '../../core/op.js'
 import { Scope } from '../../core/scope.js'
 import { bondToScope } from '../../core/scope-bond.js'
-import type { Decoder } from '../decoder.js'
+import { bytesOf, type Decoder, decoderOf } from '../decoder.js'
 import { asError } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
 import { whenSettled } from '../settled.js'
@@ -86,7 +86,7 @@ export class TaskletTransform<I, O> extends Duplex {
     super({ writableObjectMode, readableObjectMode, ...(highWaterMark === undefined ? {} : { highWaterMark }) })
     this.#input.name = `input of ${name}`
     this.#output.name = `output of ${name}`
-    this.#decoder = decode === undefined ? null : decode()
+    this.#decoder = decode === undefined ? null : decoderOf(decode)
     this.#reading = new Reading(this, this.#output, encode)
     this.#release = bondToScope(`the transform "${name}"`, () => this.destroy())
     this.#scope = new Scope({ name, onFailure: error => this.destroy(asError(error)) })
@@ -103,7 +103,7 @@ export class TaskletTransform<I, O> extends Duplex {
   }
 
   override _write(chunk: unknown, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#give(() => this.#decoder?.push(chunk as Uint8Array) ?? [chunk as I]).then(() => callback(), callback)
+    this.#give(() => this.#decoder?.push(bytesOf(chunk)) ?? [chunk as I]).then(() => callback(), callback)
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -123,7 +123,7 @@ export class TaskletTransform<I, O> extends Duplex {
     callback(error)
   }
 
-  async #give(decoded: () => readonly I[]): Promise<void> {
+  async #give(decoded: () => Iterable<I>): Promise<void> {
     for (const value of decoded()) {
       // What a body that has returned does not want goes nowhere.
       if (this.#input.closed) return

@@ -16,9 +16,11 @@ export function streamOf<T>(source: ReadableStream<T> | HasBody, name: string): 
 }
 
 function bodyOf<T>(found: Partial<HasBody>, name: string): ReadableStream<T> | null {
-  if (typeof found.bodyUsed !== 'boolean' || found.body === undefined) {
+  const { bodyUsed, body } = found
+  // The bodies of some libraries for fetch are Node streams.
+  if (typeof bodyUsed !== 'boolean' || (body !== null && typeof body?.getReader !== 'function')) {
     throw new SynclessError('INVALID_ARGUMENT', 'web.toChannel() takes a ReadableStream, a Response or a Request')
   }
-  if (found.bodyUsed) throw alreadyConsumed(`the body "${name}"`)
-  return found.body as ReadableStream<T> | null
+  if (bodyUsed) throw alreadyConsumed(`the body "${name}"`)
+  return body as ReadableStream<T> | null
 }

@@ -2,8 +2,8 @@ import type { Receiver } from '../../core/channel.js'
 import { report } from '../../core/report.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { type Answer, AskedChannel } from '../asked-channel.js'
-import { decodedAnswers } from '../decoded-answers.js'
-import type { Decoder } from '../decoder.js'
+import { DecodedAnswers } from '../decoded-answers.js'
+import { type Decoder, decoderOf } from '../decoder.js'
 import { asFailure, tellable } from '../failure.js'
 import { whenSettled } from '../settled.js'
 import { type HasBody, streamOf } from './body.js'
@@ -34,7 +34,8 @@ export interface ToChannelOptions<T = unknown> {
  * while a read is pending. The lock is released at the end. What the source's own `cancel()` fails with is reported. A body
  * that is null is a channel that has ended.
  *
- * With `decode`, bytes become values; what the decoder refuses closes the channel with its error and cancels the stream.
+ * With `decode`, bytes become values; what the decoder refuses closes the channel with its error, after the values before it,
+ * and cancels the stream. What has been decoded is received before the end or the error of the stream.
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, the stream is cancelled, and whoever still receives
  * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no stream, for wrong options, and for `chunkSize` on a stream that
@@ -53,17 +54,23 @@ export interface ToChannelOptions<T = unknown> {
  * assert.equal(text, 'a body')
  * ```
  */
+export function toChannel<T>(
+  source: ReadableStream<Uint8Array | string> | HasBody,
+  options: ToChannelOptions<T> & { decode: () => Decoder<T> },
+): Receiver<T>
 export function toChannel<T = Uint8Array>(
   source: ReadableStream<T> | HasBody,
-  options: ToChannelOptions<T> = {},
-): Receiver<T> {
+  options?: ToChannelOptions<T>,
+): Receiver<T>
+export function toChannel<T>(source: ReadableStream<T> | HasBody, options: ToChannelOptions<T> = {}): Receiver<T> {
   const { capacity = 0, name = 'web stream', chunkSize, decode } = options
   assertChunkSize(chunkSize)
   const stream = streamOf<T>(source, name)
   let reader: Reader<T>
   const read = () => reader.read()
-  const ask = decode === undefined ? read : decodedAnswers(read as () => Promise<Answer<Uint8Array>>, decode())
-  const values = new AskedChannel<T>(capacity, name, ask)
+  const decoded =
+    decode === undefined ? null : new DecodedAnswers(read as () => Promise<Answer<Uint8Array>>, decoderOf(decode))
+  const values = new AskedChannel<T>(capacity, name, decoded === null ? read : () => decoded.ask())
   if (stream === null) {
     values.close()
     return values
@@ -81,12 +88,15 @@ export function toChannel<T = Uint8Array>(
     () => {
       over = true
       // What has been decoded is still to be asked for.
-      if (decode === undefined) values.finish()
+      if (decoded === null) values.finish(() => values.close())
     },
     (error: unknown) => {
       over = true
       failed = true
-      values.close(asFailure(error, `"${name}"`))
+      values.finish(() => {
+        for (const value of decoded?.rest() ?? []) values.take(value)
+        values.close(asFailure(error, `"${name}"`))
+      })
     },
   )
   whenSettled(values.ended, end => {

@@ -4,6 +4,8 @@ import type { Receiver } from '../../../src/core/index.js'
 import { outcome, turns } from '../support.js'
 import { listeners } from './support.js'
 
+const failure = new Error('failure')
+
 async function all<T>(receiver: Receiver<T>): Promise<T[]> {
   const seen: T[] = []
   for await (const value of receiver) seen.push(value)
@@ -41,8 +43,23 @@ test('a decoder that refuses fails the channel, destroys the stream and leaves n
   const source = new PassThrough()
   const ch = stream.toChannel(source, { decode: stream.decodeNdjson() })
   source.write('1\nno\n')
+  expect(await ch.receive()).toBe(1)
   expect(await outcome(ch.receive())).toMatchObject({ code: 'FRAME_INVALID' })
   expect([source.destroyed, source.errored, listeners(source)]).toEqual([true, null, {}])
+})
+
+test('what was decoded is received before an error of the stream', async () => {
+  for (const capacity of [0, 1, 5]) {
+    const source = new PassThrough()
+    const ch = stream.toChannel(source, { capacity, decode: stream.decodeLines() })
+    source.write('1\n2\n3\nincomplete')
+    expect(await ch.receive()).toBe('1')
+    await turns()
+    source.destroy(failure)
+    await turns()
+    expect([await ch.receive(), await ch.receive(), await outcome(ch.receive())]).toEqual(['2', '3', failure])
+    expect(listeners(source)).toEqual({})
+  }
 })
 
 test('one that refuses the end does so, too', async () => {
@@ -56,4 +73,30 @@ test('text is decoded as bytes, objects are refused', async () => {
   expect(await all(stream.toChannel(readable, { decode: stream.decodeLines() }))).toEqual(['€'])
   const objects = stream.toChannel(Readable.from([{}]), { decode: stream.decodeLines() })
   expect(await outcome(objects.receive())).toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
+test('what gives no decoder is refused, and leaves the stream free', () => {
+  const invalid = expect.objectContaining({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('decodeLines()'),
+  })
+  const source = new PassThrough()
+  for (const decode of [stream.decodeLines, 'lines', () => null] as never[]) {
+    expect(() => stream.toChannel(source, { decode })).toThrow(invalid)
+    expect(() => stream.transform(function* () {}, { decode })).toThrow(invalid)
+  }
+  stream.toChannel(source).cancel()
+})
+
+test('a decoder that fails with undefined fails the channel', async () => {
+  const decode = () => ({
+    push() {
+      throw undefined
+    },
+    end: () => [],
+  })
+  const source = new PassThrough()
+  source.write('a')
+  expect(await outcome(stream.toChannel(source, { decode }).next())).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(source.destroyed).toBe(true)
 })

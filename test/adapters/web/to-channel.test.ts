@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import * as web from '../../../src/adapters/web/index.js'
 import type { Receiver } from '../../../src/core/index.js'
 import { once, outcome, reported, TestScope, turns, watch } from '../support.js'
@@ -24,6 +25,11 @@ describe('bodies', () => {
 
   test('that are null have ended', async () => {
     expect(await text(web.toChannel(new Response(null)))).toBe('')
+  })
+
+  test('that are no web streams, as those of some libraries for fetch, are refused', () => {
+    const body = Readable.from(['a body'])
+    expect(() => web.toChannel({ body, bodyUsed: false } as never)).toThrow(invalid)
   })
 
   test('that were read, or are locked, are refused', async () => {
@@ -116,6 +122,23 @@ describe('a byte stream', () => {
     expect(received.outcome).toEqual({ done: true, value: undefined })
   })
 
+  test('that fails behind a chunk gives the chunk first', async () => {
+    let controller: ReadableByteStreamController | null = null
+    const stream = new ReadableStream({
+      type: 'bytes',
+      start(given) {
+        controller = given
+      },
+    })
+    const ch = web.toChannel<Uint8Array>(stream, { chunkSize: 4 })
+    const received = watch(ch.receive())
+    await turns()
+    controller!.enqueue(Uint8Array.of(1))
+    controller!.error(failure)
+    await turns()
+    expect([received.outcome, await outcome(ch.receive())]).toEqual([Uint8Array.of(1), failure])
+  })
+
   test('a chunkSize that is none, or for another stream, is refused, and nothing is left', () => {
     const request = new TestScope()
     for (const chunkSize of [0, 1.5, Number.NaN]) expect(() => web.toChannel(bytes(1), { chunkSize })).toThrow(invalid)
@@ -199,6 +222,27 @@ describe('decode', () => {
     expect(body.locked).toBe(false)
   })
 
+  test('gives what it has before an error of the stream', async () => {
+    for (const late of [true, false]) {
+      let controller: ReadableStreamDefaultController<unknown> | null = null
+      const body = new ReadableStream<Uint8Array>({
+        start(given) {
+          controller = given
+        },
+      })
+      const ch = web.toChannel(body, { decode: web.decodeLines() })
+      const received = watch(ch.receive())
+      await turns()
+      // Text will do for bytes.
+      controller!.enqueue('1\n2\n3\nincomplete')
+      if (late) await turns()
+      controller!.error(failure)
+      await turns()
+      const rest = [await ch.receive(), await ch.receive(), await outcome(ch.receive())]
+      expect([received.outcome, ...rest]).toEqual(['1', '2', '3', failure])
+    }
+  })
+
   test('that refuses fails the channel and cancels the stream', async () => {
     const reasons: unknown[] = []
     const body = new ReadableStream<Uint8Array>({
@@ -206,6 +250,7 @@ describe('decode', () => {
       cancel: reason => void reasons.push(reason),
     })
     const ch = web.toChannel(body, { decode: web.decodeNdjson() })
+    expect(await ch.receive()).toBe(1)
     const error = await outcome(ch.receive())
     expect(error).toMatchObject({ code: 'FRAME_INVALID' })
     expect([reasons, body.locked]).toEqual([[error], false])
