@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline as pipe } from 'node:stream/promises'
 import { types } from 'node:util'
 import { call } from '../../core/action.js'
@@ -7,7 +7,8 @@ import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
-import { isPrematureClose } from '../destroy.js'
+import { asReason, destroyQuietly, isPrematureClose } from '../destroy.js'
+import { whenSettled } from '../settled.js'
 import { fromChannel } from './from-channel.js'
 import { TaskletTransform, type TransformBody } from './transform.js'
 
@@ -20,8 +21,8 @@ export type Stage = NodeJS.ReadWriteStream | TransformBody<never, unknown>
  * thrown, the very object; so does a kill. A body that returns before its input has ended stops the source, and that is no
  * failure.
  *
- * It is a tasklet of the scope it is called in. Throws `INVALID_ARGUMENT` for fewer than two stages, `ALREADY_CONSUMED` for a
- * channel that is bridged.
+ * It is a tasklet of the scope it is called in. Throws `INVALID_ARGUMENT` for fewer than two stages and for what is no source,
+ * `ALREADY_CONSUMED` for a channel that is bridged.
  *
  * @example
  * ```ts
@@ -45,20 +46,41 @@ export function pipeline(source: Readable | Receiver<unknown>, ...rest: [...Stag
     throw new SynclessError('INVALID_ARGUMENT', 'stream.pipeline() takes a source, stages between, and a sink')
   }
   const streams = [sourceOf(source), ...rest.map(stageOf)] as [NodeJS.ReadableStream, NodeJS.WritableStream]
-  const sink = rest.at(-1) as Writable
-  const left = () => sink.writableFinished && streams.some(one => one instanceof TaskletTransform && one.left)
-  return go(function* pipeline(): Co<void> {
+  const sink = streams.at(-1) as Writable
+  const left = () => (sink.writableFinished || hasLeft(sink)) && streams.some(hasLeft)
+  let failure: unknown
+  const tasklet = go(function* pipeline(): Co<void> {
     yield* call(async signal => {
       try {
         await pipe(streams, { signal })
       } catch (error) {
+        failure = error
         if (!isPrematureClose(error) || !left()) throw error
       }
     })
   })
+  // Node destroys what it has connected: nothing, where a stage is none, or the tasklet was killed before its first turn.
+  whenSettled(tasklet.gone, () => {
+    if (tasklet.state !== 'done') for (const stream of streams) destroyUnfinished(stream, asReason(failure))
+  })
+  return tasklet
+}
+
+/** Whether a stage is a body that has returned before its input had ended. */
+function hasLeft(stage: unknown): boolean {
+  return stage instanceof TaskletTransform && stage.left
+}
+
+function destroyUnfinished(stage: unknown, error: Error | undefined): void {
+  const stream = stage as Duplex
+  const isStream = typeof stream?.destroy === 'function' && typeof stream.on === 'function'
+  if (isStream && !stream.destroyed && !stream.readableEnded && !stream.writableFinished) destroyQuietly(stream, error)
 }
 
 function sourceOf(source: Readable | Receiver<unknown>): NodeJS.ReadableStream {
+  if (typeof source !== 'object' || source === null) {
+    throw new SynclessError('INVALID_ARGUMENT', 'stream.pipeline() takes a Readable or a channel as its source')
+  }
   return 'tryReceive' in source ? fromChannel(source) : source
 }
 

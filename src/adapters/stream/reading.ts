@@ -46,10 +46,12 @@ export class Reading<T> {
   /** False for an empty chunk: Node takes it for nothing, and would not ask again. */
   #pushed(value: T): boolean {
     const chunk: unknown = this.#encode === undefined ? value : this.#encode(value)
-    if (chunk === null) {
-      throw new SynclessError('INVALID_ARGUMENT', 'a stream cannot carry null, which means its end: encode it')
+    const { readableObjectMode } = this.#stream
+    if (chunk === null || (chunk === undefined && !readableObjectMode)) {
+      const why = chunk === null ? 'null, which means its end' : 'undefined, unless in object mode'
+      throw new SynclessError('INVALID_ARGUMENT', `a stream cannot carry ${why}: encode it`)
     }
-    if (!this.#stream.readableObjectMode && isEmpty(chunk)) return false
+    if (!readableObjectMode && isEmpty(chunk)) return false
     this.#stream.push(chunk)
     return true
   }

@@ -77,6 +77,8 @@ export class TaskletTransform<I, O> extends Duplex {
   readonly #scope: Scope
   readonly #release: () => void
   #inputEnded = false
+  /** The write that nobody takes. */
+  #held: (() => void) | null = null
   /** Whether the body has returned before its input had ended. */
   left = false
 
@@ -103,7 +105,10 @@ export class TaskletTransform<I, O> extends Duplex {
   }
 
   override _write(chunk: unknown, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#give(() => this.#decoder?.push(bytesOf(chunk)) ?? [chunk as I]).then(() => callback(), callback)
+    this.#give(() => this.#decoder?.push(bytesOf(chunk)) ?? [chunk as I]).then(
+      taken => (taken ? callback() : this.#holdBack(callback)),
+      callback,
+    )
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -120,15 +125,31 @@ export class TaskletTransform<I, O> extends Duplex {
     this.#scope.cancel(error ?? undefined)
     this.#input.cancel(error ?? undefined)
     this.#output.cancel(error ?? undefined)
+    this.#held?.()
     callback(error)
   }
 
-  async #give(decoded: () => Iterable<I>): Promise<void> {
+  /** False where the body has returned, and wants no more. */
+  async #give(decoded: () => Iterable<I>): Promise<boolean> {
     for (const value of decoded()) {
-      // What a body that has returned does not want goes nowhere.
-      if (this.#input.closed) return
-      await this.#input.send(value).then(null, () => {})
+      const taken = await this.#input.send(value).then(
+        () => true,
+        () => false,
+      )
+      if (!taken) return false
     }
+    return true
+  }
+
+  /** Whoever writes waits until what the body has sent was read, which ends the stream. Where nobody reads, that is now. */
+  #holdBack(callback: () => void): void {
+    if (this.destroyed) {
+      callback()
+      return
+    }
+    this.#held = callback
+    const read = this.readableFlowing !== null || this.listenerCount('readable') > 0
+    if (!read && this.readableLength === 0) this.resume()
   }
 
   #returned(): void {

@@ -158,6 +158,28 @@ describe('the end', () => {
     expect(seen).toEqual([expect.objectContaining({ code: 'CHANNEL_CLOSED', cause: 'reason' }), 'close'])
   })
 
+  test('by what a stream cannot carry says so, and cancels the channel', async () => {
+    const bad: [unknown, stream.FromChannelOptions<unknown>][] = [
+      [null, {}],
+      [undefined, { objectMode: false }],
+      [1, { encode: () => undefined as never }],
+    ]
+    for (const [value, options] of bad) {
+      const ch = channel<unknown>(2)
+      ch.trySend(value)
+      const readable = stream.fromChannel(ch, options)
+      const seen = record(readable)
+      readable.resume()
+      await turns()
+      expect(seen).toEqual([expect.objectContaining({ code: 'INVALID_ARGUMENT' }), 'close'])
+      expect(ch.closed).toBe(true)
+    }
+    const objects = channel<unknown>(1)
+    objects.trySend(undefined)
+    objects.close()
+    expect(await all(stream.fromChannel(objects))).toEqual([undefined])
+  })
+
   test('by an error in band, or an encoder that throws, cancels the channel with it', async () => {
     const inBand = channel<number>()
     const encoded = channel<number>()

@@ -53,6 +53,20 @@ describe('transform', () => {
     expect(await text(numbering)).toBe('{"line":1,"text":"a"}\n{"line":2,"text":"bc"}\n{"line":3,"text":"d"}\n')
   })
 
+  test('a chunk that cannot be decoded destroys it, after the values before', async () => {
+    const seen: unknown[] = []
+    const parsing = stream.transform(
+      function* (input) {
+        yield* input.each(value => seen.push(value))
+      },
+      { decode: stream.decodeNdjson() },
+    )
+    parsing.on('error', error => seen.push(error))
+    parsing.write('1\n2\nno\n3\n')
+    await turns()
+    expect(seen).toEqual([1, 2, expect.objectContaining({ code: 'FRAME_INVALID' })])
+  })
+
   test('a slow reader holds back the writer, by highWaterMark', async () => {
     for (const highWaterMark of [1, 4]) {
       const source = new Source(1)
@@ -107,6 +121,18 @@ describe('transform', () => {
       while (log.length < 2) await turns(1)
       expect(log).toEqual(['child', 'body'])
     }))
+
+  test('a body that returned early takes no more, while what it has sent is still to be read', async () => {
+    const source = new Source(1)
+    const left = stream.transform(two, { highWaterMark: 4 })
+    source.pipe(left).on('readable', () => {})
+    await turns()
+    const { made } = source
+    expect([made <= 8, left.destroyed]).toEqual([true, false])
+    expect([left.read(), left.read(), left.read()]).toEqual([0, 1, null])
+    await turns()
+    expect([left.destroyed, source.made]).toEqual([true, made])
+  })
 
   test('a body that returns early stops the source; what it has sent is read', async () => {
     const source = new Source(1)
@@ -163,6 +189,16 @@ describe('pipeline', () => {
     expect([sink.written, source.destroyed]).toEqual([[0, 2], true])
   })
 
+  test('a body that wants no more stops the source, also as the last stage, whose output nobody reads', async () => {
+    const source = new Source(1)
+    const taken: number[] = []
+    const last = function* (input: Receiver<number>): Co<void> {
+      taken.push(yield* input.receive())
+    }
+    expect(await outcome(stream.pipeline(source, last as never))).toBeUndefined()
+    expect([taken, source.destroyed]).toEqual([[0], true])
+  })
+
   test('fails with the very error of any stage, and destroys all', async () => {
     const failing = function* (input: Receiver<number>): Co<void> {
       yield* input.receive()
@@ -202,8 +238,32 @@ describe('pipeline', () => {
       expect([warnings, source.destroyed, sink.destroyed]).toEqual([[], true, true])
     }))
 
+  test('a kill before its first turn destroys all, too', async () => {
+    const source = new Source(1)
+    const sink = new SlowSink(1)
+    await stream.pipeline(source, double, sink).kill()
+    expect([source.destroyed, sink.destroyed]).toEqual([true, true])
+    const ch = channel<number>()
+    await stream.pipeline(ch, new SlowSink(1)).kill()
+    expect(ch.closed).toBe(true)
+  })
+
+  test('what is no stage leaves nothing of those before it', () =>
+    assertNoLeaks(async () => {
+      const ch = channel<number>()
+      const piping = new TestScope().run(() => stream.pipeline(ch, double, 5 as never))
+      const error = await outcome(piping)
+      expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+      expect(await outcome(ch.send(1))).toMatchObject({ code: 'CHANNEL_CANCELLED', cause: error })
+    }))
+
   test('takes a source and a sink', () => {
     const bad = () => (stream.pipeline as unknown as (source: Readable) => unknown)(Readable.from([]))
     expect(bad).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    for (const source of [null, undefined, 'text'] as never[]) {
+      expect(() => stream.pipeline(source, new SlowSink(1))).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      )
+    }
   })
 })
