@@ -30,7 +30,7 @@ export interface Connection<I, O> {
  * Connects to a Duplex, such as a socket or a Transform: `incoming` receives what it reads, what is sent to `outgoing` is
  * written. Each side behaves as `toChannel` and `drainTo` say. Closing `outgoing` ends the writable side; the readable one goes
  * on. Whatever destroys the duplex ends both sides: cancelling `incoming`, leaving an iteration over it, closing `outgoing` with an
- * error, its own error. `outgoing` is then cancelled, with the error as the reason.
+ * error, its own error. `outgoing` is then cancelled, with the error as the reason; if both had ended cleanly, the error is reported.
  *
  * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no duplex and
  * a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` where the scope has ended.
@@ -57,5 +57,5 @@ export function connect<I = Buffer, O = Uint8Array | string>(
   assertWritable(duplex, 'stream.connect() takes a Duplex')
   const incoming = toChannel<I>(duplex, { capacity, name, ...(decode && { decode }) })
   const drain = (receiver: Receiver<O>) => drainTo(receiver, duplex, encode && { encode })
-  return { incoming, outgoing: outgoing<O>(name, capacity, drain) }
+  return { incoming, outgoing: outgoing<O>(name, capacity, drain, incoming) }
 }

@@ -25,7 +25,8 @@ export interface Connection<I, O> {
  * Connects to a TransformStream, or to any other pair of a readable and a writable: what is sent to `outgoing` goes in, and
  * `incoming` receives what comes out. Each side behaves as `toChannel` and `drainTo` say, and holds the other back as far as
  * the transform does. Closing `outgoing` closes the writable; an error that it is closed with aborts it. When the writable
- * fails, `outgoing` is cancelled, with the error as the reason.
+ * fails, `outgoing` is cancelled, with the error as the reason; if it was closed already, and the readable does not fail with the
+ * same error, that is reported.
  *
  * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no such pair
  * and a wrong capacity, `ALREADY_CONSUMED` for a locked readable, `SCOPE_CLOSED` where the scope has ended.
@@ -58,5 +59,5 @@ export function connect<I, O>(
   streamOf(readable, name)
   assertWritable(writable)
   const incoming = toChannel<O>(readable, { capacity, name })
-  return { incoming, outgoing: outgoing<I>(name, capacity, receiver => drainTo(receiver, writable)) }
+  return { incoming, outgoing: outgoing<I>(name, capacity, receiver => drainTo(receiver, writable), incoming) }
 }

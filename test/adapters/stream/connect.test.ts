@@ -1,8 +1,8 @@
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import * as stream from '../../../src/adapters/stream/index.js'
 import { go } from '../../../src/core/index.js'
-import { once, outcome, TestScope, turns, watch } from '../support.js'
+import { once, outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 
@@ -48,6 +48,24 @@ test('an error of the duplex fails both sides', async () => {
   await turns()
   expect(received.outcome).toBe(failure)
   expect(await outgoing.ended).toEqual({ by: 'cancel', reason: failure })
+})
+
+test('an error of the duplex is told once: by what comes in, or, after its end, in a report', async () => {
+  for (const readable of [true, false]) {
+    const duplex = new Duplex({
+      read() {
+        if (!readable) this.push(null)
+      },
+      write: (_chunk, _encoding, done) => done(),
+      final: done => done(failure),
+    })
+    const { incoming, outgoing } = stream.connect(duplex)
+    const received = watch(incoming.next())
+    await turns()
+    const warnings = await reported(async () => outgoing.close())
+    expect(received.outcome).toEqual(readable ? failure : { done: true, value: undefined })
+    expect(warnings).toEqual(readable ? [] : [expect.stringContaining('"duplex" failed at its end: failure')])
+  }
 })
 
 test('closing with an error destroys it', async () => {

@@ -1,6 +1,6 @@
 import * as web from '../../../src/adapters/web/index.js'
 import { go } from '../../../src/core/index.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
+import { outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
@@ -49,6 +49,20 @@ test('a transform that fails fails both sides', async () => {
   expect(received.outcome).toBe(failure)
   expect(await outcome(outgoing.send(2))).toMatchObject({ code: 'CHANNEL_CANCELLED', cause: failure })
   expect(await outgoing.ended).toEqual({ by: 'cancel', reason: failure })
+})
+
+test('what closing the writable fails with is told once: by the readable, or in a report', async () => {
+  const flushing = web.connect(new TransformStream({ flush: () => Promise.reject(failure) }))
+  const received = watch(flushing.incoming.receive())
+  const close = () => Promise.reject(failure)
+  const apart = web.connect({ readable: new ReadableStream(), writable: new WritableStream({ close }) })
+  const warnings = await reported(async () => {
+    flushing.outgoing.close()
+    apart.outgoing.close()
+  })
+  expect(received.outcome).toBe(failure)
+  expect(warnings).toEqual([expect.stringContaining('"pair of web streams" failed at its end: failure')])
+  apart.incoming.cancel()
 })
 
 test('cancelling what comes out cancels what goes in', async () => {
