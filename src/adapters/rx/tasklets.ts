@@ -4,15 +4,17 @@ import { action } from '../../core/action.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
-import { enterScope, Scope } from '../../core/scope.js'
+import { report } from '../../core/report.js'
+import { Scope } from '../../core/scope.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { observableOf } from './first.js'
 
 /**
- * A cold observable of a tasklet: each subscription starts `fn` as a tasklet, which emits its value and completes. An error is
- * passed on as the very object, and fails nothing else. Unsubscribing kills the tasklet, whose cleanup may wait; a tasklet that is
- * killed otherwise gives the error `TASKLET_KILLED`.
+ * A cold observable of a tasklet: each subscription starts `fn` as a tasklet, which emits its value and completes. It has a scope
+ * of its own: an error of the tasklet, or of one that it has started, is passed on as the very object, and fails nothing else.
+ * Unsubscribing kills them all, as does the end; their cleanup may wait, and what fails in it is reported. A tasklet that is killed
+ * otherwise gives the error `TASKLET_KILLED`.
  *
  * The tasklet belongs to the scope that it is subscribed in: when that is cancelled, it is killed, and the subscriber gets the
  * error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no function. Semantics: RxJS `defer` of a promise, that can be
@@ -47,28 +49,28 @@ export function fromTasklet<T>(fn: () => Co<T> | PromiseLike<T> | T): Observable
 }
 
 function run<T>(fn: () => Co<T> | PromiseLike<T> | T, subscriber: Subscriber<T>): void {
-  // The failure of the tasklet is the subscriber's, not that of the scope around.
-  const scope = new Scope({ name: 'tasklet of an observable', onFailure: () => {} })
-  let tasklet: Tasklet<T> | null = null
-  const release = bond(subscriber, error => {
-    subscriber.error(error)
-    tasklet?.kill(error)
-  })
+  const fail = (error: unknown) => {
+    // RxJS would tell nobody of what is given to one that has left.
+    if (subscriber.closed) report(error, 'a tasklet of an observable failed after its subscriber had left')
+    else subscriber.error(error)
+  }
+  // A failure is the subscriber's, not that of the scope around.
+  const scope = new Scope({ name: 'tasklet of an observable', onFailure: fail })
+  const release = bond(subscriber, error => subscriber.error(error))
   if (release === null) return
-  tasklet = enterScope(scope, () => go(fn))
-  const started = tasklet
   subscriber.add(() => {
     release()
-    started.kill()
+    scope.cancel()
   })
-  started.then(
+  const tasklet = scope.go(fn)
+  tasklet.then(
     value => {
       subscriber.next(value)
       subscriber.complete()
     },
     (error: unknown) => {
-      // One that has left is told nothing, not even that RxJS had nobody to tell.
-      if (!subscriber.closed) subscriber.error(error)
+      // What it failed with was told by its scope.
+      if (tasklet.state === 'killed' && !subscriber.closed) subscriber.error(error)
     },
   )
 }

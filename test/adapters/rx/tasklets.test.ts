@@ -1,8 +1,8 @@
 import { EmptyError, firstValueFrom, NEVER, Observable, of, Subject, throwError, toArray } from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
-import { channel, go, never, select, sleep } from '../../../src/core/index.js'
+import { channel, current, go, never, select, sleep } from '../../../src/core/index.js'
 import { assertNoLeaks } from '../../../src/testing/index.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
+import { outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
@@ -112,6 +112,63 @@ describe('a tasklet as an observable', () => {
     await request.scope.close()
     const late = request.run(() => firstValueFrom(source))
     expect(await outcome(late)).toMatchObject({ code: 'SCOPE_CLOSED' })
+  })
+
+  test('is left with all that it has started, when it is unsubscribed from and when it is done', () =>
+    assertNoLeaks(async () => {
+      for (const done of [false, true]) {
+        const log: string[] = []
+        const source = rx.fromTasklet(function* () {
+          go(function* () {
+            try {
+              yield* never
+            } finally {
+              log.push('child')
+            }
+          })
+          yield* done ? sleep(0) : never
+          return 'done'
+        })
+        const subscription = source.subscribe(value => log.push(value))
+        await turns()
+        if (!done) subscription.unsubscribe()
+        while (!log.includes('child')) await turns(1)
+        expect(log).toEqual(done ? ['done', 'child'] : ['child'])
+      }
+    }))
+
+  test('fails with what it has started, as the very object', async () => {
+    const request = new TestScope()
+    const source = rx.fromTasklet(function* () {
+      go(function* () {
+        yield* sleep(0)
+        throw failure
+      })
+      yield* never
+    })
+    expect(await request.run(() => firstValueFrom(source).catch(error => error))).toBe(failure)
+    expect([request.failures, request.bonds]).toEqual([[], 0])
+  })
+
+  test('tells its subscriber of a kill, and reports what fails when that has left', async () => {
+    const source = rx.fromTasklet(function* () {
+      current().kill()
+      yield* never
+    })
+    expect(await outcome(firstValueFrom(source))).toMatchObject({ code: 'TASKLET_KILLED' })
+    const failing = rx.fromTasklet(function* () {
+      try {
+        yield* never
+      } catch {
+        throw failure
+      }
+    })
+    const warnings = await reported(async () => {
+      const subscription = failing.subscribe({ error: () => {} })
+      await turns()
+      subscription.unsubscribe()
+    })
+    expect(warnings).toEqual([expect.stringContaining('failed after its subscriber had left: failure')])
   })
 
   test('is no tasklet without a function', () => {
