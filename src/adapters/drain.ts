@@ -1,11 +1,12 @@
 /** The tasklet of a `drainTo` whose sink takes every value at once. */
 import type { Receiver } from '../core/channel.js'
-import { rethrowIfExit, TaskletKilled } from '../core/errors.js'
+import { isTaskletExit, TaskletKilled } from '../core/errors.js'
 import { go } from '../core/go.js'
 import type { Co } from '../core/op.js'
 import { report } from '../core/report.js'
 import type { Tasklet } from '../core/tasklet.js'
 import { claiming } from './claim.js'
+import { tellable } from './failure.js'
 import { Listeners } from './listeners.js'
 import { whenSettled } from './settled.js'
 
@@ -22,51 +23,55 @@ export interface Outlet<T> {
   watch(listeners: Listeners, leave: (reason?: unknown) => void): void
 }
 
-/** Passes a channel to a sink. Gives `'ended'` when the channel has, `'left'` when the sink left before. */
+/**
+ * Passes a channel to a sink. Gives `'ended'` when the channel has, `'left'` when the sink left before. What it fails with is
+ * the reason of the channel's cancel.
+ */
 export function drain<T>(receiver: Receiver<T>, outlet: Outlet<T>): Tasklet<'ended' | 'left'> {
   let left = false
   let failure: unknown
   const body = function* drain(): Co<'ended' | 'left'> {
-    for (;;) {
-      const step = yield* received(receiver, error => {
-        if (!left) outlet.fail(error)
-      })
-      if (step.done) break
-      try {
-        outlet.put(step.value)
-      } catch (error) {
-        failure = error
-        throw error
-      }
+    try {
+      for (let step = yield* received(); !step.done; step = yield* received()) outlet.put(step.value)
+      if (left) return 'left'
+      outlet.end()
+      return 'ended'
+    } catch (error) {
+      failure = tellable(error)
+      throw error
     }
-    if (left) return 'left'
-    outlet.end()
-    return 'ended'
   }
-  const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(body))
-  tasklet.name = `drain "${receiver.name}" into ${outlet.what}`
+  const received = function* received(): Co<IteratorResult<T, undefined>> {
+    try {
+      return yield* receiver.next()
+    } catch (error) {
+      if (!left && !isTaskletExit(error)) outlet.fail(error)
+      throw error
+    }
+  }
   const listeners = new Listeners()
+  const start = () => {
+    try {
+      // First, so that a sink that does not let itself be watched has no tasklet.
+      outlet.watch(listeners, reason => {
+        left = true
+        receiver.cancel(reason)
+      })
+      return go(body)
+    } catch (error) {
+      listeners.clear()
+      throw error
+    }
+  }
+  const tasklet = claiming(receiver, `the channel "${receiver.name}"`, start)
+  tasklet.name = `drain "${receiver.name}" into ${outlet.what}`
   // Not in the generator: a tasklet that is killed before its first turn never runs.
   whenSettled(tasklet.gone, () => {
     listeners.clear()
     receiver.cancel(failure)
     if (!left && tasklet.state === 'killed') tellOfKill(outlet, tasklet)
   })
-  outlet.watch(listeners, reason => {
-    left = true
-    receiver.cancel(reason)
-  })
   return tasklet
-}
-
-function* received<T>(receiver: Receiver<T>, failed: (error: unknown) => void): Co<IteratorResult<T, undefined>> {
-  try {
-    return yield* receiver.next()
-  } catch (error) {
-    rethrowIfExit(error)
-    failed(error)
-    throw error
-  }
 }
 
 function tellOfKill<T>(outlet: Outlet<T>, tasklet: Tasklet): void {

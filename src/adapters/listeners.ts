@@ -19,17 +19,36 @@ export class Listeners {
   }
 }
 
-/** The names in an option that takes one or several. */
-export function namesIn<N extends PropertyKey>(names: N | readonly N[] | false | undefined): readonly N[] {
+/** The names in an option that takes one or several. Throws `INVALID_ARGUMENT` for what is none. */
+export function namesIn<N extends PropertyKey>(
+  names: N | readonly N[] | false | undefined,
+  what: string,
+): readonly N[] {
   if (names === undefined || names === false) return []
   // The declared type of isArray does not know readonly arrays.
-  return Array.isArray(names) ? names : [names as N]
+  const list: readonly N[] = Array.isArray(names) ? names : [names as N]
+  if (list.length > 0) assertNames(list, what)
+  return list
 }
 
 /** Throws `INVALID_ARGUMENT` unless `names` are names of events, and at least one. */
 export function assertNames(names: readonly unknown[], what: string): void {
   if (names.length > 0 && names.every(name => typeof name === 'string' || typeof name === 'symbol')) return
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes the name of an event, or a list of them`)
+}
+
+/** Throws `INVALID_ARGUMENT` for what is no signal, and the reason of one that has aborted. */
+export function assertNotAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal === undefined) return
+  assertSignal(signal, what)
+  signal.throwIfAborted()
+}
+
+/** Throws `INVALID_ARGUMENT` for what is no signal. */
+export function assertSignal(value: unknown, what: string): asserts value is AbortSignal {
+  const { aborted, addEventListener }: { aborted?: unknown; addEventListener?: unknown } = Object(value)
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return
+  throw new SynclessError('INVALID_ARGUMENT', `${what} takes an AbortSignal as its signal`)
 }
 
 /** What a channel ends with when an event tells of an error: the very object, if the event has one. */

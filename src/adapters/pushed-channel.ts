@@ -3,7 +3,8 @@ import { type Channel, channel, type Receiver } from '../core/channel.js'
 import { SynclessError } from '../core/errors.js'
 import { assertOverflow, type Overflow, offer } from '../core/overflow.js'
 import { bondToScope } from '../core/scope-bond.js'
-import { Listeners } from './listeners.js'
+import { asFailure } from './failure.js'
+import { assertNotAborted, Listeners } from './listeners.js'
 import { assertCapacity } from './pulled-channel.js'
 import { whenSettled } from './settled.js'
 
@@ -45,7 +46,7 @@ export function pushedChannel<T>(
   const { capacity, overflow, signal, name = fallbackName } = options
   assertCapacity(capacity)
   assertOverflow(overflow, capacity)
-  signal?.throwIfAborted()
+  assertNotAborted(signal, 'toChannel()')
   const values = channel<T>(capacity, { name })
   const listeners = new Listeners()
   const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
@@ -95,7 +96,7 @@ class ChannelIntake<T> implements Intake<T> {
     try {
       offer(this.#values, make(), this.#overflow)
     } catch (error) {
-      this.#values.close(error)
+      this.#values.close(asFailure(error, `"${this.#values.name}"`))
     }
   }
 

@@ -2,7 +2,7 @@ import type { Receiver } from '../../core/channel.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
-import { assertNames, namesIn } from '../listeners.js'
+import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
 import { onAbort } from '../pushed-channel.js'
 import {
   type AnyEmitter,
@@ -36,8 +36,8 @@ export interface DrainToOptions<T, A extends unknown[], N> {
  * nobody listens, for Node would throw it. What a listener throws fails the tasklet, and is the reason of the channel's
  * cancel. Listeners cannot hold back: a channel is emitted as fast as it has values.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no emitter, and the reason
- * of a signal that has aborted.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no emitter and for wrong
+ * options, and the reason of a signal that has aborted.
  *
  * @example
  * ```ts
@@ -68,7 +68,8 @@ export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
   const sink = checkedEmitter(emitter, 'emitter.drainTo()', ['on', 'off', 'emit'])
   assertNames([event], 'emitter.drainTo()')
   const { map, end, error, until, signal } = options
-  signal?.throwIfAborted()
+  assertNotAborted(signal, 'emitter.drainTo()')
+  for (const name of [end, error]) if (name !== undefined) assertNames([name], 'emitter.drainTo()')
   return drain(receiver, {
     what: `the event "${String(event)}"`,
     put: value => {
@@ -81,7 +82,7 @@ export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
       if (error !== undefined && isHeard(sink, error)) sink.emit(error, reason)
     },
     watch: (listeners, leave) => {
-      for (const over of namesIn<EventName>(until as EventName)) {
+      for (const over of namesIn<EventName>(until as EventName, 'the option until of emitter.drainTo()')) {
         listeners.add(
           () => sink.on(over, leave),
           () => sink.off(over, leave),

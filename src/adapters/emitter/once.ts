@@ -17,7 +17,7 @@ export interface OnceOptions<A, N, T> {
  *
  * An operation listens while it is performed, and no longer: the listeners are gone when it has happened, was killed or
  * has lost its select. An event that nobody waits for is missed: for every one of them use `toChannel`. Throws
- * `INVALID_ARGUMENT` for what is no emitter. Semantics: `events.once`, with a cancel that leaves nothing.
+ * `INVALID_ARGUMENT` for what is no emitter and for wrong options. Semantics: `events.once`, with a cancel that leaves nothing.
  *
  * @example
  * ```ts
@@ -50,6 +50,7 @@ export function once(
   const emitter = checkedEmitter(source, 'emitter.once()', ['on', 'off'])
   assertNames([event], 'emitter.once()')
   const { map, error = 'error' } = options
+  const errors = namesIn<EventName>(error, 'the option error of emitter.once()')
   return action<unknown[]>(
     (resolve, reject) => {
       const listeners = new Listeners()
@@ -64,7 +65,7 @@ export function once(
         )
       }
       listen(event, resolve)
-      for (const name of namesIn<EventName>(error)) {
+      for (const name of errors) {
         if (name !== event) listen(name, ([cause]) => reject(failure(cause, name)))
       }
       return () => listeners.clear()

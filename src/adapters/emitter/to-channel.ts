@@ -65,7 +65,7 @@ export function toChannel(
   options: ToChannelOptions<unknown[], EventName, unknown>,
 ): Receiver<unknown> {
   const emitter = checkedEmitter(source, 'emitter.toChannel()', ['on', 'off'])
-  const names = namesIn(events)
+  const names = namesIn(events, 'emitter.toChannel()')
   assertNames(names, 'emitter.toChannel()')
   return pushedChannel(options, names.map(String).join(', '), intake => {
     const { map = first, end, error = 'error' } = options
@@ -76,8 +76,9 @@ export function toChannel(
       )
     // Those that end the channel come last: an event may be a value and the end.
     for (const event of names) listen(event, (...args) => intake.offer(() => map(args, event)))
-    for (const event of namesIn<EventName>(end)) listen(event, () => intake.end())
-    for (const event of namesIn<EventName>(error)) {
+    for (const event of namesIn<EventName>(end, 'the option end of emitter.toChannel()'))
+      listen(event, () => intake.end())
+    for (const event of namesIn<EventName>(error, 'the option error of emitter.toChannel()')) {
       if (!names.includes(event)) listen(event, cause => intake.fail(failure(cause, event)))
     }
   })

@@ -2,7 +2,7 @@ import type { Receiver } from '../../core/channel.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
-import { assertNames, namesIn } from '../listeners.js'
+import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
 import { onAbort } from '../pushed-channel.js'
 import { FailureEvent } from './failure.js'
 import { assertTarget } from './types.js'
@@ -30,8 +30,8 @@ export interface DrainToOptions<T> {
  * uncaught exception, as always with an EventTarget. Listeners cannot hold back: a channel is dispatched as fast as it has
  * values.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no EventTarget, and the
- * reason of a signal that has aborted.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no EventTarget and for
+ * wrong options, and the reason of a signal that has aborted.
  *
  * @example
  * ```ts
@@ -61,7 +61,8 @@ export function drainTo<T>(
   assertTarget(target, 'eventTarget.drainTo()')
   assertNames([event], 'eventTarget.drainTo()')
   const { map = (detail: T) => new CustomEvent(event, { detail }), end, error, until, signal } = options
-  signal?.throwIfAborted()
+  assertNotAborted(signal, 'eventTarget.drainTo()')
+  for (const name of [end, error]) if (name !== undefined) assertNames([name], 'eventTarget.drainTo()')
   return drain(receiver, {
     what: `the event "${event}"`,
     put: value => {
@@ -75,7 +76,7 @@ export function drainTo<T>(
     },
     watch: (listeners, leave) => {
       const listener = (fired: Event) => leave((fired as { readonly error?: unknown }).error)
-      for (const over of namesIn(until)) {
+      for (const over of namesIn(until, 'the option until of eventTarget.drainTo()')) {
         listeners.add(
           () => target.addEventListener(over, listener),
           () => target.removeEventListener(over, listener),

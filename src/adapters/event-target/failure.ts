@@ -7,7 +7,13 @@ import { failure } from '../listeners.js'
 export function failureOf(event: Event): unknown {
   const { error, reason, message, target }: EventLike = event as never
   const carried = error ?? reason ?? (target as { reason?: unknown } | null)?.reason
-  return failure(carried, event.type, typeof message === 'string' ? message : undefined, event)
+  // The close of a WebSocket has an empty reason where none was given.
+  return failure(
+    carried === '' ? undefined : carried,
+    event.type,
+    typeof message === 'string' ? message : undefined,
+    event,
+  )
 }
 
 /** What events of errors have: an ErrorEvent, a PromiseRejectionEvent, an abort. */

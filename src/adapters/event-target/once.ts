@@ -1,7 +1,6 @@
 import { action } from '../../core/action.js'
-import { SynclessError } from '../../core/errors.js'
 import type { Op } from '../../core/op.js'
-import { assertNames, Listeners, namesIn } from '../listeners.js'
+import { assertNames, assertSignal, Listeners, namesIn } from '../listeners.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
 
@@ -37,6 +36,7 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
   assertTarget(target, 'eventTarget.once()')
   assertNames([event], 'eventTarget.once()')
   const { error = 'error' } = options
+  const errors = namesIn<string>(error, 'the option error of eventTarget.once()')
   return action<EventOf<E, N>>((resolve, reject) => {
     const listeners = new Listeners()
     const listen = (name: string, settle: (fired: Event) => void) => {
@@ -50,7 +50,7 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
       )
     }
     listen(event, fired => resolve(fired as EventOf<E, N>))
-    for (const name of namesIn<string>(error)) {
+    for (const name of errors) {
       if (name !== event) listen(name, fired => reject(failureOf(fired)))
     }
     return () => listeners.clear()
@@ -75,10 +75,7 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
  * ```
  */
 export function aborted(signal: AbortSignal): Op<unknown> {
-  assertTarget(signal, 'eventTarget.aborted()')
-  if (typeof signal.aborted !== 'boolean') {
-    throw new SynclessError('INVALID_ARGUMENT', 'eventTarget.aborted() takes an AbortSignal')
-  }
+  assertSignal(signal, 'eventTarget.aborted()')
   return action(resolve => {
     const listener = () => resolve(signal.reason)
     if (signal.aborted) return listener()

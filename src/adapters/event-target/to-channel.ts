@@ -21,7 +21,7 @@ export interface ToChannelOptions<V, T, N> extends PushedOptions {
  *
  * It listens from now on. The `end` events close the channel. An `error` event closes it with the error that the event
  * carries (its `error` or `reason`, or the reason of the signal that it is the abort of), and with `SOURCE_FAILED` and the
- * event as the cause where it carries none. The abort of `signal` closes it with the reason, and so does an error that
+ * event as the cause where it carries none, or an empty text. The abort of `signal` closes it with the reason, and so does an error that
  * `map` throws. Cancelling the channel removes the listeners in the same turn. Errors after the end are the target's own
  * affair.
  *
@@ -57,7 +57,7 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
   options: ToChannelOptions<EventOf<E, N>, T, NamesOf<E>>,
 ): Receiver<NoInfer<T>> {
   assertTarget(target, 'eventTarget.toChannel()')
-  const names = namesIn<string>(events)
+  const names = namesIn<string>(events, 'eventTarget.toChannel()')
   assertNames(names, 'eventTarget.toChannel()')
   return pushedChannel<T>(options, names.join(', '), intake => {
     const { map, end, error = 'error' } = options
@@ -69,8 +69,9 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
     const value = (event: Event) => (map === undefined ? event : map(event as EventOf<E, N>)) as T
     // Those that end the channel come last: an event may be a value and the end.
     for (const event of names) listen(event, fired => intake.offer(() => value(fired)))
-    for (const event of namesIn<string>(end)) listen(event, () => intake.end())
-    for (const event of namesIn<string>(error)) {
+    for (const event of namesIn<string>(end, 'the option end of eventTarget.toChannel()'))
+      listen(event, () => intake.end())
+    for (const event of namesIn<string>(error, 'the option error of eventTarget.toChannel()')) {
       if (!names.includes(event)) listen(event, fired => intake.fail(failureOf(fired)))
     }
   })

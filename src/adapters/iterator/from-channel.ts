@@ -2,6 +2,7 @@ import type { Receiver } from '../../core/channel.js'
 import type { Node } from '../../core/op.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { assertSignal } from '../listeners.js'
 
 /** How a channel is iterated over. */
 export interface FromChannelOptions {
@@ -19,13 +20,14 @@ export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>,
  * An async iterator of what a channel receives: for `for await`, and for libraries that take async iterables. Nothing is
  * received before `next()` is called; `next()` may be called again before the last one has settled.
  *
- * The end of the channel ends it, an error is thrown as the very object. `return()`, which `break` calls, cancels the
+ * The end of the channel ends it, an error is thrown as the very object; one that was sent in band cancels the channel, as
+ * nobody goes on after it. `return()`, which `break` calls, cancels the
  * channel in the same turn; a pending `next()` is withdrawn, so that it has taken nothing, and is done. `throw(error)` does so
  * too, with the error as the reason.
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, so is the channel, and `next()` rejects with
  * `SCOPE_CLOSED`. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to fan out),
- * `INVALID_ARGUMENT` for what is no channel, `SCOPE_CLOSED` where the scope has ended. A channel can also be iterated over
+ * `INVALID_ARGUMENT` for what is no channel and no signal, `SCOPE_CLOSED` where the scope has ended. A channel can also be iterated over
  * without it, by `for await (const value of channel)`: several such loops share out the values.
  *
  * @example
@@ -45,6 +47,7 @@ export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>,
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions = {}): ChannelIterable<T> {
   assertReceiver(receiver, 'iterator.fromChannel()')
+  if (options.signal !== undefined) assertSignal(options.signal, 'iterator.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelIteration(receiver, options.signal))
 }
 
@@ -92,6 +95,8 @@ class ChannelIteration<T> implements ChannelIterable<T> {
         } catch (error) {
           this.#finish()
           reject(error)
+          // After a channel that fails has told everybody; one that was sent an error goes on, and nobody is there any more.
+          queueMicrotask(() => this.#receiver.cancel(error))
         }
       }
       node.performFor({ wake })

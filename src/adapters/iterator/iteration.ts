@@ -35,7 +35,9 @@ export class Iteration<T> {
     try {
       this.#iterator ??= iteratorOf((this.#source as (signal: AbortSignal) => Iteratee<T>)(this.#abort.signal))
       const answer = this.#iterator.next()
-      return isPromise(answer) ? answer.then(this.#checked, this.#failed) : this.#checked(answer)
+      if (!isPromise(answer)) return this.#awaited(this.#checked(answer))
+      // What is only like a promise may call back at once, or give nothing to wait for.
+      return Promise.resolve(answer).then(this.#checked, this.#failed)
     } catch (error) {
       return this.#failed(error)
     }
@@ -54,18 +56,18 @@ export class Iteration<T> {
     }
   }
 
-  /** As `for await` does, it waits for the promises among the values of a synchronous iterator. */
-  readonly #checked = (answer: Answer<T | PromiseLike<T>>): Answer<T> | PromiseLike<Answer<T>> => {
+  readonly #checked = <V>(answer: Answer<V>): Answer<V> => {
     if (typeof answer !== 'object' || answer === null)
       return this.#failed(new TypeError(`${answer} is no iterator result`))
-    if (answer.done) {
-      this.#over = true
-      return answer
-    }
-    const { value } = answer
-    if (!isPromise(value)) return { done: false, value: value as T }
-    return value.then(
-      settled => ({ done: false, value: settled }),
+    if (answer.done) this.#over = true
+    return answer
+  }
+
+  /** As `for await` does, it waits for the promises among the values of a synchronous iterator. */
+  #awaited(answer: Answer<T | PromiseLike<T>>): Answer<T> | PromiseLike<Answer<T>> {
+    if (answer.done || !isPromise(answer.value)) return answer as Answer<T>
+    return Promise.resolve(answer.value).then(
+      value => ({ done: false, value }),
       (error: unknown) => {
         this.leave(error)
         throw error

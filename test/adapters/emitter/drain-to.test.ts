@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import * as emitter from '../../../src/adapters/emitter/index.js'
+import * as eventTarget from '../../../src/adapters/event-target/index.js'
 import { channel } from '../../../src/core/index.js'
-import { outcome, turns } from '../support.js'
+import { outcome, TestScope, turns } from '../support.js'
 
 const failure = new Error('failure')
 
@@ -54,6 +55,37 @@ test('a listener that throws fails the tasklet, and the producer learns why', as
   await ch.send(1)
   expect(await outcome(drained)).toBe(failure)
   expect(await outcome(ch.send(2))).toMatchObject({ code: 'CHANNEL_CANCELLED', cause: failure })
+})
+
+test('a listener that kills the drain shows the producer nothing of the exit', async () => {
+  const bus = new EventEmitter().on('data', () => drained.kill())
+  const ch = channel()
+  const drained = emitter.drainTo(ch, bus, 'data')
+  await ch.send(1)
+  expect(await outcome(drained)).toMatchObject({ code: 'TASKLET_KILLED' })
+  expect(await ch.ended).toEqual({ by: 'cancel', reason: undefined })
+})
+
+test('what does not let itself be listened to leaves no tasklet, and the channel free', async () => {
+  const bus = new EventEmitter().on('newListener', name => {
+    if (name === 'gone') throw failure
+  })
+  const request = new TestScope()
+  const ch = channel()
+  const until = ['finish', 'gone']
+  expect(() => request.run(() => emitter.drainTo(ch, bus, 'data', { until }))).toThrow(failure)
+  expect([request.scope.size, bus.listenerCount('finish')]).toEqual([0, 0])
+  const drained = emitter.drainTo(ch, bus, 'data')
+  ch.close()
+  expect(await drained).toBe('ended')
+})
+
+test('refuses options that are none', () => {
+  const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+  for (const options of [{ until: 5 }, { end: null }, { error: true }, { signal: {} }] as never[]) {
+    expect(() => emitter.drainTo(channel(), new EventEmitter(), 'data', options)).toThrow(invalid)
+    expect(() => eventTarget.drainTo(channel(), new EventTarget(), 'data', options)).toThrow(invalid)
+  }
 })
 
 test.each(['until', 'signal'])('leaves the channel, idle or not, and says why: %s', async how => {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import * as emitter from '../../../src/adapters/emitter/index.js'
+import * as eventTarget from '../../../src/adapters/event-target/index.js'
 import { outcome, TestScope, turns, watch } from '../support.js'
 
 const keep = { capacity: 8, overflow: 'error' } as const
@@ -44,6 +45,18 @@ test('what map throws ends the channel, and not the emitter', async () => {
   expect(bus.emit('data', 1)).toBe(true)
   expect(await outcome(values.receive())).toBe(broken)
   expect(count(bus)).toBe(0)
+})
+
+test('what map throws is no clean end, though it is undefined', async () => {
+  const bus = new EventEmitter()
+  const values = emitter.toChannel(bus, 'data', {
+    ...keep,
+    map() {
+      throw undefined
+    },
+  })
+  bus.emit('data')
+  expect(await outcome(values.next())).toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
 
 test('an error is handled while it is bridged, and the own affair of the emitter before and after', async () => {
@@ -168,6 +181,15 @@ test('refuses what names no event', () => {
     expect(() => emitter.toChannel(bus, names, keep)).toThrow(invalid)
   }
   expect(() => emitter.toChannel(bus, 'a', undefined as never)).toThrow(invalid)
+  for (const bad of [{ error: true }, { error: null }, { end: 5 }, { end: ['b', 5] }, { signal: null }] as never[]) {
+    expect(() => emitter.toChannel(bus, 'a', { ...keep, ...(bad as object) })).toThrow(invalid)
+    expect(() => eventTarget.toChannel(new EventTarget(), 'a', { ...keep, ...(bad as object) })).toThrow(invalid)
+  }
+  for (const bad of [{ error: true }, { error: null }] as never[]) {
+    expect(() => emitter.once(bus, 'a', bad)).toThrow(invalid)
+    expect(() => eventTarget.once(new EventTarget(), 'a', bad)).toThrow(invalid)
+  }
+  expect(count(bus)).toBe(0)
 })
 
 test('an event that another listener takes for a reason to leave is not mapped any more', () => {

@@ -32,6 +32,7 @@ test.each([
   ['its error', { error: failure }, failure],
   ['its reason', { reason: failure }, failure],
   ['its message', { message: 'no route' }, { code: 'SOURCE_FAILED', message: 'no route', cause: { type: 'error' } }],
+  ['an empty reason', { reason: '' }, { code: 'SOURCE_FAILED', cause: { type: 'error' } }],
   ['nothing', {}, { code: 'SOURCE_FAILED', cause: { type: 'error' } }],
 ])('an error event ends it with %s', async (_what, fields, expected) => {
   const target = new EventTarget()

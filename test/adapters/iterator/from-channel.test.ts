@@ -48,6 +48,38 @@ test('an error of the channel is thrown once, after what was buffered', async ()
   expect(await values.next()).toEqual(done)
 })
 
+test('an error of the channel is told to every next() that waits', async () => {
+  const ch = channel<number>()
+  const values = iterator.fromChannel(ch)
+  const pending = [watch(values.next()), watch(values.next())]
+  await turns()
+  ch.close(failure)
+  await turns()
+  expect(pending.map(({ outcome }) => outcome)).toEqual([failure, failure])
+})
+
+test('an error in band is the end: it cancels the channel, and whoever waits behind it is done', async () => {
+  const ch = channel<number>()
+  const values = iterator.fromChannel(ch)
+  const pending = [watch(values.next()), watch(values.next())]
+  await turns()
+  await ch.sendError(failure)
+  expect(await outcome(ch.send(1))).toMatchObject({ code: 'CHANNEL_CANCELLED', cause: failure })
+  expect(pending.map(({ outcome }) => outcome)).toEqual([failure, done])
+  expect(await values.next()).toEqual(done)
+})
+
+test('what is no signal is refused, and leaves nothing', () => {
+  const request = new TestScope()
+  const ch = channel<number>()
+  for (const signal of [null, 5, {}, new EventTarget()] as never[]) {
+    const make = () => request.run(() => iterator.fromChannel(ch, { signal }))
+    expect(make).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  }
+  expect(request.bonds).toBe(0)
+  iterator.fromChannel(ch).return()
+})
+
 describe('a signal', () => {
   test('rejects a pending next() with its reason, and cancels with it', async () => {
     const abort = new AbortController()

@@ -1,5 +1,5 @@
 import * as iterator from '../../../src/adapters/iterator/index.js'
-import { deferred, never, type Receiver, timeout } from '../../../src/core/index.js'
+import { deferred, go, never, type Receiver, timeout } from '../../../src/core/index.js'
 import { virtualClock } from '../../../src/testing/index.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
 
@@ -79,6 +79,35 @@ describe('what can be iterated over', () => {
     expect(await outcome(failing.receive())).toBe(failure)
     const wrong = iterator.toChannel(() => 5 as never)
     expect(await outcome(wrong.receive())).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
+describe('what is only like a promise', () => {
+  test('is an answer like a promise, whether it calls back at once or gives nothing', async () => {
+    for (const now of [true, false]) {
+      let made = 0
+      const next = () => ({
+        then(answered: (step: object) => void) {
+          const answer = () => answered({ done: made === 20_000, value: made++ })
+          if (now) answer()
+          else queueMicrotask(answer)
+        },
+      })
+      const seen = await all(iterator.toChannel<number>({ next } as never, { capacity: 20_000 }))
+      expect(seen.length).toBe(20_000)
+    }
+  })
+
+  test('is a value of an async iterator as it is', async () => {
+    const value = { then: () => {} }
+    const ch = iterator.toChannel({ next: async () => ({ done: false, value }) } as AsyncIterator<object>)
+    await turns(1)
+    const received: unknown[] = []
+    await go(function* () {
+      received.push(yield* ch.receive())
+    })
+    expect(received[0]).toBe(value)
+    ch.cancel()
   })
 })
 
@@ -176,6 +205,19 @@ describe('leaving', () => {
     await turns()
     expect(received.outcome).toEqual({ done: true, value: undefined })
     expect(counter.calls).toEqual(['next', 'return'])
+  })
+
+  test('counts the value that comes after it as dropped', async () => {
+    const counter = new Counter()
+    const gate = deferred<number>()
+    counter.answer = () => Promise.resolve(gate)
+    const ch = iterator.toChannel(counter)
+    ch.next().then(() => {})
+    await turns()
+    ch.cancel()
+    gate.resolve(7)
+    await turns()
+    expect(ch.statistics()).toMatchObject({ buffered: 0, dropped: 1 })
   })
 
   test('an async generator waits for nothing, though its return() waits for what it awaits', async () => {

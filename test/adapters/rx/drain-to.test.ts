@@ -1,4 +1,4 @@
-import { Observable, type Observer, ReplaySubject, Subject, type Subscriber } from 'rxjs'
+import { ObjectUnsubscribedError, Observable, type Observer, ReplaySubject, Subject, type Subscriber } from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
 import { channel } from '../../../src/core/index.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
@@ -91,6 +91,7 @@ test('a subject that is ended elsewhere cancels the channel in the same turn, wh
     expect([ch.closed, ch.balance]).toEqual([true, 0])
     await turns()
     expect(drained.outcome).toBe('left')
+    expect(await ch.ended).toEqual({ by: 'cancel', reason: error })
     expect(subject.observed).toBe(false)
   }
 })
@@ -126,7 +127,19 @@ test('an observer that throws fails the tasklet and cancels the channel', async 
   const drained = inScope(() => rx.drainTo(ch, observer))
   await ch.send(1)
   expect(await outcome(drained)).toBe(failure)
-  expect(ch.closed).toBe(true)
+  expect(await ch.ended).toEqual({ by: 'cancel', reason: failure })
+})
+
+test('a subject that was unsubscribed is refused, and leaves the channel free', async () => {
+  const request = new TestScope()
+  const subject = new Subject<number>()
+  subject.unsubscribe()
+  const ch = channel<number>()
+  expect(() => request.run(() => rx.drainTo(ch, subject))).toThrow(ObjectUnsubscribedError)
+  expect(request.scope.size).toBe(0)
+  const drained = rx.drainTo(ch, new Subject<number>())
+  ch.close()
+  expect(await drained).toBe('ended')
 })
 
 test('a kill cancels the channel and tells the observer, also before the first turn', async () => {
@@ -148,7 +161,7 @@ test('a kill reports an observer that throws when it is told', async () => {
   }
   const drained = inScope(() => rx.drainTo(channel<number>(), observer))
   const warnings = await reported(async () => drained.kill())
-  expect(warnings).toEqual([expect.stringContaining('the observer threw when it was told of the kill: failure')])
+  expect(warnings).toEqual([expect.stringContaining('the sink threw when it was told of the kill: failure')])
 })
 
 test('it belongs to its scope, and leaves nothing on the observer', async () => {
