@@ -4,7 +4,7 @@ import type { Overflow } from '../../../src/core/overflow.js'
 import { outcome, TestScope, watch } from '../support.js'
 import type { Check } from './check.js'
 import type { Item, SourceKind } from './participant.js'
-import { elsewhere, withFeed, withOpen, withSteps } from './sabotage.js'
+import { elsewhere, override, withFeed, withOpen, withSteps } from './sabotage.js'
 
 const failure = new Error('failure of the source')
 
@@ -127,9 +127,11 @@ export const incoming: readonly Check<SourceKind>[] = [
     },
     sabotage: kind =>
       withFeed(kind, feed => ({
-        pull(sink) {
-          for (let i = 0; i < 10; i++) feed.pull(step => i === 0 && sink(step))
-        },
+        pull: sink =>
+          feed.pull(step => {
+            sink(step)
+            for (let i = 0; i < 10; i++) feed.pull(() => {})
+          }),
       })),
   },
   {
@@ -240,11 +242,7 @@ export const incoming: readonly Check<SourceKind>[] = [
         expect(await receiver.next()).toEqual({ done: true, value: undefined })
       }
     },
-    sabotage: kind =>
-      withFeed(
-        withOpen(kind, (source, options) => source.open(options)),
-        () => ({ stop() {} }),
-      ),
+    sabotage: kind => withOpen(kind, (source, options) => override(source.open(options), { cancel() {} })),
   },
   {
     title: 'cancels its source when the iteration is left',
@@ -265,13 +263,7 @@ export const incoming: readonly Check<SourceKind>[] = [
     sabotage: kind =>
       withOpen(kind, (source, options) => {
         const receiver = source.open(options)
-        return new Proxy(receiver, {
-          get(target, key) {
-            if (key === Symbol.asyncIterator) return () => target.values({ preventCancel: true })
-            const value = Reflect.get(target, key)
-            return typeof value === 'function' ? value.bind(target) : value
-          },
-        })
+        return override(receiver, { [Symbol.asyncIterator]: () => receiver.values({ preventCancel: true }) })
       }),
   },
   {

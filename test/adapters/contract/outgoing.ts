@@ -4,7 +4,7 @@ import { outcome, TestScope, watch } from '../support.js'
 import type { Bench, Check, Outlet } from './check.js'
 import { expectCarried } from './incoming.js'
 import type { Item, SinkKind } from './participant.js'
-import { elsewhere, withDrain, withIntake, withSink } from './sabotage.js'
+import { elsewhere, override, withDrain, withIntake, withSink } from './sabotage.js'
 
 const failure = new Error('failure of the channel')
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
@@ -169,6 +169,23 @@ export const outgoing: readonly Check<SinkKind>[] = [
       }
     },
     sabotage: kind => withIntake(kind, intake => ({ fail: () => intake.end(), close: () => intake.end() })),
+  },
+  {
+    title: 'fails with an error that is sent in band, and cancels the channel, as nobody goes on',
+    applies: (_, kind) => kind.way !== 'connect',
+    async run(bench, kind) {
+      const outlet = await bench.sink(kind)
+      const drained = outlet.open()
+      await outlet.ch.sendError(failure)
+      await bench.eventually(() => over(outlet) && outlet.ch.closed)
+      const { over: how } = outlet.intake
+      if (bench.capabilities.errors === 'none') expect(how).not.toBe('ended')
+      else expectCarried(typeof how === 'object' ? how.error : how, failure, bench.capabilities.errors)
+      expect(outlet.ch.closed).toBe(true)
+      expect(await outlet.ch.ended).toEqual({ by: 'cancel', reason: failure })
+      await expectOutcome(bench, drained, failure)
+    },
+    sabotage: kind => withDrain(kind, (sink, receiver) => sink.open(override(receiver, { cancel() {} }))),
   },
   {
     title: 'cancels the channel at once when the consumer leaves, idle and while it is busy',

@@ -67,7 +67,7 @@ export function elsewhere<R>(fn: () => R): R {
 }
 
 /** `object` with some methods of `other`. */
-function override<T extends object>(object: T, other: Partial<T>): T {
+export function override<T extends object>(object: T, other: Partial<T>): T {
   return new Proxy(object, {
     get(target, key) {
       const owner = key in other ? other : target
