@@ -23,6 +23,7 @@ export class ByteOutput implements ByteSink {
   #given = 0
   #done = 0
   #holder: object | null = null
+  #corked = false
   #shutdown: Latch<void> | null = null
   #failure: { readonly error: Error | null } | null = null
   #refusal: ((what: string) => unknown) | null = null
@@ -69,6 +70,14 @@ export class ByteOutput implements ByteSink {
     return new FlushNode(this)
   }
 
+  /** Node holds back what is sent, and passes it on at once where the stream is ended. */
+  cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#writable.cork()
+    setImmediate(this.#uncork)
+  }
+
   /** Settles when a `send` would not have to wait. */
   ready(): Op<void> {
     return new RoomNode(this)
@@ -90,6 +99,7 @@ export class ByteOutput implements ByteSink {
   refuse(refusal: (what: string) => unknown): void {
     if (this.#refusal !== null) return
     this.#refusal = refusal
+    this.#uncork()
     for (const list of [this.#sending, this.#watching, this.#flushing]) failAll(list, refusal)
     this.#shutdown?.reject(refusal(this.#shutdown.describe()))
   }
@@ -118,6 +128,7 @@ export class ByteOutput implements ByteSink {
   }
 
   pollFlush(node: FlushNode): boolean {
+    this.#uncork()
     node.target = this.#given
     if (this.#refusal !== null) node.fail(this.#refusal(node.describe()))
     else if (this.#done >= node.target) node.complete(undefined)
@@ -187,6 +198,12 @@ export class ByteOutput implements ByteSink {
       this.#flushing.remove(node)
       node.complete(undefined)
     }
+  }
+
+  readonly #uncork = () => {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#writable.uncork()
   }
 
   /** Who waits for room goes on, in order, as far as there is. */

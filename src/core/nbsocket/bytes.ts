@@ -19,6 +19,11 @@ export interface ByteSink {
   send(data: Uint8Array | string): Op<void>
   /** Waits until the kernel has everything that was sent before. */
   flush(): Op<void>
+  /**
+   * What is sent from now on may go out together: in the next turn of the event loop, or when it is flushed, shut down or
+   * closed before. Semantics: `TCP_CORK`, for a turn.
+   */
+  cork?(): void
   /** Says that nothing more will be sent, at once when called. Settles when the other side has been told. */
   shutdown?(): Op<void>
 }

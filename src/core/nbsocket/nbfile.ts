@@ -37,7 +37,7 @@ export class NbFile<D extends Buffer | string = Buffer> extends NbReader<D> impl
     return new NbFile(this.input, bytesForm, this.#writer)
   }
 
-  /** How many bytes have been written, and not been sent. */
+  /** See {@link NbWriter.unsent}. */
   get unsent(): number {
     return this.#writer.unsent
   }

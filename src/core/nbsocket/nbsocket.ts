@@ -198,6 +198,14 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     return this.#timed(this.#output.send(data))
   }
 
+  /**
+   * Lets what is sent in this turn of the event loop go out together, in as few packets as it fits in. It goes at the end of the
+   * turn, or when it is flushed, shut down or closed before.
+   */
+  cork(): void {
+    this.#output.cork()
+  }
+
   /** Waits until the kernel has everything that was sent before. */
   flush(): Op<void> {
     return this.#timed(this.#output.flush())

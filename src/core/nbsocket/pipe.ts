@@ -19,7 +19,7 @@ export type PipeReader = Pick<NbSocket, Common | 'recv' | 'recvExactly' | 'peek'
 /** The end of a pipe that bytes go into. */
 export type PipeWriter = Pick<
   NbSocket,
-  Common | 'send' | 'sendAll' | 'flush' | 'writable' | 'shutdown' | 'bytesFlushed'
+  Common | 'send' | 'sendAll' | 'cork' | 'flush' | 'writable' | 'shutdown' | 'bytesFlushed'
 >
 
 /** Both ends of a pipe. */

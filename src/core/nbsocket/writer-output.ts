@@ -13,6 +13,8 @@ export class WriterOutput {
   readonly name: string
   /** How many bytes may be held back for those that come after them. */
   readonly capacity: number
+  /** Whether the sink holds them back itself, and so loses none when it is closed. */
+  readonly #corks: boolean
   readonly #waiting = new List<Node<unknown>>()
   #memory: Buffer | null = null
   #length = 0
@@ -25,6 +27,7 @@ export class WriterOutput {
     this.sink = sink
     this.name = name
     this.capacity = capacity
+    this.#corks = capacity > 0 && sink.cork !== undefined
   }
 
   get buffered(): number {
@@ -69,7 +72,7 @@ export class WriterOutput {
   }
 
   holds(bytes: Uint8Array): boolean {
-    return this.#length + bytes.length <= this.capacity
+    return bytes.length === 0 || (!this.#corks && this.#length + bytes.length <= this.capacity)
   }
 
   /** Keeps a copy of `bytes`, for which there is room. They go out in the next turn of the event loop at the latest. */
@@ -83,6 +86,7 @@ export class WriterOutput {
 
   /** Sends what is held, and `bytes` after it, all at once. */
   send(bytes: Uint8Array = EMPTY): Op<void> {
+    if (this.#corks) this.sink.cork?.()
     const held = this.#memory?.subarray(0, this.#length) ?? EMPTY
     if (held.length === 0) return this.sink.send(bytes)
     return this.sink.send(bytes.length === 0 ? held : Buffer.concat([held, bytes]))

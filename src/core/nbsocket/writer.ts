@@ -11,14 +11,15 @@ import { WriterOutput } from './writer-output.js'
 export interface WriterOptions {
   /** For descriptions and dumps. */
   readonly name?: string
-  /** How many bytes may be held back, so that small writes go out together. Default 8192; 0 holds back none. */
+  /** How many bytes are small, and go out together with others of the same turn. Default 8192; 0 for none. */
   readonly writeBuffer?: number
 }
 
 /**
- * A buffered writer, made by {@link nbwriter}. What is written is held back until there is more of it than the buffer
- * takes, but not longer than to the next turn of the event loop. Its operations are performed in their order. Semantics:
- * Syncless `nbfile`, which had to be flushed.
+ * A buffered writer, made by {@link nbwriter}. What is written in one turn of the event loop goes out together, at its end or
+ * when it is flushed: Node holds it back, and sends it when a socket or a stream is closed. A sink that cannot be corked gets it
+ * when there is more of it than the buffer takes, and at the end of the turn. Operations are performed in their order.
+ * Semantics: Syncless `nbfile`, which had to be flushed.
  */
 export class NbWriter implements ByteSink {
   readonly #output: WriterOutput
@@ -32,21 +33,22 @@ export class NbWriter implements ByteSink {
     return this.#output.name
   }
 
-  /** How many bytes have been written, and not been sent. */
+  /** How many bytes are held back here, as the sink cannot do that. */
   get unsent(): number {
     return this.#output.buffered
   }
 
   /**
    * Writes all of `data`, text as UTF-8. Waits only where it does not fit in the buffer and the sink has no room; where it
-   * loses or is killed, nothing of `data` was written. What is too large for the buffer must not be changed before `flush()`
-   * settles. Fails with the error of the sink, and with `FILE_CLOSED` after {@link close}.
+   * loses or is killed, nothing of `data` was written. Small pieces are copied; what is larger than the buffer must not be
+   * changed before `flush()` settles. Fails with the error of the sink, and with `FILE_CLOSED` after {@link close}.
    */
   write(data: Uint8Array | string): Op<void> {
     if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
       throw new SynclessError('INVALID_ARGUMENT', `write() takes bytes or text, and got a value of type ${typeof data}`)
     }
-    return new WriteNode(this.#output, typeof data === 'string' ? Buffer.from(data) : data)
+    const copied = typeof data === 'string' || data.length <= this.#output.capacity
+    return new WriteNode(this.#output, copied ? Buffer.from(data) : data)
   }
 
   /** The same as {@link write}: a writer is a sink for others. */
@@ -105,7 +107,7 @@ function asByteSink(sink: ByteSink | Writable): ByteSink {
  *
  * const pipe = new PassThrough()
  * const writer = nbwriter(pipe)
- * for (const word of ['one ', 'two ', 'three']) await writer.write(word) // held back, and sent together
+ * for (const word of ['one ', 'two ', 'three']) await writer.write(word) // sent together
  * await writer.close()
  * assert.equal(await text(pipe), 'one two three')
  * ```

@@ -2,7 +2,10 @@ import { PassThrough, Writable } from 'node:stream'
 import fc from 'fast-check'
 import { deferred } from '../../../src/core/deferred.js'
 import { action, go, select, sleep, timeout } from '../../../src/core/index.js'
+import { byteSink } from '../../../src/core/nbsocket/byte-output.js'
 import type { ByteSink } from '../../../src/core/nbsocket/bytes.js'
+import { nbreader } from '../../../src/core/nbsocket/reader.js'
+import { socketPair } from '../../../src/core/nbsocket/socket-pair.js'
 import { type NbWriter, nbwriter } from '../../../src/core/nbsocket/writer.js'
 import { rejection, reported, turn, watch } from '../support.js'
 import { rest, thrown, turns } from './file-support.js'
@@ -17,8 +20,12 @@ class Slow extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this._writev([{ chunk }], done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
     this.#next = () => {
-      this.taken.push(String(chunk))
+      this.taken.push(chunks.map(({ chunk }) => String(chunk)).join(''))
       done()
     }
   }
@@ -36,7 +43,17 @@ class Slow extends Writable {
   }
 }
 
-/** A writer that has to wait: its sink is full, and so is its buffer. */
+/** A sink that cannot be corked: small pieces are held back by the writer. */
+function uncorked(writable: Writable): ByteSink {
+  const sink = byteSink(writable)
+  return {
+    send: data => sink.send(data),
+    flush: () => sink.flush(),
+    shutdown: () => sink.shutdown?.() ?? sink.flush(),
+  }
+}
+
+/** A writer that has to wait: its sink is full. */
 async function stuck(): Promise<{ slow: Slow; writer: NbWriter }> {
   const slow = new Slow()
   const writer = nbwriter(slow, { writeBuffer: 4 })
@@ -45,20 +62,57 @@ async function stuck(): Promise<{ slow: Slow; writer: NbWriter }> {
 }
 
 describe('small writes', () => {
-  test('go out together, in the next turn', async () => {
+  test.each([
+    ['by the stream', (slow: Slow) => slow, 0],
+    ['by the writer', uncorked, 13],
+  ])('go out together, in the next turn, held back %s', async (_, sinkOf, unsent) => {
     const slow = new Slow(100)
-    const writer = nbwriter(slow)
+    const writer = nbwriter(sinkOf(slow))
     for (const word of ['one ', 'two ', 'three']) await writer.write(word)
-    expect(writer.unsent).toBe(13)
+    expect([writer.unsent, await slow.takeAll()]).toEqual([unsent, ''])
     await turns(2)
     expect(writer.unsent).toBe(0)
     expect(await slow.takeAll()).toBe('one two three')
     expect(slow.taken).toEqual(['one two three'])
   })
 
+  test('go out before when they are flushed', async () => {
+    const slow = new Slow(100)
+    const writer = nbwriter(slow)
+    await writer.write('one ')
+    await writer.write('two')
+    const flush = watch(writer.flush())
+    await Promise.resolve()
+    expect(await slow.takeAll()).toBe('one two')
+    await turns(1)
+    expect(flush.outcome).toBe(undefined)
+  })
+
+  test('are not lost by a socket that is closed in the same turn', async () => {
+    const [ours, theirs] = await socketPair()
+    go(function* () {
+      using sock = ours
+      const writer = nbwriter(sock)
+      yield* writer.write('the last ')
+      yield* writer.write('words')
+    })
+    expect(String(await nbreader(theirs).readAll())).toBe('the last words')
+    await theirs.close()
+  })
+
+  test('do not stay behind in a stream that is taken back', async () => {
+    const [ours, theirs] = await socketPair()
+    await nbwriter(ours).write('first, ')
+    const { stream } = ours
+    expect(stream.writableCorked).toBe(0)
+    stream.end('then')
+    expect(String(await nbreader(theirs).readAll())).toBe('first, then')
+    await theirs.close()
+  })
+
   test('are sent with one for which there is no room any more', async () => {
     const slow = new Slow(100)
-    const writer = nbwriter(slow, { writeBuffer: 8 })
+    const writer = nbwriter(uncorked(slow), { writeBuffer: 8 })
     await writer.write('1234')
     await writer.write('5678')
     await writer.write('9')
@@ -112,6 +166,7 @@ describe('a writer that has to wait', () => {
     expect(await timeout(1, again, { else: 'late' })).toBe('late')
     await slow.take()
     await again
+    await turns(2)
     expect(await slow.takeAll()).toBe('0123456789again!')
   })
 
@@ -184,7 +239,9 @@ describe('close', () => {
   })
 
   test('waits for room, and did not happen where it loses before that', async () => {
-    const { slow, writer } = await stuck()
+    const slow = new Slow()
+    const writer = nbwriter(uncorked(slow), { writeBuffer: 4 })
+    await writer.write('0123456789')
     await writer.write('ab')
     expect(await timeout(1, writer.close(), { else: 'late' })).toBe('late')
     await slow.take()
@@ -215,7 +272,7 @@ describe('what could not be sent', () => {
   test('fails the next operation, and all after it', async () => {
     const pipe = new PassThrough()
     const failure = new Error('broken')
-    const writer = nbwriter(pipe)
+    const writer = nbwriter(uncorked(pipe))
     const warnings = await reported(async () => {
       await writer.write('lost')
       pipe.destroy(failure)
@@ -232,7 +289,7 @@ describe('what could not be sent', () => {
 
   test('is reported where there is no next one', async () => {
     const pipe = new PassThrough()
-    const writer = nbwriter(pipe, { name: 'log' })
+    const writer = nbwriter(uncorked(pipe), { name: 'log' })
     const warnings = await reported(async () => {
       await writer.write('lost')
       pipe.destroy(new Error('broken'))
@@ -263,9 +320,10 @@ test('what was written arrives in order, what lost does not, whoever is killed w
       fc.array(write, { maxLength: 10 }),
       fc.integer({ min: 1, max: 20 }),
       fc.nat({ max: 10 }),
-      async (writes, highWaterMark, writeBuffer) => {
+      fc.boolean(),
+      async (writes, highWaterMark, writeBuffer, corks) => {
         const slow = new Slow(highWaterMark)
-        const writer = nbwriter(slow, { writeBuffer })
+        const writer = nbwriter(corks ? slow : uncorked(slow), { writeBuffer })
         const written: string[] = []
         const tasklets = []
         for (const [i, { text, by, wait, flush }] of writes.entries()) {
