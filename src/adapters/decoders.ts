@@ -67,7 +67,7 @@ function parse<T>(line: string, number: number): T {
 
 /**
  * Server-sent events: what an `EventSource` would dispatch. An event that the stream ends within is dropped, as the standard
- * says. One of more than `limit` characters is `FRAME_TOO_LARGE`. Throws `INVALID_ARGUMENT` for a wrong limit.
+ * says. One of more than `limit` bytes is `FRAME_TOO_LARGE`. Throws `INVALID_ARGUMENT` for a wrong limit.
  * Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @example

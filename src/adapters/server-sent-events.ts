@@ -72,7 +72,7 @@ export class EventDecoder implements Decoder<ReceivedEvent> {
   #data: string[] | null = null
   #event = ''
   #id = ''
-  /** How many characters the event has so far. */
+  /** How many bytes the event has so far, without the ends of its lines. */
   #size = 0
 
   constructor(limit: number) {
@@ -88,7 +88,7 @@ export class EventDecoder implements Decoder<ReceivedEvent> {
     return decodedBy(events => {
       lines.forEach((part, index) => {
         this.#line += part
-        this.#size += part.length
+        this.#size += Buffer.byteLength(part)
         if (this.#size > this.#limit) throw tooLarge('an event', this.#limit)
         if (index < lines.length - 1) this.#take(events)
       })
@@ -115,7 +115,7 @@ export class EventDecoder implements Decoder<ReceivedEvent> {
   #field(line: string): void {
     const colon = line.indexOf(':')
     // Heartbeats may come for as long as the stream lasts.
-    if (colon === 0) this.#size -= line.length
+    if (colon === 0) this.#size -= Buffer.byteLength(line)
     const name = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
     if (name === 'data') {

@@ -183,6 +183,14 @@ describe('server-sent events', () => {
     expect(() => decoder.push(Buffer.from('data: 1234567890\ndata: 1234567890\n'))).toThrow(tooLarge)
   })
 
+  test('have a limit of bytes, not of characters', () => {
+    const make = decodeSse({ limit: 20 })
+    expect(decoded(make, Buffer.from('data: ééééééé\n\n'))).toHaveLength(1)
+    expect(() => decoded(make, Buffer.from('data: éééééééé\n\n'))).toThrow(tooLarge)
+    const decoder = make()
+    for (let i = 0; i < 100; i++) expect(decoder.push(Buffer.from(': ééé\n'))).toEqual([])
+  })
+
   test('refuse fields that would be others', () => {
     const bad: ServerSentEvent[] = [{ event: 'a\nb' }, { id: 'a\rb' }, { id: 'a\0' }, { retry: 1.5 }, { retry: -1 }]
     for (const event of bad) expect(() => sse(event)).toThrow(invalid)
