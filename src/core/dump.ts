@@ -6,6 +6,9 @@ import { liveTasklets } from './registry.js'
 import type { Scope } from './scope.js'
 import { type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
 
+/** Scopes that are nested deeper than this are written as if they were not: else most of the text would be spaces. */
+const MOST_INDENTS = 50
+
 /** One scope in a {@link Dump}. */
 export interface ScopeDump {
   readonly id: number
@@ -38,16 +41,25 @@ export class Dump {
     const lines = [`syncless: ${this.tasklets.length} tasklets, ${this.ready.length} of them ready; seed ${this.seed}`]
     const tasklets = grouped(this.tasklets, ({ scope }) => scope)
     const scopes = grouped(this.scopes, ({ parent }) => parent)
-    const addLines = (scope: number | null, indent: string) => {
+    const addTasklets = (scope: number | null, indent: string) => {
       for (const tasklet of tasklets.get(scope) ?? []) {
         for (const line of taskletLines(tasklet)) lines.push(indent + line)
       }
-      for (const { id, name, cancelled } of scopes.get(scope) ?? []) {
-        lines.push(`${indent}in ${name}${cancelled ? ' [cancelled]' : ''}:`)
-        addLines(id, `${indent}  `)
-      }
     }
-    addLines(null, '  ')
+    addTasklets(null, '  ')
+    // No recursion: scopes may be nested deeper than the stack goes.
+    const open = [(scopes.get(null) ?? []).values()]
+    for (let inside = open.at(-1); inside !== undefined; inside = open.at(-1)) {
+      const { value: scope, done } = inside.next()
+      if (done) {
+        open.pop()
+        continue
+      }
+      const depth = Math.min(open.length, MOST_INDENTS)
+      lines.push(`${'  '.repeat(depth)}in ${scope.name}${scope.cancelled ? ' [cancelled]' : ''}:`)
+      addTasklets(scope.id, '  '.repeat(depth + 1))
+      open.push((scopes.get(scope.id) ?? []).values())
+    }
     return `${lines.join('\n')}\n`
   }
 
@@ -73,12 +85,16 @@ class ScopeIds {
 
   of(scope: Scope | null): number | null {
     if (scope === null) return null
-    const known = this.#ids.get(scope)
-    if (known !== undefined) return known
-    const parent = this.of(scope.parent)
-    const id = this.list.length + 1
-    this.#ids.set(scope, id)
-    this.list.push({ id, name: scope.name, parent, cancelled: scope.cancelled })
+    const unknown: Scope[] = []
+    let around: Scope | null = scope
+    for (; around !== null && !this.#ids.has(around); around = around.parent) unknown.push(around)
+    let id = around === null ? null : (this.#ids.get(around) ?? null)
+    for (let inner = unknown.pop(); inner !== undefined; inner = unknown.pop()) {
+      const parent = id
+      id = this.list.length + 1
+      this.#ids.set(inner, id)
+      this.list.push({ id, name: inner.name, parent, cancelled: inner.cancelled })
+    }
     return id
   }
 }

@@ -47,6 +47,10 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     return this.#stop !== null && this.#limit?.finite === true
   }
 
+  get spanned(): Scope | null {
+    return this.#scope
+  }
+
   override blockers(): Iterable<Tasklet<unknown>> {
     return this.#scope?.tasklets() ?? []
   }

@@ -19,6 +19,8 @@ interface Child {
   requestExit(exit: TaskletExit): void
   /** The tasklets of which one has to go on before it ends. */
   blockers(): Iterable<Tasklet<unknown>>
+  /** The scope that it is, where it is one and has begun. */
+  readonly spanned?: Scope | null
 }
 
 const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
@@ -165,7 +167,14 @@ export class Scope implements ScopeProvider {
 
   /** @internal The tasklets of which one has to go on before the scope ends. */
   *tasklets(): Generator<Tasklet<unknown>, void, unknown> {
-    for (const child of this.#children) yield* child.blockers()
+    // No recursion: scopes may be nested deeper than the stack goes.
+    const open = [this.#children.values()]
+    for (let children = open.at(-1); children !== undefined; children = open.at(-1)) {
+      const { value: child, done } = children.next()
+      if (done) open.pop()
+      else if (child.spanned) open.push(child.spanned.#children.values())
+      else yield* child.blockers()
+    }
   }
 
   /** @internal Why it was cancelled. */

@@ -10,7 +10,10 @@ export interface TaskletDump {
   readonly state: TaskletState
   /** The operation it waits for: `receive on "orders"`. */
   readonly waitsFor: string | null
-  /** The ids of the tasklets of which one has to go on first, where they are known: joined ones, holders of permits. */
+  /**
+   * The ids of the tasklets of which one has to go on first, where they are known: joined ones, holders of permits, those of
+   * a scope. The first 100 of them.
+   */
   readonly waitsOn: readonly number[]
   /** How long it has waited, in ms; 0 while it does not. */
   readonly since: number
@@ -33,7 +36,7 @@ export function taskletDump(tasklet: Tasklet<unknown>, scope: number | null): Ta
     name: tasklet.name,
     state: tasklet.state,
     waitsFor: waits ? (tasklet.waiting?.describe() ?? null) : null,
-    waitsOn: waits ? Array.from(tasklet.waiting?.blockers() ?? [], ({ id }) => id) : [],
+    waitsOn: waits ? firstIds(tasklet.waiting?.blockers() ?? []) : [],
     since: waits ? Math.max(0, Math.round(loop.clock.now() - tasklet.since)) : 0,
     scope,
     daemon: tasklet.daemon,
@@ -41,6 +44,15 @@ export function taskletDump(tasklet: Tasklet<unknown>, scope: number | null): Ta
     startedAt: stacks?.started ?? null,
     waitsAt: waits ? (stacks?.blocked ?? null) : null,
   }
+}
+
+/** How many ids a dump has of those that one waits on: in a nest of scopes, each waits on all within. */
+const MOST_BLOCKERS = 100
+
+function firstIds(tasklets: Iterable<Tasklet<unknown>>): number[] {
+  const ids: number[] = []
+  for (const { id } of tasklets) if (ids.push(id) === MOST_BLOCKERS) break
+  return ids
 }
 
 /** @internal */

@@ -1,5 +1,17 @@
 import { inspect } from 'node:util'
-import { channel, dump, go, never, Scope, schedule, scope, semaphore, sleep } from '../../src/core/index.js'
+import {
+  type Co,
+  channel,
+  dump,
+  go,
+  never,
+  type Op,
+  Scope,
+  schedule,
+  scope,
+  semaphore,
+  sleep,
+} from '../../src/core/index.js'
 import { seed } from '../../src/testing/index.js'
 import { type Scripts, scripts } from './process.js'
 import { idle, useVirtualClock } from './support.js'
@@ -133,4 +145,29 @@ test('the text of many scopes looks at each tasklet once', async () => {
   expect(reads).toBe(seen.tasklets.length)
   for (const scope of scopes) scope.cancel()
   await idle()
+})
+
+test('scopes that are nested deeper than the stack goes', async () => {
+  const DEPTH = 8_000
+  const gate = channel<void>()
+  const nest = (depth: number): Op<void> =>
+    scope(function* nested(): Co<void> {
+      if (depth > 1) yield* nest(depth - 1)
+      else yield* gate.receive()
+    })
+  const outer = go(function* outer() {
+    yield* nest(DEPTH)
+  })
+  for (let depth = 0; depth < DEPTH; depth++) await schedule()
+  await idle()
+  const seen = dump()
+  expect(seen.scopes).toHaveLength(DEPTH)
+  expect(seen.scopes.at(-1)?.parent).toBe(DEPTH - 1)
+  const text = String(seen)
+  expect(text.match(/in scope "nested":/g)).toHaveLength(DEPTH)
+  // Not as many spaces as there are scopes.
+  expect(text.length).toBeLessThan(DEPTH * 500)
+  expect(seen.tasklets.find(({ id }) => id === outer.id)?.waitsOn).toHaveLength(100)
+  await gate.send()
+  await outer
 })
