@@ -27,6 +27,7 @@ export const errorCodes = {
   FRAME_TOO_LARGE: 'A line, an event or a frame of a stream was larger than its decoder allows.',
   HANDLER_FAILED: 'A mounted handler threw, or a tasklet of a request failed.',
   HAND_OVER_LIMIT: 'An app had read a body that was too large to be handed over to the next app.',
+  HOST_LOOP: 'A request reached a host again, by the handler of the host in one of its own apps.',
   HOST_STATE: 'The host was asked for something that its present state forbids, such as a second listen().',
   HTTP2_UNSUPPORTED: 'An app that can be served over HTTP/1 only was mounted on a host that speaks HTTP/2.',
   INJECT_FAILED: 'A request in memory got no whole answer: the connection was broken off, or changed its protocol.',

@@ -161,6 +161,16 @@ export function openExchange(req: IncomingMessage): Exchange | undefined {
   return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)?.innermost
 }
 
+/** The unfinished exchange of a request; the outermost, where hosts are nested. */
+export function outermostExchange(req: IncomingMessage): Exchange | undefined {
+  return connections.get(carrierOf(req))?.exchanges.find(exchange => exchange.req === req)
+}
+
+/** The mount server to which a socket was handed when it changed its protocol. */
+export function upgradeTakerOf(socket: Duplex): object | null {
+  return connections.get(socket)?.upgradedBy ?? null
+}
+
 /** The unfinished exchange of a request at a mount server. */
 export function exchangeAt(server: object, req: IncomingMessage): Exchange | undefined {
   let exchange = connections.get(carrierOf(req))?.exchanges.find(candidate => candidate.req === req) ?? null

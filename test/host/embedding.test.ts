@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import express from 'express'
 import fastify from 'fastify'
 import type { HostPort } from '../../src/adapters/port.js'
 import { never } from '../../src/core/index.js'
@@ -237,4 +238,53 @@ test('a host in a host has the deadline of the outer one, for tasklets of answer
   expect(await exchange(port, get('/in'))).toMatch(/answered$/)
   expect(await outer.close({ deadline: 20 })).toMatchObject({ mounts: [] })
   expect(killed).toBe(true)
+})
+
+describe('a host whose handler is in one of its own apps', () => {
+  const looped = expect.objectContaining({ code: 'HOST_LOOP' })
+
+  test('refuses the request: an error of the app, or of the request where there is no next', async () => {
+    const errors: unknown[] = []
+    const onError = (error: Error) => void errors.push(error.cause)
+    const host = newHost({ onError })
+    const seen: unknown[] = []
+    const app = express().use(host.handler)
+    const page: express.ErrorRequestHandler = (error, _req, res, _next) => {
+      seen.push(error)
+      res.status(508).end('loop')
+    }
+    host.mount('/express', app.use(page))
+    host.mount('/plain', (req: IncomingMessage, res: ServerResponse) => host.handler(req, res))
+    // By way of another path of its own, and of another host.
+    const other = newHost({ onError }).mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      req.url = '/express'
+      host.handler(req, res)
+    })
+    host.mount('/other', (req: IncomingMessage, res: ServerResponse) => other.handler(req, res))
+    const { port } = await started(host)
+    expect(await exchange(port, get('/express'))).toMatch(/^HTTP\/1.1 508 [\s\S]*loop$/)
+    expect(seen).toEqual([looped])
+    expect(await exchange(port, get('/plain'))).toMatch(/^HTTP\/1.1 500 /)
+    expect(await exchange(port, get('/other'))).toMatch(/^HTTP\/1.1 500 /)
+    expect(errors).toEqual([looped, looped])
+  })
+
+  test('refuses the upgrade', async () => {
+    const errors: unknown[] = []
+    const host = newHost({ onError: error => void errors.push(error.cause) })
+    host.server('/').on('upgrade', (req, socket, head) => void host.handler.upgrade(req, socket, head))
+    const { port } = await started(host)
+    expect(await exchange(port, get('/', 'Upgrade: x\n').replace('close', 'Upgrade'))).toBe('')
+    expect(errors).toEqual([looped])
+  })
+
+  test('serves again what an app behind it has declined, and what comes from a host that is no part of it', async () => {
+    const inner = newHost().mount('/', (_req, _res, next) => next())
+    const outer = newHost()
+    outer.mount(
+      '/',
+      express().use(inner.handler, inner.handler, (_req, res) => void res.end('declined twice')),
+    )
+    expect(await exchange((await started(outer)).port, get('/'))).toMatch(/declined twice$/)
+  })
 })
