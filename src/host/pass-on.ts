@@ -16,7 +16,8 @@ export interface PendingReply {
  * Takes Node's request, or Fastify's reply, whose headers then go along. Without a next app the answer is 404. Does nothing
  * once the response has begun or the client is gone.
  *
- * Throws `HOST_STATE` for a request that no host serves, and for one whose response is over.
+ * Throws `HOST_STATE` for a request that no host serves, and for one whose response is over; `INVALID_ARGUMENT` for what is
+ * neither a request nor a reply.
  *
  * @example
  * ```ts
@@ -42,7 +43,7 @@ export interface PendingReply {
  * ```
  */
 export function passOn(of: IncomingMessage | PendingReply): void {
-  const req = 'hijack' in of ? of.raw.req : of
+  const req = requestOf(of)
   const exchange = openExchange(req)
   if (exchange === undefined) {
     throw new SynclessError('HOST_STATE', 'passOn(): no host serves this request, or its response is over')
@@ -55,4 +56,16 @@ export function passOn(of: IncomingMessage | PendingReply): void {
     }
   }
   exchange.owner.passOn(exchange)
+}
+
+function requestOf(of: IncomingMessage | PendingReply): IncomingMessage {
+  const req: unknown = typeof of === 'object' && of !== null && 'hijack' in of ? of.raw?.req : of
+  if (isRequest(req)) return req
+  const got = typeof req === 'object' && req !== null ? 'another object' : String(req)
+  throw new SynclessError('INVALID_ARGUMENT', `passOn() takes Node's request, or Fastify's reply, and got ${got}`)
+}
+
+/** Node's; Fastify's own has the other as `raw`. */
+function isRequest(value: unknown): value is IncomingMessage {
+  return typeof value === 'object' && value !== null && 'socket' in value && !('raw' in value)
 }

@@ -410,6 +410,13 @@ describe('passOn()', () => {
     const req = await kept.promise
     expect(() => passOn(req)).toThrow(expect.objectContaining({ code: 'HOST_STATE' }))
   })
+
+  test.each([undefined, null, 5, 'x', {}, { hijack() {} }, { hijack() {}, raw: {} }, { raw: {}, socket: {} }])(
+    'refuses %p, which is neither a request nor a reply',
+    value => {
+      expect(() => passOn(value as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    },
+  )
 })
 
 describe('an app that', () => {
