@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SynclessError } from '../core/errors.js'
-import { addScopeFinder } from '../core/owner-scope.js'
+import { addScopeFinder, addScopeKeeper, scopeProviderOf } from '../core/owner-scope.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { invalid } from './check.js'
@@ -53,7 +53,23 @@ function knownExchange(req: IncomingMessage): Exchange | undefined {
 }
 
 // The adapters of frameworks find the scopes of hosted requests by this.
-addScopeFinder(owner => ('socket' in owner ? knownExchange(owner as IncomingMessage) : undefined))
+addScopeFinder(hosted)
+
+// What they start when a request is over, the drain of its host waits for and bounds.
+addScopeKeeper((owner, scope) => {
+  const exchange = hosted(owner)
+  exchange?.owner.lingers(scope)
+  return exchange !== undefined
+})
+
+function hosted(owner: object): Exchange | undefined {
+  return 'socket' in owner ? knownExchange(owner as IncomingMessage) : undefined
+}
+
+/** The scope of a request, which another handler on a bare server may have made. */
+export function scopeOf(req: IncomingMessage, res: ServerResponse): Scope {
+  return (knownExchange(req) ?? scopeProviderOf(req) ?? exchangeOf(req, res)).scope
+}
 
 /** The exchange of a request, made here where no host serves it, so that handlers work on a bare server as well. */
 export function exchangeOf(req: IncomingMessage, res: ServerResponse): Exchange {

@@ -3,7 +3,7 @@ import { isTaskletExit } from '../core/errors.js'
 import type { Co } from '../core/op.js'
 import { answer } from './answer.js'
 import { assertFunction } from './check.js'
-import { exchangeOf } from './request-scope.js'
+import { scopeOf } from './request-scope.js'
 
 /**
  * A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. One that has nothing for
@@ -48,8 +48,7 @@ export function taskletHandler<
 >(handler: TaskletHandler<Req, Res>): (req: Req, res: Res, next?: (error?: unknown) => void) => void {
   assertFunction('the handler of taskletHandler()', handler)
   return function handle(req, res, next) {
-    const { scope } = exchangeOf(req, res)
-    scope.go(function* () {
+    scopeOf(req, res).go(function* () {
       if (next === undefined) return yield* handler(req, res, () => answer(res, 404))
       try {
         yield* handler(req, res, () => next())
