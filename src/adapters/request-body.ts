@@ -2,13 +2,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../core/channel.js'
-import { isTaskletExit, SynclessError } from '../core/errors.js'
+import { currentScope } from '../core/current-scope.js'
+import { SynclessError } from '../core/errors.js'
 import { bondToScope } from '../core/scope-bond.js'
 import { type BodyDecoder, NdjsonDecoder, RawDecoder } from './body-decoder.js'
+import { carrierOf, isCutOff, refuseRest } from './carrier.js'
 import { claiming } from './claim.js'
 import { destroyQuietly } from './destroy.js'
 import { PulledChannel } from './pulled-channel.js'
-import { clientGone, RequestError } from './request-error.js'
+import { clientGone, goneReason, RequestError } from './request-error.js'
+import { labelOf, requestScopeOf } from './request-scope.js'
 import { whenSettled } from './settled.js'
 
 /** How the body of a request becomes a channel. */
@@ -36,12 +39,8 @@ export interface BodySource {
 const LINGER = 16 << 20
 
 export function bodyToChannel<T>(source: BodySource, options: BodyOptions): Receiver<T> {
-  const { req, body } = source
-  const {
-    capacity = 0,
-    limit,
-    name = `body of ${req.method} ${req.url?.split('?', 1)[0]}`,
-  } = Object(options) as BodyOptions
+  const { req, body, res } = source
+  const { capacity = 0, limit, name = `body of ${labelOf(req)}` } = Object(options) as BodyOptions
   if (limit !== undefined && (typeof limit !== 'number' || !(limit >= 0))) {
     throw new SynclessError(
       'INVALID_ARGUMENT',
@@ -54,7 +53,10 @@ export function bodyToChannel<T>(source: BodySource, options: BodyOptions): Rece
     throw new SynclessError('ALREADY_CONSUMED', `the ${name} has been read already: ${advice}`)
   }
   const values = new PulledChannel<T>(capacity, name, () => reader.demand())
-  const bond = () => bondToScope(`the ${name}`, error => values.close(goneReason(error) ?? error))
+  // Whoever receives from a request whose client is gone is told so, whichever is noticed first.
+  const end = (error: SynclessError) => values.close(goneReason(error.cause) ?? error)
+  const scope = currentScope() ?? (res === null ? null : requestScopeOf(req, res))
+  const bond = () => bondToScope(`the ${name}`, end, scope)
   const reader = new BodyReader(source, values, decoder, limit ?? Number.POSITIVE_INFINITY)
   const release = claiming(body, `the ${name}`, bond)
   reader.start(release)
@@ -95,13 +97,13 @@ class BodyReader<T> {
 
   start(release: () => void): void {
     const { req, body } = this.#source
-    const forget = finished(body, { writable: false }, error => {
-      if (error) this.#values.close(this.#reason(error))
-      else this.#end()
-    })
+    const forget = finished(body, { writable: false }, error => this.#over(error) || this.#end())
+    // What unpacks a body is not told that its client has broken off.
+    const forgetRequest = body === req ? forget : finished(req, { writable: false }, error => this.#over(error))
     whenSettled(this.#values.ended, () => {
       release()
       forget()
+      forgetRequest()
       body.off('readable', this.#onReadable)
       leave(this.#source)
     })
@@ -115,6 +117,14 @@ class BodyReader<T> {
   }
 
   readonly #onReadable = () => this.#move()
+
+  /** Closes the channel with an error, if there is one. */
+  #over(error: Error | null | undefined): boolean {
+    const { req } = this.#source
+    if (error) this.#values.close(this.#reason(error))
+    else if (isCutOff(req)) this.#values.close(clientGone(`the ${this.#values.name}`))
+    return this.#values.closed
+  }
 
   #end(): void {
     this.#ended = true
@@ -157,16 +167,8 @@ class BodyReader<T> {
   #reason(error: Error): unknown {
     const { req } = this.#source
     const broken = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE')
-    return broken && !req.complete ? clientGone(`the ${this.#values.name}`, error) : error
+    return broken && (!req.complete || isCutOff(req)) ? clientGone(`the ${this.#values.name}`, error) : error
   }
-}
-
-/** Whoever receives from a request whose client is gone is told so, whichever is noticed first. */
-function goneReason(error: SynclessError): unknown {
-  const exit = error.cause
-  if (!isTaskletExit(exit)) return undefined
-  const { reason } = exit
-  return reason instanceof SynclessError && reason.code === 'CLIENT_GONE' ? reason : undefined
 }
 
 /**
@@ -178,19 +180,20 @@ function leave({ req, body, res }: BodySource): void {
   if (req.readableEnded || req.destroyed) return
   const discard = () => {
     let size = 0
+    const carrier = carrierOf(req)
     const count = (chunk: Buffer | string) => {
       size += chunk.length
-      if (size > LINGER) req.destroy()
+      if (size > LINGER) refuseRest(req)
     }
     const over = () => {
       forget()
       req.off('data', count)
-      req.socket.off('close', over)
+      carrier.off('close', over)
     }
     const forget = finished(req, { writable: false }, over)
     req.on('data', count).resume()
     // After the response, Node no longer tells the request.
-    req.socket.once('close', over)
+    carrier.once('close', over)
   }
   if (res === null || res.writableFinished) discard()
   else res.once('finish', discard)

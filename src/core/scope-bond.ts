@@ -2,16 +2,20 @@
 import { setMaxListeners } from 'node:events'
 import { currentScope } from './current-scope.js'
 import { SynclessError } from './errors.js'
+import type { Scope } from './scope.js'
 
 /**
- * Calls `end` once, when the scope that is current here is cancelled or fails. Returns what undoes the bond; a bridge
- * that has ended calls it. Throws `SCOPE_CLOSED` where the scope has ended.
+ * Calls `end` once, when the scope, by default the one that is current here, is cancelled, fails or ends. Returns what undoes
+ * the bond; a bridge that has ended calls it. Throws `SCOPE_CLOSED` where the scope has ended.
  *
  * `end` is called in a microtask: by then every tasklet of the scope has been asked to exit, so that none of them takes
  * the end of the bridge for the end of its data.
  */
-export function bondToScope(what: string, end: (error: SynclessError) => void): () => void {
-  const scope = currentScope()
+export function bondToScope(
+  what: string,
+  end: (error: SynclessError) => void,
+  scope: Scope | null = currentScope(),
+): () => void {
   if (scope === null) return () => {}
   if (scope.ended) throw new SynclessError('SCOPE_CLOSED', `${scope.name} has ended: make ${what} elsewhere`)
   const { signal } = scope

@@ -12,7 +12,7 @@ import { type BodyOptions, bodyToChannel } from '../request-body.js'
  * status 413 or 400, with which Express answers if they are passed to `next`. Cancelling the channel, as leaving a
  * `for await` does, leaves the connection for your answer, and reads no more of the body before that has been sent.
  *
- * The bridge belongs to the scope it is made in. Throws `ALREADY_CONSUMED` for a body that a parser or another bridge has
+ * The bridge belongs to the scope it is made in, or else to its request. Throws `ALREADY_CONSUMED` for a body that a parser or another bridge has
  * taken, `INVALID_ARGUMENT` for what is no request and for wrong options, `SCOPE_CLOSED` where the scope has ended.
  *
  * @example

@@ -20,7 +20,7 @@ import { responses } from './responses.js'
  * Cancelling the channel, as leaving a `for await` does, leaves the connection for your answer; what is left of the body is
  * thrown away, with the plugin only after the answer.
  *
- * The bridge belongs to the scope it is made in. Throws `ALREADY_CONSUMED` for a body that a parser or another bridge has
+ * The bridge belongs to the scope it is made in, or else, with the plugin, to its request. Throws `ALREADY_CONSUMED` for a body that a parser or another bridge has
  * taken, `INVALID_ARGUMENT` for what is no request and for wrong options, `SCOPE_CLOSED` where the scope has ended.
  *
  * @example
