@@ -3,19 +3,22 @@ import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import type { Receiver } from '../core/channel.js'
 import { currentScope } from '../core/current-scope.js'
+import { isTaskletExit, SynclessError } from '../core/errors.js'
 import type { Co } from '../core/op.js'
 import { select } from '../core/select.js'
 import { sleep } from '../core/sleep.js'
 import type { Tasklet } from '../core/tasklet.js'
-import { breakOff } from './carrier.js'
 import { assertReceiver, claiming } from './claim.js'
-import { asReason, destroyQuietly } from './destroy.js'
-import { clientGone } from './request-error.js'
-import { requestScopeOf } from './request-scope.js'
+import { asReason } from './destroy.js'
+import { clientGone, goneReason } from './request-error.js'
+import { labelOf, requestScopeOf } from './request-scope.js'
 import { type ResponseFormat, type ResponseOptions, responseFormat } from './response-format.js'
 import { HEARTBEAT } from './server-sent-event.js'
 import { whenSettled } from './settled.js'
 import { Sink } from './sink.js'
+
+/** The status codes of responses that have no body, whatever is written to them. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304])
 
 /** Where a response is written to. */
 export interface ResponseOutlet {
@@ -23,11 +26,18 @@ export interface ResponseOutlet {
   readonly res: ServerResponse
   /** What is written to: the response itself, or a stream that the framework sends. */
   readonly body: Writable
-  /** Sets the headers that nobody has set, and begins. Nothing is sent before. */
+  /** Sets the headers that nobody has set, and begins. Nothing is sent before. What it throws is left to whoever shows it. */
   begin(headers: Readonly<Record<string, string>>): void
   /** Has what was written sent, where something would hold it back. */
   flush(): void
+  /** The response has ended as it should. */
+  done(): void
+  /** Breaks the response off, because of `error` where there is one. */
+  breakOff(error: unknown): void
 }
+
+/** The responses that a drain answers, unless it fails before it has begun. */
+const taken = new WeakSet<ServerResponse>()
 
 export function drainResponse<T>(
   receiver: Receiver<T>,
@@ -37,9 +47,16 @@ export function drainResponse<T>(
   assertReceiver(receiver, 'drainTo()')
   const drain = new ResponseDrain(receiver, outlet, responseFormat(options))
   const { res } = outlet
+  if (taken.has(res)) {
+    throw new SynclessError(
+      'MISUSE',
+      `${labelOf(res.req)} is answered by another channel already: send both to one of them`,
+    )
+  }
   const scope = currentScope() ?? requestScopeOf(res.req, res)
   // First what can throw: it leaves nothing on the response then.
   const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => scope.go(() => drain.run()))
+  taken.add(res)
   drain.attach()
   tasklet.name = `drain "${receiver.name}" into a response`
   // Not in the generator: a tasklet that is killed before its first turn never runs.
@@ -70,7 +87,7 @@ class ResponseDrain<T> {
 
   *run(): Co<'ended' | 'left'> {
     try {
-      const ended = this.#outlet.res.req.method === 'HEAD' ? false : yield* this.#writeAll()
+      const ended = this.#hasBody() ? yield* this.#writeAll() : false
       if (!ended) this.#receiver.cancel()
       if (!this.#sink.over) {
         this.#begin()
@@ -78,11 +95,17 @@ class ResponseDrain<T> {
       }
       const complete = (yield* this.#sink.finish()) && ended
       this.#done = true
+      this.#outlet.done()
       return complete ? 'ended' : 'left'
     } catch (error) {
       this.#failure = error
       throw error
     }
+  }
+
+  #hasBody(): boolean {
+    const { res } = this.#outlet
+    return res.req.method !== 'HEAD' && !BODILESS.has(res.statusCode)
   }
 
   /** Writes until the channel has ended; false if the response was over before. */
@@ -100,12 +123,13 @@ class ResponseDrain<T> {
 
   /** Waits for the next value; null at the end. */
   *#next(): Co<{ value: T } | null> {
-    const { prelude, heartbeat } = this.#format
-    if (!this.#begun && prelude !== '') this.#write(prelude)
+    const { opening, heartbeat } = this.#format
+    if (!this.#begun && opening !== '') this.#write(opening)
     for (;;) {
-      if (heartbeat === 0) return taken(yield* this.#receiver.next())
+      if (heartbeat === 0) return received(yield* this.#receiver.next())
       const { key, value } = yield* select({ step: this.#receiver.next(), idle: sleep(heartbeat) })
-      if (key === 'step') return taken(value)
+      if (key === 'step') return received(value)
+      if (this.#sink.over) return null
       // Who does not read has something to read yet.
       if (!this.#sink.full) this.#write(HEARTBEAT)
     }
@@ -120,22 +144,27 @@ class ResponseDrain<T> {
   #begin(): void {
     if (this.#begun) return
     this.#begun = true
-    this.#outlet.begin(this.#format.headers)
+    const { prelude, headers } = this.#format
+    const hasBody = this.#hasBody()
+    this.#outlet.begin(hasBody || this.#outlet.res.req.method === 'HEAD' ? headers : {})
+    if (prelude !== '' && hasBody) this.#sink.write(prelude)
   }
 
   conclude(tasklet: Tasklet<unknown>): void {
-    const { res, body } = this.#outlet
-    this.#receiver.cancel(asReason(this.#failure))
-    // One that has not begun is left to whoever shows the error. Only a kill is nobody's error.
-    const shown = tasklet.state === 'failed' || tasklet.exit?.source === 'failure'
-    if (!this.#done && (this.#begun || !shown)) {
-      breakOff(res)
-      if (body !== res) destroyQuietly(body)
+    const { exit, state } = tasklet
+    this.#receiver.cancel(goneReason(exit) ?? asReason(this.#failure))
+    // One that has not begun is left to whoever shows the error. A kill is nobody's error.
+    const shown = state === 'failed' || exit?.source === 'failure' || exit?.source === 'timeout'
+    if (!this.#begun && shown) taken.delete(this.#outlet.res)
+    else if (!this.#done) {
+      // What fails the scope of a drain is the reason of its exit.
+      const error = isTaskletExit(this.#failure) ? undefined : this.#failure
+      this.#outlet.breakOff(exit?.source === 'failure' ? exit.reason : error)
     }
     this.#sink.unwatch()
   }
 }
 
-function taken<T>(step: IteratorResult<T, unknown>): { value: T } | null {
+function received<T>(step: IteratorResult<T, unknown>): { value: T } | null {
   return step.done ? null : { value: step.value }
 }

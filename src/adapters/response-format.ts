@@ -20,8 +20,10 @@ export interface ResponseOptions<T> {
 /** How values are written, and what goes with them. */
 export interface ResponseFormat<T> {
   readonly headers: Readonly<Record<string, string>>
-  /** What is sent at once, before there is a value; empty where the head waits for the first one. */
+  /** What comes before everything else. */
   readonly prelude: string
+  /** What is sent where there is no value at once; empty where the head waits for the first one. */
+  readonly opening: string
   /** Milliseconds; 0 for none. */
   readonly heartbeat: number
   encode(value: T): string | Uint8Array
@@ -34,15 +36,19 @@ export function responseFormat<T>(options: ResponseOptions<T>): ResponseFormat<T
     if (typeof heartbeat !== 'number' || !(heartbeat >= 0)) {
       throw invalid(`a heartbeat of 0 or more milliseconds, and got ${String(heartbeat)}`)
     }
+    if (event !== undefined && typeof event !== 'function') {
+      throw invalid(`an event that is a function, and got one of type ${typeof event}`)
+    }
     return {
       headers: {
         'Content-Type': 'text/event-stream',
         'Cache-Control': 'no-cache, no-transform',
         'X-Accel-Buffering': 'no',
       },
-      prelude: retry === undefined ? HEARTBEAT : `${retryLine(retry)}\n`,
+      prelude: retry === undefined ? '' : `${retryLine(retry)}\n`,
+      opening: HEARTBEAT,
       heartbeat,
-      encode: value => encodeEvent(event === undefined ? { data: present(value) } : event(value)),
+      encode: value => encodeEvent(event === undefined ? { data: present(value) } : made(event(value))),
     }
   }
   if (event !== undefined || retry !== undefined || Object(options).heartbeat !== undefined) {
@@ -50,16 +56,22 @@ export function responseFormat<T>(options: ResponseOptions<T>): ResponseFormat<T
   }
   if (format === 'ndjson') {
     const headers = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no' }
-    return { headers, prelude: '', heartbeat: 0, encode: ndjson }
+    return { headers, prelude: '', opening: '', heartbeat: 0, encode: ndjson }
   }
   if (format !== 'raw') throw invalid(`the format 'ndjson', 'sse' or 'raw', and got ${String(format)}`)
-  return { headers: { 'Content-Type': 'application/octet-stream' }, prelude: '', heartbeat: 0, encode: bytes }
+  const headers = { 'Content-Type': 'application/octet-stream' }
+  return { headers, prelude: '', opening: '', heartbeat: 0, encode: bytes }
 }
 
 /** An event that a value is to be has data, even if JSON has no text for it: then it is refused. */
 function present(value: unknown): unknown {
   if (value !== undefined) return value
   throw new SynclessError('INVALID_ARGUMENT', 'server-sent event: undefined has no JSON text')
+}
+
+function made(event: ServerSentEvent): ServerSentEvent {
+  if (typeof event === 'object' && event !== null) return event
+  throw new SynclessError('INVALID_ARGUMENT', `server-sent event: the function "event" gave ${String(event)}`)
 }
 
 function bytes(value: unknown): string | Uint8Array {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import type { Tasklet } from '../../core/tasklet.js'
+import { breakOff } from '../carrier.js'
 import { drainResponse, type ResponseOutlet } from '../drain-response.js'
 import type { ResponseOptions } from '../response-format.js'
 
@@ -69,5 +70,11 @@ class Outlet implements ResponseOutlet {
   // Middleware that compresses puts it there.
   flush(): void {
     if (typeof this.res.flush === 'function') this.res.flush()
+  }
+
+  done(): void {}
+
+  breakOff(): void {
+    breakOff(this.res)
   }
 }

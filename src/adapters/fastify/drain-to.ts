@@ -4,6 +4,8 @@ import type { FastifyReply } from 'fastify'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import type { Tasklet } from '../../core/tasklet.js'
+import { breakOff } from '../carrier.js'
+import { asError, destroyQuietly } from '../destroy.js'
 import { drainResponse, type ResponseOutlet } from '../drain-response.js'
 import type { ResponseOptions } from '../response-format.js'
 import { drained } from './responses.js'
@@ -73,10 +75,26 @@ class Outlet implements ResponseOutlet {
 
   begin(headers: Readonly<Record<string, string>>): void {
     const reply = this.#reply
-    drained.add(reply)
     for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) reply.header(name, value)
-    reply.send(this.body)
+    drained.set(reply, undefined)
+    try {
+      reply.send(this.body)
+    } catch (error) {
+      drained.delete(reply)
+      throw error
+    }
   }
 
   flush(): void {}
+
+  done(): void {
+    drained.delete(this.#reply)
+  }
+
+  breakOff(error: unknown): void {
+    // Fastify tells its logger, or where the head has not been sent, its error handler.
+    destroyQuietly(this.body, error === undefined ? undefined : asError(error))
+    if (drained.has(this.#reply)) drained.set(this.#reply, error)
+    if (error === undefined || this.res.headersSent) breakOff(this.res)
+  }
 }
