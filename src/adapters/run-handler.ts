@@ -16,14 +16,14 @@ export interface HandlerOutcome<T> {
 
 /**
  * Runs `body` in a scope of its own within the request's: what it starts belongs to it, and if that fails, it fails. What
- * `failed` throws fails the request. Throws `SCOPE_CLOSED` where the request has ended.
+ * `failed` throws fails the request.
  */
 export function runHandler<T>(request: Scope, name: string, body: () => Co<T>, outcome: HandlerOutcome<T>): void {
   const tasklet = request.go(function* () {
     let value: T
     try {
       value = yield* run(function* handler() {
-        return yield* body()
+        return yield* generatorOf(name, body())
       })
     } catch (error) {
       if (isTaskletExit(error)) throw error
@@ -36,6 +36,12 @@ export function runHandler<T>(request: Scope, name: string, body: () => Co<T>, o
   whenSettled(tasklet.gone, () => {
     if (tasklet.state === 'killed') outcome.killed(request.cancelled ? null : new TaskletKilled(name, tasklet.exit))
   })
+}
+
+/** Types cannot tell a plain function that returns a generator from one that lacks its star. */
+function generatorOf<T>(name: string, made: Co<T>): Co<T> {
+  if (typeof Object(made)[Symbol.iterator] === 'function') return made
+  throw new SynclessError('MISUSE', `"${name}" is no generator function: write function* (with the star)`)
 }
 
 /** Throws `INVALID_ARGUMENT` for what is no function, and for functions that cannot wait with `yield*`. */

@@ -35,6 +35,16 @@ app.get(
     res.json({})
   }),
 )
+// With the path as the type argument, its parameters are inferred: as the default of one they reach no nested call.
+app.get<'/jobs/:id/:part'>(
+  '/jobs/:id/:part',
+  onExpress.handler(function* (req, res) {
+    same<string>(req.params.id + req.params.part)
+    // @ts-expect-error the path has no such parameter
+    same<string>(req.params.other)
+    res.json({})
+  }),
+)
 app.use(
   onExpress.errorHandler(function* (error, req, res) {
     same<unknown>(error)
@@ -68,6 +78,17 @@ api.get(
     same<Receiver<Buffer>>(onFastify.toChannel(request))
     reply.code(201)
     return { path: request.url }
+  }),
+)
+api.get<{ Params: { id: string }; Reply: { id: string } }>(
+  '/:id',
+  {
+    preHandler: onFastify.hook(function* (request) {
+      same<Scope>(request.scope)
+    }),
+  },
+  onFastify.handler(function* (request) {
+    return { id: request.params.id }
   }),
 )
 api.addHook(

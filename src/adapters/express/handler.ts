@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
 import type { Co } from '../../core/op.js'
 import { report } from '../../core/report.js'
-import { requestScopeOf } from '../request-scope.js'
+import type { Scope } from '../../core/scope.js'
+import { lastingScopeOf, requestScopeOf } from '../request-scope.js'
 import { assertGenerator, runHandler } from '../run-handler.js'
 
 /** Made by {@link handler}: a handler for a route, or middleware. */
@@ -44,13 +45,13 @@ export function handler<Req extends IncomingMessage = Request, Res extends Serve
 ): Handler<Req, Res> {
   assertGenerator('handler()', fn)
   return function handle(req, res, next) {
-    run(req, res, next, fn.name, once => fn(req, res, once))
+    run(requestScopeOf(req, res), next, fn.name, once => fn(req, res, once))
   }
 }
 
 /**
  * As {@link handler}, for errors: `app.use(errorHandler(function* (error, req, res, next) { ... }))`. An error that it
- * throws goes on to the next one.
+ * throws goes on to the next one. One that begins when the client is gone runs to its end, so that no error is lost.
  *
  * @example
  * ```ts
@@ -80,7 +81,7 @@ export function errorHandler<Req extends Request = Request, Res extends Response
   assertGenerator('errorHandler()', fn)
   // Express knows one by its four parameters.
   return function handleError(error, req, res, next) {
-    run(req, res, next, fn.name, once => fn(error, req, res, once))
+    run(lastingScopeOf(req, res), next, fn.name, once => fn(error, req, res, once))
   }
 }
 
@@ -114,17 +115,11 @@ export function paramHandler<Req extends Request = Request, Res extends Response
 ): (req: Req, res: Res, next: NextFunction, value: string, name: string) => void {
   assertGenerator('paramHandler()', fn)
   return function handleParam(req, res, next, value, name) {
-    run(req, res, next, fn.name, once => fn(req, res, once, value, name))
+    run(requestScopeOf(req, res), next, fn.name, once => fn(req, res, once, value, name))
   }
 }
 
-function run(
-  req: IncomingMessage,
-  res: ServerResponse,
-  next: NextFunction,
-  name: string,
-  body: (next: NextFunction) => Co<unknown>,
-): void {
+function run(scope: Scope, next: NextFunction, name: string, body: (next: NextFunction) => Co<unknown>): void {
   let called = false
   const once = (error?: unknown) => {
     if (!called) {
@@ -132,10 +127,10 @@ function run(
       next(error)
     } else if (error !== undefined && error !== null) report(error, 'a handler called next() twice')
   }
-  runHandler(requestScopeOf(req, res), name || 'handler', () => body(once), {
+  runHandler(scope, name || 'handler', () => body(once), {
     done: () => {},
     killed(error) {
-      if (error !== null && !called) next(error)
+      if (error !== null && !called) once(error)
     },
     failed(error) {
       // Whoever is next has the request now.

@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Co } from '../../core/op.js'
-import { Scope } from '../../core/scope.js'
-import { requestScopeOf } from '../request-scope.js'
+import { report } from '../../core/report.js'
+import type { Scope } from '../../core/scope.js'
+import { lastingScopeOf, requestScopeOf } from '../request-scope.js'
 import { assertGenerator, runHandler } from '../run-handler.js'
 import { drained, responses } from './responses.js'
 
@@ -39,7 +39,8 @@ export function handler<Req extends Requesting = FastifyRequest, Rep extends Rep
 ): (request: Req, reply: Rep) => Promise<T> {
   assertGenerator('handler()', fn)
   return function handle(this: unknown, request, reply) {
-    return run(scopeOf(request, reply), reply, fn.name || 'handler', () => fn.call(this, request, reply))
+    const scope = requestScopeOf(request.raw, reply.raw)
+    return runAnswering(scope, reply, fn.name || 'handler', () => fn.call(this, request, reply))
   }
 }
 
@@ -77,13 +78,14 @@ export function hook<
   // Without a `done` among its parameters: Fastify waits for the promise.
   return function handle(this: unknown, request, ...args) {
     const [reply, payload] = args as [Rep, P]
-    return run(lastingScope(request, reply), reply, fn.name || 'hook', () => fn.call(this, request, reply, payload))
+    return run(hookScope(request, reply), fn.name || 'hook', () => fn.call(this, request, reply, payload))
   }
 }
 
 /**
  * As {@link handler}, for errors: `app.setErrorHandler(errorHandler(function* (error, request, reply) { ... }))`, and for the
- * `errorHandler` of a route. Throws `INVALID_ARGUMENT` for what is no generator function.
+ * `errorHandler` of a route. One that begins when the client is gone runs to its end, so that no error is lost. Throws
+ * `INVALID_ARGUMENT` for what is no generator function.
  *
  * @example
  * ```ts
@@ -112,18 +114,21 @@ export function errorHandler<
 >(fn: (error: Error, request: Req, reply: Rep) => Co<T>): (error: Error, request: Req, reply: Rep) => Promise<T> {
   assertGenerator('errorHandler()', fn)
   return function handle(this: unknown, error, request, reply) {
-    return run(scopeOf(request, reply), reply, fn.name || 'errorHandler', () => fn.call(this, error, request, reply))
+    const scope = hookScope(request, reply)
+    return runAnswering(scope, reply, fn.name || 'errorHandler', () => fn.call(this, error, request, reply))
   }
 }
 
-function run<T>(scope: Scope, reply: Replying | undefined, name: string, body: () => Co<T>): Promise<T> {
+function run<T>(
+  scope: Scope,
+  name: string,
+  body: () => Co<T>,
+  failed: (error: unknown, reject: (error: unknown) => void) => void = (error, reject) => reject(error),
+): Promise<T> {
   return new Promise((resolve, reject) => {
     runHandler(scope, name, body, {
       done: resolve,
-      failed(error) {
-        // Fastify has the stream that failed, and shows the error or breaks the response off.
-        if (reply === undefined || !drained.has(reply)) reject(error)
-      },
+      failed: error => failed(error, reject),
       // A promise that nobody settles: Fastify would answer, and there is nobody who waits, or who was not answered.
       killed(error) {
         if (error !== null) reject(error)
@@ -132,14 +137,17 @@ function run<T>(scope: Scope, reply: Replying | undefined, name: string, body: (
   })
 }
 
-function scopeOf(request: Requesting, reply: Replying): Scope {
-  return requestScopeOf(request.raw, reply.raw)
+/** What answers: where a bridge of it does, Fastify has heard of what that failed with, and has no answer for another error. */
+function runAnswering<T>(scope: Scope, reply: Replying, name: string, body: () => Co<T>): Promise<T> {
+  const before = drained.has(reply)
+  return run(scope, name, body, (error, reject) => {
+    if (before || !drained.has(reply)) reject(error)
+    else if (drained.get(reply) !== error) report(error, `"${name}" failed when its reply had been broken off`)
+  })
 }
 
-/** The request's; of one that is over, a scope that nobody ends. */
-function lastingScope({ raw }: Requesting, reply: Replying | undefined): Scope {
+/** That of the request; a scope of its own, where it is over. */
+function hookScope({ raw }: Requesting, reply: Replying | undefined): Scope {
   // One for aborts is given no reply.
-  const res: ServerResponse | undefined = reply?.raw ?? responses.get(raw)
-  const over = res === undefined || res.writableEnded || res.closed || raw.socket.destroyed
-  return over ? new Scope({ name: 'hook of a request that is over' }) : requestScopeOf(raw, res)
+  return lastingScopeOf(raw, reply?.raw ?? responses.get(raw))
 }

@@ -46,7 +46,13 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
   app.decorateRequest('scope', {
     getter(this: FastifyRequest): Scope {
       const res = responses.get(this.raw)
-      if (res === undefined) throw new SynclessError('HOST_STATE', 'request.scope: the request has not begun')
+      if (res === undefined) {
+        const advice = 'register the plugin before the hook that asks for it'
+        throw new SynclessError(
+          'HOST_STATE',
+          `request.scope is there from the onRequest hook of syncless on: ${advice}`,
+        )
+      }
       return requestScopeOf(this.raw, res)
     },
   })
@@ -58,6 +64,18 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
       const hooks = options[name]
       if (Array.isArray(hooks)) options[name] = hooks.map(fn => wrapped(fn, hook))
       else if (hooks !== undefined) options[name] = wrapped(hooks, hook)
+    }
+  })
+  const instances = [app]
+  app.addHook('onRegister', instance => {
+    instances.push(instance)
+  })
+  // Fastify would send the generator as the answer.
+  app.addHook('onReady', async () => {
+    for (const { errorHandler } of instances) {
+      if (isGenerator(errorHandler)) {
+        throw new SynclessError('MISUSE', `setErrorHandler() takes no generator function: wrap it with errorHandler()`)
+      }
     }
   })
   app.addHook('onRequest', (request, reply, next) => {

@@ -12,7 +12,7 @@ import {
   paramHandler,
   toChannel,
 } from '../../../src/adapters/express/index.js'
-import { channel, current, go, never, sleep } from '../../../src/core/index.js'
+import { channel, current, go, never, sleep, timeout } from '../../../src/core/index.js'
 import { createHost } from '../../../src/host/index.js'
 import { leakCheck } from '../../../src/testing/index.js'
 import { once, reported, turns } from '../support.js'
@@ -244,6 +244,68 @@ describe.each(cases)('$name', ({ express, hosted }) => {
     expect(seen).toEqual([])
   })
 
+  test('one that begins when its client is gone does not run, and no error handler is told; an error is, to its end', async () => {
+    const app = express()
+    const log = channel<unknown>(9)
+    const arrived = channel<string>(2)
+    // The scope of the request is made, and has ended before the others begin.
+    app.use(
+      handler(function* (_req, _res, next) {
+        next()
+      }),
+    )
+    app.use((req, res, next) => {
+      res.once('close', () => setImmediate(() => next(req.path === '/error' ? failure : undefined)))
+      arrived.trySend('')
+    })
+    app.use(
+      handler(function* () {
+        log.trySend('ran')
+      }),
+    )
+    app.use(
+      errorHandler(function* (error) {
+        yield* sleep(1)
+        log.trySend(error)
+      }),
+    )
+    const { port } = await serve(app, hosted)
+    for (const path of ['/', '/error']) {
+      const socket = net.connect(port, '127.0.0.1')
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await arrived.receive()
+      socket.destroy()
+    }
+    expect(await log.receive()).toBe(failure)
+    expect(log.tryReceive()).toEqual({ ok: false, done: false })
+  })
+
+  test('one without its star, and one that was killed and whose next() is called later, are errors once', async () => {
+    const app = express()
+    let reached = 0
+    app.get('/star', handler((() => {}) as never))
+    app.get(
+      '/killed',
+      handler(function* (_req, _res, next) {
+        setImmediate(next)
+        yield* current().kill()
+      }),
+      () => {
+        reached++
+      },
+    )
+    const seen = errors(app)
+    const { url } = await serve(app, hosted)
+    expect(await text(`${url}/star`)).toBe('503 shown')
+    expect(await text(`${url}/killed`)).toBe('503 shown')
+    await turns()
+    expect(seen).toEqual([
+      expect.objectContaining({ code: 'MISUSE' }),
+      expect.objectContaining({ code: 'TASKLET_KILLED' }),
+    ])
+    expect(reached).toBe(0)
+  })
+
   test('error handlers and handlers of parameters wait', async () => {
     const app = express()
     app.param(
@@ -331,7 +393,8 @@ describe.each(cases)('$name', ({ express, hosted }) => {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     })
-    expect(body).toBe('event: tick\nid: ü+1\nretry: 5\ndata: a\ndata: b\n\n')
+    // Also where the first event is there at once.
+    expect(body).toBe('retry: 7\n\nevent: tick\nid: ü+1\nretry: 5\ndata: a\ndata: b\n\n')
   })
 
   test('an idle client of events gets heartbeats, and none after the end; what flushes is told to', async () => {
@@ -378,6 +441,107 @@ describe.each(cases)('$name', ({ express, hosted }) => {
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
     await turns()
     expect([outcome, ch.closed]).toEqual(['left', true])
+  })
+
+  test('a status without a body sends the head at once, and receives nothing', async () => {
+    const app = express()
+    const channels = new Map([204, 304].map(status => [status, channel<number>(1)]))
+    app.get(
+      '/:status',
+      handler(function* (req, res) {
+        const status = Number(req.params.status)
+        yield* drainTo(channels.get(status) ?? channel<number>(), res.status(status), { format: 'sse', retry: 1 })
+      }),
+    )
+    const { url } = await serve(app, hosted)
+    for (const [status, ch] of channels) {
+      ch.trySend(1)
+      const response = await fetch(`${url}/${status}`)
+      expect([response.status, response.headers.get('content-type')]).toEqual([status, null])
+      expect(await ch.ended).toMatchObject({ by: 'cancel' })
+    }
+  })
+
+  test('a drain whose time runs out before the first value leaves the answer to whoever set the time', async () => {
+    const app = express()
+    const limited = (res: express5.Response) =>
+      function* () {
+        yield* drainTo(channel<number>(), res, { format: 'ndjson' })
+      }
+    app.get(
+      '/error',
+      handler(function* (_req, res) {
+        yield* timeout(1, limited(res))
+      }),
+    )
+    app.get(
+      '/other',
+      handler(function* (_req, res) {
+        yield* timeout(1, limited(res), { else: null })
+        res.status(504).end('late')
+      }),
+    )
+    const seen = errors(app)
+    const { url } = await serve(app, hosted)
+    expect(await text(`${url}/error`)).toBe('503 shown')
+    expect(await text(`${url}/other`)).toBe('504 late')
+    expect(seen).toEqual([expect.objectContaining({ code: 'TIMEOUT' })])
+  })
+
+  test('two channels for one response are refused; after an error page that is a channel of its own they are not', async () => {
+    const app = express()
+    const failing = channel<number>()
+    failing.close(failure)
+    app.get(
+      '/two',
+      handler(function* (_req, res) {
+        const first = channel<string>(1)
+        first.trySend('first')
+        first.close()
+        const drained = drainTo(first, res, { format: 'raw' })
+        expect(() => drainTo(channel<string>(), res, { format: 'raw' })).toThrow(
+          expect.objectContaining({ code: 'MISUSE' }),
+        )
+        yield* drained
+      }),
+    )
+    app.get(
+      '/page',
+      handler(function* (_req, res) {
+        yield* drainTo(failing, res, { format: 'ndjson' })
+      }),
+    )
+    app.use(
+      errorHandler(function* (_error, _req, res) {
+        const page = channel<string>(1)
+        page.trySend('page')
+        page.close()
+        yield* drainTo(page, res.status(503), { format: 'raw' })
+      }),
+    )
+    const { url } = await serve(app, hosted)
+    expect(await text(`${url}/two`)).toBe('200 first')
+    expect(await text(`${url}/page`)).toBe('503 page')
+  })
+
+  test('the reason of the cancel is CLIENT_GONE, also where the response waits for its turn', async () => {
+    const app = express()
+    const arrived = channel<string>(2)
+    const channels = [channel<number>(), channel<number>()]
+    app.get(
+      '/:at',
+      handler(function* (req, res) {
+        arrived.trySend('')
+        yield* drainTo(channels[Number(req.params.at)] as (typeof channels)[0], res, { format: 'ndjson' })
+      }),
+    )
+    const { port } = await serve(app, hosted)
+    const socket = net.connect(port, '127.0.0.1')
+    socket.write('GET /0 HTTP/1.1\r\nHost: a\r\n\r\nGET /1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await arrived.receive()
+    await arrived.receive()
+    socket.destroy()
+    for (const ch of channels) expect(await ch.ended).toMatchObject({ by: 'cancel', reason: { code: 'CLIENT_GONE' } })
   })
 
   test('bytes are sent as they are, and headers of yours are kept', async () => {

@@ -1,6 +1,6 @@
 /** Handlers and hooks of Fastify 4 and 5 that are tasklets, on real sockets, hosted and alone. */
 import net, { type AddressInfo } from 'node:net'
-import { createGunzip, gzipSync } from 'node:zlib'
+import { constants, createGunzip, gzipSync } from 'node:zlib'
 import { type FastifyInstance, type FastifyServerOptions, fastify as fastify5 } from 'fastify'
 import { fastify as fastify4 } from 'fastify4'
 import {
@@ -12,7 +12,7 @@ import {
   syncless,
   toChannel,
 } from '../../../src/adapters/fastify/index.js'
-import { channel, current, go, never, sleep } from '../../../src/core/index.js'
+import { channel, current, enterScope, go, never, sleep } from '../../../src/core/index.js'
 import { createHost, requestScope } from '../../../src/host/index.js'
 import { once, reported, turns } from '../support.js'
 
@@ -33,11 +33,20 @@ const cases = frameworks.flatMap(([name, make]) => [
   { name: `${name}, hosted`, make, hosted: true },
 ])
 
-/** An instance, and what makes it listen. */
-function instance(make: Make, hosted: boolean) {
+type Done = (error: null, body: unknown) => void
+
+/** A line of a log. */
+interface Logged {
+  readonly err?: { readonly message: string }
+}
+
+/** An instance that logs to `log`, and what makes it listen. */
+function instance(make: Make, hosted: boolean, log?: Logged[]) {
+  const logger = log && { level: 'warn', stream: { write: (line: string) => void log.push(JSON.parse(line)) } }
+  const logging = logger === undefined ? {} : { logger }
   if (hosted) {
     const host = createHost({ onError: () => {} })
-    const app = make({ serverFactory: host.serverFactory('/') as never })
+    const app = make({ ...logging, serverFactory: host.serverFactory('/') as never })
     closers.push(() => host.close())
     const listen = async () => {
       const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
@@ -45,7 +54,7 @@ function instance(make: Make, hosted: boolean) {
     }
     return { app, listen }
   }
-  const app = make({ forceCloseConnections: true })
+  const app = make({ ...logging, forceCloseConnections: true })
   closers.push(() => app.close())
   const listen = async () => {
     const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -358,6 +367,183 @@ describe.each(cases)('$name', ({ make, hosted }) => {
       'cache-control': 'no-store',
       'content-type': 'text/event-stream',
     })
+  })
+
+  test('a hook that fails after a reply has begun, or is over, is told of', async () => {
+    const log: Logged[] = []
+    const { app, listen } = instance(make, hosted, log)
+    const after = channel<string>(1)
+    let failures = 0
+    // Once for each route: the answer of the error handler comes by it, too.
+    const fails = hook(function* () {
+      if (failures++ === 0) throw failure
+    })
+    const one = () => {
+      const ch = channel<string>(1)
+      ch.trySend('one')
+      ch.close()
+      return ch
+    }
+    const answer = handler(function* (_request, reply) {
+      yield* drainTo(one(), reply, { format: 'raw' })
+    })
+    app.get('/send', { onSend: fails as never }, answer)
+    app.get('/response', { onResponse: [fails, async () => void after.trySend('')] as never }, answer)
+    app.get(
+      '/after',
+      handler(function* (_request, reply) {
+        yield* drainTo(one(), reply, { format: 'raw' })
+        throw failure
+      }),
+    )
+    const seen = errors(app)
+    const { url } = await listen()
+    expect(await text(`${url}/send`)).toBe('503 shown')
+    expect(seen).toEqual([failure])
+    failures = 0
+    expect(await text(`${url}/response`)).toBe('200 one')
+    expect(await text(`${url}/after`)).toBe('200 one')
+    await turns()
+    expect(log.filter(({ err }) => err?.message === 'failure').length).toBeGreaterThanOrEqual(2)
+  })
+
+  test('an error before the head was sent is an error page, after it Fastify logs it, and any other that follows is reported', async () => {
+    const log: Logged[] = []
+    const { app, listen } = instance(make, hosted, log)
+    const other = new Error('other')
+    // Keeps the head back.
+    app.addHook(
+      'onSend',
+      hook(function* (request) {
+        if (request.url === '/begun') yield* sleep(5)
+      }),
+    )
+    for (const path of ['/begun', '/sent', '/other']) {
+      app.get(
+        path,
+        handler(function* (_request, reply) {
+          const ch = channel<string>(1)
+          ch.trySend('one')
+          const drained = drainTo(ch, reply, { format: 'raw' })
+          if (path === '/begun') yield* sleep(1)
+          else while (!reply.raw.headersSent) yield* sleep(1)
+          if (path === '/other') {
+            yield* drained.kill()
+            throw other
+          }
+          ch.close(failure)
+          yield* drained
+        }),
+      )
+    }
+    const seen = errors(app)
+    const { url } = await listen()
+    expect(await text(`${url}/begun`)).toBe('503 shown')
+    expect(seen).toEqual([failure])
+    const quiet = await reported(async () => {
+      await expect(text(`${url}/sent`)).rejects.toThrow()
+    })
+    expect(quiet).toEqual([])
+    expect(log).toContainEqual(expect.objectContaining({ err: expect.objectContaining({ message: 'failure' }) }))
+    const warnings = await reported(async () => {
+      await expect(text(`${url}/other`)).rejects.toThrow()
+    })
+    expect(warnings.join()).toContain('failed when its reply had been broken off: other')
+    expect(seen).toEqual([failure])
+  })
+
+  test('a handler that begins when its client is gone does not run, and no error handler is told; an error is, to its end', async () => {
+    const { app, listen } = instance(make, hosted)
+    const log = channel<unknown>(9)
+    const arrived = channel<string>(2)
+    // The scope of the request is made, and has ended before the others begin.
+    app.addHook(
+      'onRequest',
+      hook(function* () {}),
+    )
+    app.addHook('preHandler', async (request, reply) => {
+      arrived.trySend('')
+      await once(reply.raw, 'close')
+      await turns(1)
+      if (request.url === '/error') throw failure
+    })
+    app.get(
+      '/',
+      handler(function* () {
+        log.trySend('ran')
+      }),
+    )
+    app.get('/error', async () => {})
+    app.setErrorHandler(
+      errorHandler(function* (error) {
+        yield* sleep(1)
+        log.trySend(error)
+      }),
+    )
+    const { port } = await listen()
+    for (const path of ['/', '/error']) {
+      const socket = net.connect(port, '127.0.0.1')
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await arrived.receive()
+      socket.destroy()
+    }
+    expect(await log.receive()).toBe(failure)
+    expect(log.tryReceive()).toEqual({ ok: false, done: false })
+  })
+
+  test('with the plugin HEAD has the handler of its route', async () => {
+    const { app, listen } = instance(make, hosted)
+    await app.register(syncless)
+    app.get('/', function* (_request, reply) {
+      yield* sleep(1)
+      reply.header('x-seen', 'yes')
+      return 'body'
+    })
+    const { url } = await listen()
+    const response = await fetch(url, { method: 'HEAD' })
+    expect([response.status, response.headers.get('x-seen'), response.headers.get('content-length')]).toEqual([
+      200,
+      'yes',
+      '4',
+    ])
+  })
+
+  test('what the plugin cannot wrap, and what comes before it, is refused with a code', async () => {
+    const early = instance(make, hosted)
+    const seen = errors(early.app)
+    early.app.addHook('onRequest', async request => void request.scope)
+    await early.app.register(syncless)
+    early.app.get('/', async () => {})
+    expect(await text((await early.listen()).url)).toBe('503 shown')
+    expect(seen).toEqual([expect.objectContaining({ code: 'HOST_STATE' })])
+    const generator = function* () {} as never
+    const { app } = instance(make, false)
+    await app.register(syncless)
+    app.register(async inner => void inner.setErrorHandler(generator))
+    await expect(async () => app.ready()).rejects.toMatchObject({ code: 'MISUSE' })
+  })
+
+  test('a body that is unpacked fails with CLIENT_GONE when its client breaks off, outside any scope as well', async () => {
+    const { app, listen } = instance(make, hosted)
+    app.addContentTypeParser('application/x-ndjson', (_request: unknown, payload: unknown, done: Done) =>
+      done(null, payload),
+    )
+    app.addHook('preParsing', async (_request, _reply, payload) => payload.pipe(createGunzip()))
+    const failed = channel<unknown>(1)
+    const arrived = channel<string>(1)
+    app.post('/', async request => {
+      const body = enterScope({ scope: undefined as never }, () => toChannel(request, { format: 'ndjson' }))
+      arrived.trySend(`${await body.receive()}`)
+      await body.next().then(undefined, error => failed.trySend(error))
+    })
+    const { port } = await listen()
+    const socket = net.connect(port, '127.0.0.1')
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: 9999\r\n\r\n'
+    const begun = gzipSync('1\n', { finishFlush: constants.Z_SYNC_FLUSH })
+    socket.write(Buffer.concat([Buffer.from(head), begun]))
+    expect(await arrived.receive()).toBe('1')
+    socket.destroy()
+    expect(await failed.receive()).toMatchObject({ code: 'CLIENT_GONE' })
   })
 
   test('HEAD sends the head, and receives nothing', async () => {
