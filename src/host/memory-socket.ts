@@ -130,7 +130,6 @@ export class MemorySocket extends Duplex {
 
   // One arrival a turn: what a reader does for one, in its ticks and microtasks, comes before the next, as with a socket.
   #deliver(): void {
-    if (this.#full || this.destroyed) return
     const arrival = this.#arrivals.shift()
     if (arrival === undefined) return
     this.#touch()

@@ -71,6 +71,61 @@ describe('bytes', () => {
   })
 })
 
+/** How many callbacks the event loop has for its next turn. */
+const immediates = () => process.getActiveResourcesInfo().filter(name => name === 'Immediate').length
+
+test('each chunk comes in a turn of its own', async () => {
+  const [a, b] = memorySocketPair()
+  const order: string[] = []
+  b.on('data', chunk => {
+    order.push(`data ${chunk}`)
+    setImmediate(() => order.push(`turn after ${chunk}`))
+  })
+  a.write('1')
+  a.write('2')
+  await turns()
+  expect(order).toEqual(['data 1', 'turn after 1', 'data 2', 'turn after 2'])
+})
+
+test('nothing is left for later where nothing has been sent, where nobody reads, and when an end is gone', async () => {
+  const [a, b] = memorySocketPair({ allowHalfOpen: true })
+  await turns()
+  a.read(0)
+  expect(immediates()).toBe(0)
+  // More than the other end takes before somebody reads.
+  while (!b.readableLength || b.readableLength < b.readableHighWaterMark) {
+    a.write(Buffer.alloc(1 << 12))
+    await turn()
+  }
+  a.write('x')
+  await turns()
+  b.read(0)
+  expect(immediates()).toBe(0)
+  a.on('error', () => {})
+  b.destroy()
+  await turns()
+  expect(a.destroyed).toBe(true)
+  const [c, d] = memorySocketPair({ allowHalfOpen: true })
+  d.destroy()
+  c.end()
+  expect(immediates()).toBe(1)
+  await turns()
+  expect(immediates()).toBe(0)
+})
+
+test('a writer of more than both ends hold hears that it was taken not before somebody reads', async () => {
+  const [a, b] = memorySocketPair()
+  let taken = false
+  a.write(Buffer.alloc(1 << 17), () => {
+    taken = true
+  })
+  await turns()
+  expect([taken, b.readableLength]).toEqual([false, 1 << 17])
+  b.resume()
+  await turns()
+  expect(taken).toBe(true)
+})
+
 test('what a reader does for one chunk, in its ticks and microtasks, comes before the next', async () => {
   const [a, b] = memorySocketPair()
   const order: string[] = []
@@ -164,6 +219,10 @@ describe('the end', () => {
     a.destroySoon()
     expect((await all(b.setEncoding('latin1'))).length).toBe(1 << 20)
     expect(a.destroyed).toBe(true)
+    const [finishedBefore] = memorySocketPair()
+    await new Promise<void>(resolve => finishedBefore.end(resolve))
+    finishedBefore.destroySoon()
+    expect(finishedBefore.destroyed).toBe(true)
     const [c] = memorySocketPair()
     c.destroySoon()
     await finished(c.resume()).catch(() => {})
