@@ -603,6 +603,23 @@ describe('the end of the host', () => {
     },
   )
 
+  test('leaves no timer for a client that closes its connection', async () => {
+    const [made, cleared] = [jest.spyOn(globalThis, 'setTimeout'), jest.spyOn(globalThis, 'clearTimeout')]
+    const host = newHttp2Host()
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => res.end('served'))
+    const session = await client(host)
+    expect((await ask(session, '/')).text).toBe('served')
+    const closed = once(session, 'close')
+    await host.close()
+    await closed
+    const lingering = made.mock.results.filter((_, i) => made.mock.calls[i]?.[1] === 500).map(({ value }) => value)
+    expect(lingering).toHaveLength(1)
+    const isCleared = () => cleared.mock.calls.some(([timer]) => timer === lingering[0])
+    for (let i = 0; i < 100 && !isCleared(); i++) await turns()
+    expect(isCleared()).toBe(true)
+    jest.restoreAllMocks()
+  })
+
   test('serves a session that comes before it stops, and tells those that were there', async () => {
     const clock = virtualClock()
     try {
