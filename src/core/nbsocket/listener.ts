@@ -135,8 +135,8 @@ export class Listener implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Waits for a connection, whose handshake is over. The socket belongs to the scope of whoever accepts it. Nothing is read
-   * from it before it is received from. Fails with `SOCKET_CLOSED` when the listener is closed.
+   * Waits for a connection, whose handshake is over. The socket belongs to the scope of whoever accepts it. Without TLS,
+   * nothing is read from it before it is received from. Fails with `SOCKET_CLOSED` when the listener is closed.
    */
   accept(): Op<NbSocket> {
     const accepted: Op<Duplex> = new AcceptNode(this)

@@ -114,7 +114,6 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     this.#output = new ByteOutput(stream, this.name, explain)
     this.#diesAt = loop.clock.now() + lifetime
     stream.off('error', ignoreError).on('connect', this.#learnAddresses).on('close', this.#onClose)
-    if (stream.closed) this.#onClose()
     try {
       this.#stopLife = startTimer(lifetime, () => this.#expire(lifetime))
       this.#unbond = bondToScope(this.name, error => {
@@ -126,6 +125,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       stream.destroy()
       throw error
     }
+    if (stream.closed) this.#onClose()
   }
 
   /** The other end: of a TCP connection its address and port, of a Unix-domain one the path; null where Node does not know it. */
@@ -272,6 +272,14 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   /** Whether the kernel probes an idle connection, and after how many ms it begins to. */
   setKeepAlive(keepAlive = true, initialDelay = 0): this {
     if (this.#stream instanceof Socket) this.#stream.setKeepAlive(keepAlive, initialDelay)
+    return this
+  }
+
+  /** Whether it keeps the process alive. True at first. */
+  ref(keep = true): this {
+    if (!(this.#stream instanceof Socket)) return this
+    if (keep) this.#stream.ref()
+    else this.#stream.unref()
     return this
   }
 

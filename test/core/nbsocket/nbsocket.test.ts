@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import path from 'node:path'
@@ -368,6 +368,36 @@ describe('sockets that exist', () => {
     expect(() => fromSocket(new PassThrough({ objectMode: true }))).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     )
+  })
+
+  test('one that is gone already leaves no timer, and no bond', async () => {
+    const owner = new Scope()
+    const over = new PassThrough()
+    over.destroy()
+    await idle()
+    await owner.go(function* () {
+      const sock = fromSocket(over, { lifetime: 1000 })
+      expect(time.clock.pending).toBe(0)
+      try {
+        yield* sock.recv()
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'SOCKET_BROKEN' })
+      }
+      yield* sock.close()
+    })
+    expect(getEventListeners(owner.signal, 'abort')).toHaveLength(0)
+    await owner.close()
+  })
+
+  test('a socket that is not to keep the process alive', async () => {
+    const { here, there } = await tcpPair()
+    const active = () => process.getActiveResourcesInfo().filter(kind => kind === 'TCPSocketWrap').length
+    const before = active()
+    kept(here).ref(false)
+    kept(there).ref(false)
+    expect(active()).toBe(before - 2)
+    here.ref()
+    expect(active()).toBe(before - 1)
   })
 
   test('a socket has one nbsocket', async () => {
