@@ -82,7 +82,7 @@ export class ByteInput implements ByteSource {
       node.fail(refusal(node.describe()))
   }
 
-  /** Lets go of the stream, which nothing may wait for. */
+  /** Lets go of the stream, which nothing may wait for. It flows for who listens to its data then, however it came. */
   release(refusal: (what: string) => unknown): void {
     this.refuse(refusal)
     this.#readable.off('readable', this.#onReadable)

@@ -342,12 +342,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
    */
   get stream(): Duplex {
     this.#assertUsable('stream', true)
-    // Explicitly paused as it came, it would not flow for who listens to its data.
-    const ignore = () => {}
-    this.#stream.on('readable', ignore)
-    const stream = this.#giveUp('its stream was taken')
-    stream.off('readable', ignore)
-    return stream
+    return this.#giveUp('its stream was taken')
   }
 
   /** Closes it, without waiting: `using sock = yield* connect(...)`. */

@@ -56,6 +56,20 @@ test('sends that wait go in order, and none overtakes them', async () => {
   expect(slow.written).toBe('012345')
 })
 
+test('one that begins when there is room again does not overtake those that wait for it', async () => {
+  const slow = new Slow({ highWaterMark: 1 })
+  let late: (() => void) | null = () => watch(bytes.send('3'))
+  slow.on('drain', () => {
+    late?.()
+    late = null
+  })
+  const bytes = output(slow)
+  await bytes.send('0')
+  for (const each of '12') watch(bytes.send(each))
+  for (let i = 0; i < 6; i++) await slow.step()
+  expect(slow.written).toBe('0123')
+})
+
 test('a send that loses, times out or is killed sent nothing', async () => {
   const slow = new Slow({ highWaterMark: 1 })
   const bytes = output(slow)

@@ -171,14 +171,14 @@ describe('startTls', () => {
       const line = String(yield* here.recv())
       yield* here.send('220 go ahead\r\n')
       const secured = kept(yield* here.startTls({ isServer: true, ...certificate }))
-      yield* secured.send(`${line.trim()}, ${yield* secured.recv()}`)
+      yield* secured.send(`${line.trim()} at ${secured.tls?.servername}, ${yield* secured.recv()}`)
     })
     await there.send('STARTTLS\r\n')
     expect(String(await there.recv())).toBe('220 go ahead\r\n')
     const secured = kept(await there.startTls({ ca }))
     expect(secured.tls).toMatchObject({ authorized: true })
     await secured.send('hello')
-    expect(String(await secured.recv())).toBe('STARTTLS, hello')
+    expect(String(await secured.recv())).toBe('STARTTLS at localhost, hello')
     await serving
     expect(await rejection(there.recv())).toMatchObject({
       code: 'SOCKET_CLOSED',
@@ -188,9 +188,14 @@ describe('startTls', () => {
   })
 
   test('the host of connect() is what the certificate has to name', async () => {
-    const { here, there } = await tcpPair({}, { host: 'localhost', family: 4 })
-    const serving = rejection(here.startTls({ isServer: true, ...other }))
-    expect(await rejection(there.startTls({ ca }))).toMatchObject({ code: 'CERTIFICATE_REJECTED' })
+    const lookup = ((_name: string, _options: unknown, done: (...args: unknown[]) => void) =>
+      done(null, [{ address: host, family: 4 }])) as never
+    const { here, there } = await tcpPair({}, { host: 'elsewhere.example', lookup })
+    const serving = rejection(here.startTls({ isServer: true, ...certificate }))
+    expect(await rejection(there.startTls({ ca }))).toMatchObject({
+      code: 'CERTIFICATE_REJECTED',
+      systemCode: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    })
     await serving
     expect(there.closed).toBe(true)
   })
