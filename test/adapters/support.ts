@@ -1,6 +1,6 @@
 /** What the tests of the bridges share. Nothing sleeps: everything waits for turns of the event loop or for events. */
 import { getEventListeners } from 'node:events'
-import { type Co, enterScope, go, Scope, type Tasklet } from '../../src/core/index.js'
+import { type Co, enterScope, go, Scope, type Sender, type Tasklet } from '../../src/core/index.js'
 
 /** Whole turns of the event loop, enough for everything in memory to come to rest. */
 export async function turns(count = 10): Promise<void> {
@@ -66,4 +66,30 @@ export class TestScope {
 /** A promise of the next `event`. */
 export function once(emitter: NodeJS.EventEmitter, event: string): Promise<unknown> {
   return new Promise(resolve => emitter.once(event, resolve))
+}
+
+/** Runs `body` in a scope, so that the failure of a tasklet is kept and is not the process's. */
+export function inScope<R>(body: () => R): R {
+  return new TestScope().run(body)
+}
+
+/** Everything that comes until the end. */
+export async function all<T>(from: AsyncIterable<T>): Promise<T[]> {
+  const seen: T[] = []
+  for await (const value of from) seen.push(value)
+  return seen
+}
+
+/** Sends 0, 1, 2, ... for ever, or `count` of them and then the end; counts what was taken. */
+export function producer(to: Sender<number>, count = Number.POSITIVE_INFINITY) {
+  const state = { sent: 0, stopped: undefined as unknown }
+  go(function* () {
+    try {
+      for (; state.sent < count; state.sent++) yield* to.send(state.sent)
+      to.close()
+    } catch (error) {
+      state.stopped = error
+    }
+  })
+  return state
 }

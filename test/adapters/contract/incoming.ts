@@ -1,7 +1,7 @@
 /** What holds for every bridge into a channel. */
 import { channel, go, type Receiver } from '../../../src/core/index.js'
 import type { Overflow } from '../../../src/core/overflow.js'
-import { outcome, TestScope, watch } from '../support.js'
+import { all, outcome, TestScope, watch } from '../support.js'
 import type { Check } from './check.js'
 import type { Item, SourceKind } from './participant.js'
 import { elsewhere, override, withFeed, withOpen, withSteps } from './sabotage.js'
@@ -9,13 +9,6 @@ import { elsewhere, override, withFeed, withOpen, withSteps } from './sabotage.j
 const failure = new Error('failure of the source')
 
 const numbers = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i)
-
-/** Receives until the end. */
-async function all(receiver: Receiver<Item>): Promise<Item[]> {
-  const seen: Item[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
-}
 
 /** Receives so many, each in a turn of its own. */
 async function take(receiver: Receiver<Item>, count: number): Promise<Item[]> {

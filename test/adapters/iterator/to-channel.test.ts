@@ -1,15 +1,9 @@
 import * as iterator from '../../../src/adapters/iterator/index.js'
-import { deferred, go, never, type Receiver, timeout } from '../../../src/core/index.js'
+import { deferred, go, never, timeout } from '../../../src/core/index.js'
 import { virtualClock } from '../../../src/testing/index.js'
-import { outcome, reported, TestScope, turns, watch } from '../support.js'
+import { all, outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
-
-async function all<T>(receiver: Receiver<T>): Promise<T[]> {
-  const seen: T[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
-}
 
 /** An async iterator of 0, 1, 2, ... that keeps what was called on it. */
 class Counter implements AsyncIterableIterator<number, undefined> {

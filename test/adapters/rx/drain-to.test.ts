@@ -1,7 +1,7 @@
 import { ObjectUnsubscribedError, Observable, type Observer, ReplaySubject, Subject, type Subscriber } from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
 import { channel } from '../../../src/core/index.js'
-import { outcome, reported, TestScope, turns, watch } from '../support.js'
+import { inScope, outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 
@@ -13,11 +13,6 @@ function sink() {
     complete: () => seen.push('complete'),
   }
   return { seen, observer }
-}
-
-/** Runs `body` in a scope, so that the failure of a tasklet is kept and is not the process's. */
-function inScope<R>(body: () => R): R {
-  return new TestScope().run(body)
 }
 
 test('everything is delivered in order, then the observer is completed', async () => {

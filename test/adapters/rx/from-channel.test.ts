@@ -15,24 +15,10 @@ import {
   toArray,
 } from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
-import { channel, go, type Sender } from '../../../src/core/index.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
+import { channel } from '../../../src/core/index.js'
+import { outcome, producer, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
-
-/** Sends 0, 1, 2, ... for ever, or `count` of them and then the end; counts what was taken. */
-function producer(to: Sender<number>, count = Number.POSITIVE_INFINITY) {
-  const state = { sent: 0, stopped: undefined as unknown }
-  go(function* () {
-    try {
-      for (; state.sent < count; state.sent++) yield* to.send(state.sent)
-      to.close()
-    } catch (error) {
-      state.stopped = error
-    }
-  })
-  return state
-}
 
 function record<T>(observable: Observable<T>) {
   const seen: unknown[] = []

@@ -3,17 +3,11 @@ import events from 'node:events'
 import fc from 'fast-check'
 import { concat, interval, NEVER, Observable, of, range, Subject, throwError } from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
-import { channel, type Receiver, select } from '../../../src/core/index.js'
-import { outcome, reported, TestScope, turns, watch } from '../support.js'
+import { channel, select } from '../../../src/core/index.js'
+import { all, outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
 const options = { capacity: 4, overflow: 'error' } as const
-
-async function all<T>(receiver: Receiver<T>): Promise<T[]> {
-  const seen: T[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
-}
 
 /** A source that never emits by itself and counts who is subscribed and how often it was torn down. */
 function source<T>() {
@@ -376,8 +370,12 @@ describe('the scope it is made in', () => {
   })
 })
 
-test('wrong options are refused', () => {
+test('wrong options are refused, and what is no observable, at once', () => {
   const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
+  for (const bad of [undefined, {}] as never[]) {
+    expect(() => rx.toChannel(bad, { ...options, subscribe: 'on-receive' })).toThrow(refused)
+  }
+  expect(() => rx.toChannel(of(1), undefined as never)).toThrow(refused)
   const subject = new Subject<number>()
   // @ts-expect-error an observable cannot be paused
   expect(() => rx.toChannel(subject, { capacity: 1, overflow: 'block' })).toThrow(refused)

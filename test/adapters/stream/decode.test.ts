@@ -1,16 +1,9 @@
 import { PassThrough, Readable } from 'node:stream'
 import * as stream from '../../../src/adapters/stream/index.js'
-import type { Receiver } from '../../../src/core/index.js'
-import { outcome, turns } from '../support.js'
+import { all, outcome, turns } from '../support.js'
 import { listeners } from './support.js'
 
 const failure = new Error('failure')
-
-async function all<T>(receiver: Receiver<T>): Promise<T[]> {
-  const seen: T[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
-}
 
 test('values come one by one; the next chunk is read when those of the last have been received', async () => {
   for (const capacity of [0, 2]) {

@@ -3,15 +3,10 @@ import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import * as stream from '../../../src/adapters/stream/index.js'
 import { channel } from '../../../src/core/index.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
-import { listeners, producer, SlowSink } from './support.js'
+import { inScope, outcome, producer, TestScope, turns, watch } from '../support.js'
+import { listeners, SlowSink } from './support.js'
 
 const failure = new Error('failure')
-
-/** Runs `body` in a scope, so that the failure of a tasklet is kept and is not the process's. */
-function inScope<R>(body: () => R): R {
-  return new TestScope().run(body)
-}
 
 test('everything is written in order, then the writable is ended', async () => {
   const ch = channel<number>(2)

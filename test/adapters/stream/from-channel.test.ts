@@ -4,16 +4,10 @@ import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import * as stream from '../../../src/adapters/stream/index.js'
 import { channel, go } from '../../../src/core/index.js'
-import { once, outcome, TestScope, turns, watch } from '../support.js'
-import { producer, SlowSink } from './support.js'
+import { all, once, outcome, producer, TestScope, turns, watch } from '../support.js'
+import { SlowSink } from './support.js'
 
 const failure = new Error('failure')
-
-async function all(readable: Readable): Promise<unknown[]> {
-  const seen: unknown[] = []
-  for await (const value of readable) seen.push(value)
-  return seen
-}
 
 /** Records what a stream says, without reading from it. */
 function record(readable: Readable): unknown[] {

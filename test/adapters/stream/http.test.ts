@@ -2,9 +2,9 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import * as stream from '../../../src/adapters/stream/index.js'
-import { channel, go, type Receiver } from '../../../src/core/index.js'
-import { once, turns, watch } from '../support.js'
-import { listeners, producer } from './support.js'
+import { channel, go } from '../../../src/core/index.js'
+import { all, once, producer, turns, watch } from '../support.js'
+import { listeners } from './support.js'
 
 const failure = new Error('failure')
 const closers: (() => Promise<unknown>)[] = []
@@ -44,12 +44,6 @@ async function body(res: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of res) text += chunk
   return text
-}
-
-async function all<T>(receiver: Receiver<T>): Promise<T[]> {
-  const seen: T[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
 }
 
 /** Waits, turn by turn, until `reached` holds still for `count` turns. */

@@ -1,5 +1,4 @@
 import { Readable, Writable } from 'node:stream'
-import { go, type Sender } from '../../../src/core/index.js'
 
 /** The events that something listens to on a stream, with how many do; without a Transform's own. */
 export function listeners(emitter: NodeJS.EventEmitter): Record<string, number> {
@@ -56,18 +55,4 @@ export class SlowSink extends Writable {
     this.#free = true
     this.step()
   }
-}
-
-/** Sends 0, 1, 2, ... for ever, or `count` of them and then the end; counts what was taken. */
-export function producer(to: Sender<number>, count = Number.POSITIVE_INFINITY) {
-  const state = { sent: 0, stopped: undefined as unknown }
-  go(function* () {
-    try {
-      for (; state.sent < count; state.sent++) yield* to.send(state.sent)
-      to.close()
-    } catch (error) {
-      state.stopped = error
-    }
-  })
-  return state
 }

@@ -5,18 +5,12 @@ import { join } from 'node:path'
 import { Duplex, PassThrough, Readable } from 'node:stream'
 import fc from 'fast-check'
 import * as stream from '../../../src/adapters/stream/index.js'
-import { type Receiver, select, sleep } from '../../../src/core/index.js'
-import { once, outcome, reported, TestScope, turns, watch } from '../support.js'
+import { select, sleep } from '../../../src/core/index.js'
+import { all, once, outcome, reported, TestScope, turns, watch } from '../support.js'
 import { listeners, Source } from './support.js'
 
 const failure = new Error('failure')
 const premature = expect.objectContaining({ code: 'ERR_STREAM_PREMATURE_CLOSE' })
-
-async function all<T>(receiver: Receiver<T>): Promise<T[]> {
-  const seen: T[] = []
-  for await (const value of receiver) seen.push(value)
-  return seen
-}
 
 describe('values', () => {
   test('of an object stream arrive in order, falsy ones too, then the end', async () => {

@@ -1,14 +1,8 @@
 import * as web from '../../../src/adapters/web/index.js'
 import { channel } from '../../../src/core/index.js'
-import { producer } from '../stream/support.js'
-import { outcome, reported, TestScope, turns, watch } from '../support.js'
+import { inScope, outcome, producer, reported, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
-
-/** Runs `body` in a scope, so that the failure of a tasklet is kept and is not the process's. */
-function inScope<R>(body: () => R): R {
-  return new TestScope().run(body)
-}
 
 test('a slow sink holds the producer at its queue', async () => {
   for (const highWaterMark of [1, 3]) {

@@ -1,16 +1,8 @@
 import * as web from '../../../src/adapters/web/index.js'
 import { channel } from '../../../src/core/index.js'
-import { producer } from '../stream/support.js'
-import { outcome, TestScope, turns, watch } from '../support.js'
+import { all, outcome, producer, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
-
-async function all<T>(stream: ReadableStream<T>): Promise<T[]> {
-  const seen: T[] = []
-  const reader = stream.getReader()
-  for (let step = await reader.read(); !step.done; step = await reader.read()) seen.push(step.value)
-  return seen
-}
 
 test('nothing is received before it is read; then as far ahead as the strategy says', async () => {
   const strategies: [QueuingStrategy<number> | undefined, number][] = [
