@@ -20,7 +20,10 @@ import {
 import * as rx from '../../../src/adapters/rx/index.js'
 import { go, schedule } from '../../../src/core/index.js'
 import { assertNoLeaks, runUntilIdle, virtualClock } from '../../../src/testing/index.js'
+import { uncaught } from '../../core/support.js'
 import { turns } from '../support.js'
+
+const failure = new Error('failure')
 
 describe('the clock', () => {
   test('moves observables by virtual time, in the order of their times', () =>
@@ -80,7 +83,7 @@ describe('the loop', () => {
       if (n < 2) this.schedule(n + 1)
     })
     await runUntilIdle()
-    expect(log.sort()).toEqual(['tasklet 0', 'tasklet 1', 'tasklet 2', 'work 0', 'work 1', 'work 2'])
+    expect(log).toEqual(['tasklet 0', 'work 0', 'tasklet 1', 'work 1', 'tasklet 2', 'work 2'])
   })
 
   test('does not starve timers by work that repeats without a delay', async () => {
@@ -118,6 +121,17 @@ describe('the loop', () => {
 })
 
 describe('an action', () => {
+  test('that throws is an uncaught exception, and takes no other with it', async () => {
+    const ran: string[] = []
+    const errors = await uncaught(() => {
+      rx.scheduler.schedule(() => {
+        throw failure
+      })
+      rx.scheduler.schedule(() => ran.push('another'))
+    })
+    expect([errors, ran]).toEqual([[failure], ['another']])
+  })
+
   test('that is unsubscribed does not run, due or not', async () => {
     const ran: string[] = []
     const due = rx.scheduler.schedule(() => ran.push('due'))
