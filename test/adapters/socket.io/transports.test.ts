@@ -58,7 +58,10 @@ describe('over long polling', () => {
     while (!text.includes('9]')) text += await poll(sid)
     expect(await drained).toBe('ended')
     expect([...text.matchAll(/\["state",(\d)\]/g)].map(([, n]) => Number(n))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    // The answer to a poll tells of the end; without one, the server waits for it.
+    const last = poll(sid)
     socket.disconnect(true)
+    await last
   })
 
   test('what comes in one read with a disconnect, Socket.IO throws away; what is acknowledged is not lost', async () => {
