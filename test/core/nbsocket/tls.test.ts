@@ -134,6 +134,17 @@ describe('client and server', () => {
     expect(errors[0]).toMatchObject({ code: 'TLS_HANDSHAKE_FAILED' })
   })
 
+  test('a client that does not begin is let go after the time of a handshake', async () => {
+    const errors: unknown[] = []
+    const onError = (error: unknown) => errors.push(error)
+    const server = await listening({ ...certificate, handshakeTimeout: 20 }, { onError })
+    const silent = kept(await client(server.port))
+    await once(silent.resume(), 'end')
+    expect(errors).toEqual([
+      expect.objectContaining({ code: 'TLS_HANDSHAKE_FAILED', systemCode: 'ERR_TLS_HANDSHAKE_TIMEOUT' }),
+    ])
+  })
+
   test('a handshake that takes too long', async () => {
     const open = kept(await listen({ port: 0, host }))
     const late = watch(connect({ port: open.port, host, tls: { ca }, timeout: 100 }))
