@@ -2,8 +2,8 @@
 import { go, main, scope, sleep } from 'syncless'
 import { type NbSocket, socketPair } from 'syncless/nbsocket'
 
-const BEAT = 20
-const PATIENCE = 200
+const BEAT = 50
+const PATIENCE = 1000
 
 /** Watches the peer, and beats for `beats` times. */
 function heart(name: string, sock: NbSocket, beats: number) {

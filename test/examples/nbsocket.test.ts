@@ -39,7 +39,7 @@ test('echo-server.ts and echo-client.ts', async () => {
 test('heartbeat.ts notices a peer that is silent', async () => {
   await using program = new Program('nbsocket/heartbeat.js')
   expect(await program.ended()).toBe(0)
-  expect(program.output).toBe('left: no beat for 200 ms (TIMEOUT)\nright: the other one has left\n')
+  expect(program.output).toBe('left: no beat for 1000 ms (TIMEOUT)\nright: the other one has left\n')
 })
 
 test('tls-echo.ts', async () => {
