@@ -16,8 +16,10 @@ test('console.ts starts and stops what runs in the background', async () => {
     while (!answer.test(output)) await once(child.stdout, 'data')
   }
   await say('start clock', /> .*> /s)
-  await new Promise(resolve => setTimeout(resolve, 100))
-  await say('list', /clock: [1-9]\d* ticks/)
+  while (!/clock: [1-9]\d* ticks/.test(output)) {
+    child.stdin.write('list\n')
+    await once(child.stdout, 'data')
+  }
   await say('stop clock', /clock has ticked [1-9]\d* times/)
   child.stdin.end()
   await once(child, 'close')
