@@ -39,10 +39,11 @@ describe('over long polling', () => {
 
   test('a client that does not ask holds back', async () => {
     const url = `${await address()}/socket.io/?EIO=4&transport=polling`
-    const poll = async (sid: string) => (await fetch(`${url}&sid=${sid}`)).text()
-    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1))
+    const headers = { connection: 'close' }
+    const poll = async (sid: string) => (await fetch(`${url}&sid=${sid}`, { headers })).text()
+    const { sid } = JSON.parse((await (await fetch(url, { headers })).text()).slice(1))
     const accepted = new Promise<Socket>(resolve => main.once('connection', resolve))
-    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40' })
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40', headers })
     const socket = await accepted
     await poll(sid)
     const ch = channel<number>()
@@ -58,10 +59,10 @@ describe('over long polling', () => {
     while (!text.includes('9]')) text += await poll(sid)
     expect(await drained).toBe('ended')
     expect([...text.matchAll(/\["state",(\d)\]/g)].map(([, n]) => Number(n))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    // The answer to a poll tells of the end; without one, the server waits for it.
-    const last = poll(sid)
+    // The answer to one poll tells of the end, that to another of the close: the server waits for them.
     socket.disconnect(true)
-    await last
+    await poll(sid)
+    await poll(sid)
   })
 
   test('what comes in one read with a disconnect, Socket.IO throws away; what is acknowledged is not lost', async () => {
