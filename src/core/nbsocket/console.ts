@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { type Node, type Op, WrappingNode } from '../op.js'
 import { byteSource } from './byte-input.js'
 import type { ByteSource } from './bytes.js'
-import { type NbFile, type NbFileOptions, nbfile } from './nbfile.js'
+import { type NbFile, nbfile } from './nbfile.js'
 
 /** A stream that can be told whether it keeps the process alive; a file as standard input cannot, and ends by itself. */
 type Input = Readable & { ref?(): unknown; unref?(): unknown }
@@ -53,7 +53,7 @@ class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
 /**
  * Standard input and output as a file of text: a console at which a program can be asked while its other tasklets run. A
  * terminal gives lines as they are entered; Ctrl-D is the end. Nothing is read before the first read, and only one that waits
- * keeps the process alive. Use it or `process.stdin`, not both. Throws `INVALID_ARGUMENT` for wrong options.
+ * keeps the process alive. Every call gives the same file. Use it or `process.stdin`, not both.
  *
  * @example
  * ```ts
@@ -65,7 +65,12 @@ class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
  * await terminal.write(`hello, ${name || 'whoever you are'}\n`)
  * ```
  */
-export function nbconsole(options: NbFileOptions = {}): NbFile<string> {
-  const readable = new AwaitedSource(process.stdin)
-  return nbfile({ readable, writable: process.stdout }, { name: 'the console', ...options }).text()
+export function nbconsole(): NbFile<string> {
+  shared ??= nbfile(
+    { readable: new AwaitedSource(process.stdin), writable: process.stdout },
+    { name: 'console' },
+  ).text()
+  return shared
 }
+
+let shared: NbFile<string> | null = null

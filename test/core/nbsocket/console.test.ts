@@ -83,6 +83,7 @@ test.each([
        await console.write('first? ')
        const first = await console.readLine()
        await console.write('got ' + first)
+       if (nbsocket.nbconsole() !== console) await console.write('another one')
        await timeout(1, console.readLine(), { else: '' })`,
       terminal,
     ),
@@ -91,4 +92,5 @@ test.each([
   talk.say('one\n')
   await talk.saw('got one')
   expect(await talk.ended).toBe(0)
+  expect(talk.output).not.toContain('another one')
 })
