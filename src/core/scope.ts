@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Cancelled, type ExitSource, SynclessError, type TaskletExit } from './errors.js'
+import { Kept } from './kept.js'
 import { Latch } from './latched.js'
 import type { Awaited, Op } from './op.js'
 import { report } from './report.js'
@@ -121,7 +122,7 @@ export class Scope implements ScopeProvider {
   readonly #onFailure: (error: unknown) => void
   readonly #children = new Set<Child>()
   /** What ends after the tasklets. */
-  #kept: Set<Child> | null = null
+  #kept: Kept<Child> | null = null
   readonly #end: Latch<void>
   #closed = false
   #failure: { readonly error: unknown } | null = null
@@ -244,7 +245,7 @@ export class Scope implements ScopeProvider {
    */
   keep(child: Child): void {
     this.#assertOpen('what is made in it would end with it')
-    this.#kept ??= new Set()
+    this.#kept ??= new Kept()
     this.#kept.add(child)
     this.#endIfEmpty()
   }
@@ -291,13 +292,11 @@ export class Scope implements ScopeProvider {
 
   #endIfEmpty(): void {
     if (this.#children.size > 0 || (!this.#closed && this.#exit === null)) return
-    if (this.#kept !== null && this.#kept.size > 0) this.#endKept(this.#kept)
-    else if (this.#closed) this.#end.resolve(undefined)
-  }
-
-  #endKept(kept: Set<Child>): void {
-    const exit = this.#exit ?? new Cancelled(this, 'cancel', `${this.name} is over`)
-    for (const child of [...kept]) child.requestExit(exit)
+    if (this.#kept !== null) {
+      this.#kept.ask(() => this.#exit ?? new Cancelled(this, 'cancel', `${this.name} is over`))
+      if (!this.#kept.empty) return
+    }
+    if (this.#closed && this.#children.size === 0) this.#end.resolve(undefined)
   }
 }
 

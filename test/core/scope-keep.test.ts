@@ -112,3 +112,25 @@ test('a scope that has ended keeps nothing', async () => {
   await over.close()
   expect(() => new Thing(over, 0)).toThrow(expect.objectContaining({ code: 'SCOPE_CLOSED' }))
 })
+
+test('ten thousand that end at once, and ten thousand that end one by one, are asked once each', async () => {
+  const owner = new Scope()
+  let asked = 0
+  const leaving: (() => void)[] = []
+  for (let i = 0; i < 20_000; i++) {
+    const member = {
+      requestExit: () => {
+        asked++
+        if (i % 2 === 0) owner.letGo(member)
+        else leaving.push(() => owner.letGo(member))
+      },
+      blockers: () => [],
+    }
+    owner.keep(member)
+  }
+  const over = owner.close()
+  expect([asked, owner.ended]).toEqual([20_000, false])
+  for (const leave of leaving) leave()
+  await over
+  expect([asked, owner.ended]).toEqual([20_000, true])
+})
