@@ -2,11 +2,11 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { action } from '../action.js'
-import { SynclessError, TimeoutError } from '../errors.js'
+import { currentScope } from '../current-scope.js'
+import { SynclessError, type TaskletExit, TimeoutError } from '../errors.js'
 import { Latch } from '../latched.js'
 import { loop } from '../loop.js'
 import type { Op } from '../op.js'
-import { bondToScope } from '../scope-bond.js'
 import { scope } from '../scope-fn.js'
 import { assertDuration, startTimer } from '../sleep.js'
 import { timeout } from '../timeout.js'
@@ -44,7 +44,7 @@ const owned = new WeakSet<Duplex>()
  * A connection, used by operations: TCP, Unix-domain or TLS. Made by {@link connect}, `accept()` of a {@link Listener},
  * {@link socketPair} and {@link fromSocket}.
  *
- * It belongs to the scope in which it is made, and is destroyed with it. Each operation fails with `SOCKET_CLOSED` after
+ * It belongs to the scope in which it is made, and is destroyed with it, when the tasklets of the scope are gone. Each operation fails with `SOCKET_CLOSED` after
  * `close()`, with `SOCKET_BROKEN` (a {@link SocketError}, with Node's error as the `cause` and its code as `systemCode`)
  * when the connection was broken from outside, and with `TIMEOUT` after {@link NbSocket.timeout} ms. One that loses a
  * select, times out or is killed took and sent nothing, so that the connection goes on.
@@ -116,10 +116,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     stream.off('error', ignoreError).on('connect', this.#learnAddresses).on('close', this.#onClose)
     try {
       this.#stopLife = startTimer(lifetime, () => this.#expire(lifetime))
-      this.#unbond = bondToScope(this.name, error => {
-        this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it ended with its scope`, error))
-        stream.destroy()
-      })
+      this.#belong()
     } catch (error) {
       this.#stopLife()
       stream.destroy()
@@ -353,6 +350,23 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   /** Closes it, and waits until it is gone: `await using sock = await connect(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#givenUp) await this.close()
+  }
+
+  /** Lets the scope that is current here end it, when the tasklets of that are gone: their cleanup may use it. */
+  #belong(): void {
+    const scope = currentScope()
+    if (scope === null) return
+    const member = {
+      requestExit: (exit: TaskletExit) => {
+        const cause = new SynclessError('SCOPE_CLOSED', `${this.name} ended with ${scope.name}`, { cause: exit })
+        this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it ended with its scope`, cause))
+        this.#stream.destroy()
+      },
+      blockers: () => [],
+    }
+    // First: a scope that is over already asks at once.
+    this.#unbond = () => scope.letGo(member)
+    scope.keep(member)
   }
 
   #timed<T>(op: Op<T>): Op<T> {

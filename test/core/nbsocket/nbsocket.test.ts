@@ -257,6 +257,27 @@ describe('scopes', () => {
     expect([left.closed, right.closed]).toEqual([true, true])
   })
 
+  test('the cleanup of a tasklet that is ended may still use it', async () => {
+    const { here, there } = await tcpPair()
+    kept(there)
+    const owner = new Scope({ name: 'owner' })
+    const { stream } = here
+    owner.go(function* () {
+      const sock = fromSocket(stream)
+      try {
+        yield* sock.recv()
+      } finally {
+        yield* sock.send('QUIT')
+        yield* sock.flush()
+      }
+    })
+    await idle()
+    owner.cancel()
+    expect(String(await everything(there))).toBe('QUIT')
+    await owner.close()
+    expect(stream.destroyed).toBe(true)
+  })
+
   test('one that is detached lives on', async () => {
     const [left, right] = await scope(function* () {
       const ends = yield* socketPair()
