@@ -8,8 +8,10 @@ import { Latch } from '../latched.js'
 import type { Op } from '../op.js'
 import { assertOverflow, type Overflow, offer } from '../overflow.js'
 import { bondToScope } from '../scope-bond.js'
-import { nameOf, type SocketAddress } from './address.js'
+import { assertFamily, assertHost, assertPort, nameOf, type SocketAddress } from './address.js'
 import { assertBytes } from './byte-output.js'
+import { assertOptions } from './options.js'
+import { assertSize } from './reader.js'
 import { messageOf, SocketError } from './socket-error.js'
 
 const DEFAULT_CAPACITY = 64
@@ -75,6 +77,8 @@ export class UdpSocket implements AsyncDisposable {
   readonly #received: Channel<Datagram>
   readonly #gone: Latch<void>
   readonly #unbond: () => void
+  /** Those that wait for a name: Node forgets them when the socket is closed. */
+  readonly #sending = new Set<() => void>()
   #closing = false
 
   /** @internal Use {@link bindUdp}. */
@@ -90,7 +94,10 @@ export class UdpSocket implements AsyncDisposable {
       offer(this.#received, { data, address, port, family }, overflow)
     })
     socket.on('error', cause => this.#end(new SocketError('SOCKET_BROKEN', `${this.name}: ${messageOf(cause)}`, cause)))
-    socket.on('close', () => this.#gone.resolve())
+    socket.on('close', () => {
+      for (const closed of this.#sending) closed()
+      this.#gone.resolve()
+    })
     this.#unbond = bondToScope(this.name, error => this.#end(error))
     this.#received.ended.node().performFor({ wake: () => this.#end() })
   }
@@ -112,19 +119,22 @@ export class UdpSocket implements AsyncDisposable {
    */
   sendTo(data: Uint8Array | string, target: UdpTarget): Op<void> {
     assertBytes(data, 'sendTo()')
+    assertOptions(target, 'the target of sendTo()')
     const { port } = target
     const host = 'address' in target ? target.address : target.host
     assertPort(port, 1, 'sendTo()')
+    assertHost(host, 'sendTo()')
     const what = `sendTo ${nameOf({ host, port })} on ${this.name}`
     return action((resolve, reject) => {
-      if (this.#received.closed) {
-        reject(new SocketError('SOCKET_CLOSED', `${what}: it was closed here`))
-        return
-      }
+      const closed = () => reject(new SocketError('SOCKET_CLOSED', `${what}: it was closed here`))
+      if (this.#received.closed) return closed()
+      this.#sending.add(closed)
       this.#socket.send(data, port, host ?? this.#loopback, cause => {
+        this.#sending.delete(closed)
         if (cause === null || cause === undefined) resolve()
         else reject(new SocketError('SEND_FAILED', `${what}: ${messageOf(cause)}`, cause))
       })
+      return () => this.#sending.delete(closed)
     }, what)
   }
 
@@ -240,6 +250,7 @@ function addressOf(socket: Socket): SocketAddress {
  * ```
  */
 export function bindUdp(options: UdpOptions = {}): Op<UdpSocket> {
+  assertOptions(options, 'bindUdp()')
   const { port = 0, host, reuseAddr = false, recvBufferSize } = options
   const { capacity = DEFAULT_CAPACITY, overflow = 'drop-newest' } = options
   assertPort(port, 0, 'bindUdp()')
@@ -247,6 +258,9 @@ export function bindUdp(options: UdpOptions = {}): Op<UdpSocket> {
     throw new SynclessError('INVALID_ARGUMENT', `bindUdp() takes a capacity of 0 or more, and got ${String(capacity)}`)
   }
   assertOverflow(overflow, capacity)
+  assertHost(host, 'bindUdp()')
+  if (recvBufferSize !== undefined) assertSize(recvBufferSize, 1, 'the recvBufferSize of bindUdp()')
+  assertFamily(options.family, 'bindUdp()')
   const family = options.family ?? (host !== undefined && isIPv6(host) ? 'IPv6' : 'IPv4')
   const node: NodeOptions = { type: family === 'IPv6' ? 'udp6' : 'udp4', reuseAddr }
   if (recvBufferSize !== undefined) node.recvBufferSize = recvBufferSize
@@ -273,9 +287,4 @@ export function bindUdp(options: UdpOptions = {}): Op<UdpSocket> {
       socket.close()
     }
   }, what)
-}
-
-function assertPort(port: unknown, least: number, what: string): void {
-  if (Number.isInteger(port) && Number(port) >= least && Number(port) <= 65535) return
-  throw new SynclessError('INVALID_ARGUMENT', `${what} takes a port from ${least} to 65535, and got ${String(port)}`)
 }

@@ -123,6 +123,15 @@ test('what the kernel refuses is SEND_FAILED', async () => {
   expect(broadcast).toMatchObject({ code: 'SEND_FAILED' })
 })
 
+test('close wakes who waits to send, also for a name', async () => {
+  const socket = await bindUdp(local)
+  const sending = watch(socket.sendTo('x', { host: 'localhost', port: 9 }))
+  await socket.close()
+  await turns()
+  expect(sending.outcome).toEqual(closed)
+  expect(await rejection(socket.sendTo('x', { port: 9 }))).toEqual(closed)
+})
+
 test('several sockets may share a port, to be members of a group', async () => {
   const first = await bindUdp({ reuseAddr: true })
   await using second = await bindUdp({ reuseAddr: true, port: first.address.port })
@@ -171,6 +180,10 @@ test('it talks to others than ours', async () => {
 test.each<[string, () => unknown]>([
   ['a port', () => bindUdp({ port: 65536 })],
   ['a capacity', () => bindUdp({ capacity: -1 })],
+  ['an option', () => bindUdp(null as unknown as object)],
+  ['a host', () => bindUdp({ host: 7 as unknown as string })],
+  ['a family', () => bindUdp({ family: 'IPv5' as 'IPv6' })],
+  ['a size', () => bindUdp({ recvBufferSize: -1 })],
   ['a policy', () => bindUdp({ overflow: 'block' as 'error' })],
   ['a policy that keeps one, without room', () => bindUdp({ capacity: 0, overflow: 'latest' })],
 ])('%s that is wrong is INVALID_ARGUMENT', (_, make) => {
@@ -181,4 +194,6 @@ test('what cannot be sent is INVALID_ARGUMENT', async () => {
   await using socket = await bindUdp(local)
   expect(thrown(() => socket.sendTo(7 as unknown as string, { port: 1 }))).toEqual(invalid)
   expect(thrown(() => socket.sendTo('x', { port: 0 }))).toEqual(invalid)
+  expect(thrown(() => socket.sendTo('x', { port: 1, host: 7 as unknown as string }))).toEqual(invalid)
+  expect(thrown(() => socket.sendTo('x', null as unknown as { port: number }))).toEqual(invalid)
 })
