@@ -39,3 +39,15 @@ test('observable.ts receives in order, and counts what it dropped', async () => 
   expect(ticks.length + dropped).toBe(20)
   expect(dropped).toBeGreaterThan(0)
 })
+
+test('thread-pool.ts serves while its threads compute, and gives up what takes too long', async () => {
+  await using program = new Program('thread-pool.js')
+  const url = await program.url()
+  expect(await (await fetch(`${url}/primes/1000`)).json()).toEqual({ count: 168 })
+  const endless = fetch(`${url}/primes/1e99`)
+  for (let running = 0; running === 0; ) running = (await (await fetch(`${url}/busy`)).json()).running
+  expect((await endless).status).toBe(503)
+  expect(await (await fetch(`${url}/busy`)).json()).toMatchObject({ running: 0, queued: 0, waiting: 0 })
+  program.child.kill('SIGINT')
+  expect(await program.ended()).toBe(0)
+})

@@ -78,6 +78,15 @@ test.each([
   expect(() => run('peer.mjs', `import '${subpath}'`)).toThrow(`Cannot find package '${peer}'`)
 })
 
+test('syncless/worker needs piscina for pools of threads only, and says so', () => {
+  const program = `
+    import { threadPool } from 'syncless/worker'
+    const pool = threadPool()
+    await pool.run(() => 1, []).then(null, ({ code, message }) => console.log(code, message))
+    await pool.destroy()`
+  expect(run('pool.mjs', program)).toBe('PACKAGE_MISSING threadPool() needs the package piscina: npm install piscina\n')
+})
+
 test('a second loaded copy is detected and named', () => {
   const program = `
     process.on('warning', ({ code, message }) => console.log(code, message))

@@ -1,5 +1,6 @@
 /**
- * Worker threads, message ports and child processes to and from channels: `import * as worker from 'syncless/worker'`.
+ * Worker threads, message ports and child processes to and from channels, and pools of threads:
+ * `import * as worker from 'syncless/worker'`.
  *
  * @module syncless/worker
  */
@@ -9,6 +10,15 @@ export { type Connection, type ConnectOptions, connect } from './connect.js'
 export { type DrainToOptions, drainTo } from './drain-to.js'
 export type { Port } from './endpoint.js'
 export { isBridgeMessage } from './frames.js'
+export {
+  type ThreadFunction,
+  type ThreadModuleOptions,
+  ThreadPool,
+  type ThreadPoolOptions,
+  type ThreadPoolStatistics,
+  type ThreadTaskOptions,
+  threadPool,
+} from './thread-pool.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
 /** What a port carries between two bridges of this package. */
