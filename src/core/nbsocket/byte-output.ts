@@ -52,6 +52,12 @@ export class ByteOutput implements ByteSink {
     return this.#done
   }
 
+  /** Throws what a send would fail with: where it has failed, or was shut down. */
+  assertOpen(what: string): void {
+    if (this.#failure !== null) throw this.#explain(this.#failure.error, what)
+    if (this.#over) throw shutDown(what)
+  }
+
   send(data: Uint8Array | string, by: object | null = null): Op<void> {
     return new SendNode(this, assertBytes(data, 'send()'), by)
   }

@@ -7,7 +7,7 @@ import { timeout as within } from '../timeout.js'
 import { nameOf } from './address.js'
 import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
 import { ignoreError, messageOf, SocketError, systemCodeOf } from './socket-error.js'
-import { type ClientTlsOptions, clientHandshake } from './tls.js'
+import { assertTlsOptions, type ClientTlsOptions, clientHandshake } from './tls.js'
 
 /** Options of the TCP connection itself, those of `net.connect()`. */
 type Tcp = Omit<TcpSocketConnectOpts, 'port' | 'host'>
@@ -67,6 +67,7 @@ export interface ConnectOptions extends SocketOptions, Tcp {
 export function connect(options: ConnectOptions): Op<NbSocket> {
   const where = whereTo(options)
   assertSocketOptions(options, 'connect()')
+  if (options.tls !== undefined && typeof options.tls !== 'boolean') assertTlsOptions(options.tls, 'connect()')
   const { timeout, lifetime, tls, path, host = path === undefined ? 'localhost' : null } = options
   const connected = action<Duplex>((resolve, reject) => {
     let stop = dial(

@@ -18,8 +18,8 @@ import { timeout } from '../timeout.js'
 import { nameOf, type SocketAddress } from './address.js'
 import { ByteInput } from './byte-input.js'
 import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
-import { ignoreError, messageOf, SocketError, systemCodeOf } from './socket-error.js'
-import { type ServerTlsOptions, serverHandshake, terminatorOf } from './tls.js'
+import { assertOptions, ignoreError, messageOf, SocketError, systemCodeOf } from './socket-error.js'
+import { assertTlsOptions, type ServerTlsOptions, serverHandshake, terminatorOf } from './tls.js'
 
 type Where = Pick<
   NodeListenOptions,
@@ -181,6 +181,7 @@ export class Listener implements AsyncDisposable, Disposable {
     if (typeof handler !== 'function') {
       throw new SynclessError('INVALID_ARGUMENT', 'serve() takes a generator function that is given a socket')
     }
+    assertOptions(options, 'the options of serve()')
     const { onError = reportUnlessOfConnection } = options
     const listener = this
     return scope(function* serve() {
@@ -431,6 +432,7 @@ function reportUnlessOfConnection(error: unknown, sock: NbSocket): void {
 export function listen(options: ListenOptions): Op<Listener> {
   const where = whereAt(options)
   assertSocketOptions(options, 'listen()')
+  assertListenOptions(options)
   return action<Server>((resolve, reject) => {
     if (options.tls !== undefined) terminatorOf(options.tls, `listen() at ${where}`)
     const server = bind(options, where)
@@ -449,6 +451,21 @@ export function listen(options: ListenOptions): Op<Listener> {
       server.close()
     }
   }, `listen at ${where}`).map(server => new Listener(server, options))
+}
+
+/** Of what is wrong here, Node would tell only when a connection comes, and end the process. */
+function assertListenOptions({ tls, queue, connections, highWaterMark }: ListenOptions): void {
+  if (tls !== undefined) assertTlsOptions(tls, 'listen()')
+  const limits = { queue, connections }
+  for (const [name, value] of Object.entries(limits)) refuseUnless(value === undefined || value >= 0, name, value)
+  refuseUnless(connections !== 0, 'connections', connections)
+  const whole = Number.isSafeInteger(highWaterMark) && Number(highWaterMark) >= 0
+  refuseUnless(highWaterMark === undefined || whole, 'highWaterMark', highWaterMark)
+}
+
+function refuseUnless(right: boolean, name: string, value: unknown): void {
+  if (right) return
+  throw new SynclessError('INVALID_ARGUMENT', `the option ${name} of listen() takes a number, and got ${String(value)}`)
 }
 
 function bind(options: ListenOptions, where: string): Server {

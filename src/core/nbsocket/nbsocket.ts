@@ -15,8 +15,8 @@ import { ByteInput } from './byte-input.js'
 import { assertBytes, ByteOutput } from './byte-output.js'
 import type { ByteSink, ByteSource } from './bytes.js'
 import { sendAll } from './send-all.js'
-import { ignoreError, SocketError, systemCodeOf } from './socket-error.js'
-import { handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
+import { assertOptions, ignoreError, SocketError, systemCodeOf } from './socket-error.js'
+import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
 
 /** How long `close()` waits for a peer that takes nothing, in ms. */
 const LINGER = 5000
@@ -90,6 +90,8 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   #linger: object | null = null
   #refusal: ((what: string) => unknown) | null = null
   #givenUp = false
+  /** Ends the handshake that goes on: its operation fails with what `refusal` gives. */
+  #endHandshake: ((refusal: (what: string) => unknown) => void) | null = null
 
   /** @internal Use {@link connect}, {@link listen} or {@link fromSocket}. */
   constructor(stream: Duplex, options: MadeWith = {}) {
@@ -236,8 +238,9 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
    * still delivered; a peer that takes nothing is given 5000 ms. Settles when the connection is gone. Later calls do nothing.
    */
   close(): Op<void> {
-    if (this.#refusal !== null) return this.#gone
+    const open = this.#refusal === null
     this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it was closed here`))
+    if (!open) return this.#gone
     const stream = this.#stream
     if (!stream.destroyed) {
       this.#linger = loop.clock.setBackgroundTimer(() => stream.destroy(), LINGER)
@@ -285,22 +288,38 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
    * sent before is flushed first. Bytes that have arrived in the clear and were not received are refused with
    * `STARTTLS_PLAINTEXT`: somebody on the way may have put them there, to be taken for what the peer says under TLS; so have a
    * new buffered reader, too. Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with
-   * `BUSY` where something waits on this socket. Once begun it cannot be taken back: one that fails, loses, times out or is
-   * killed leaves the connection destroyed.
+   * `BUSY` where something waits on this socket; `close()`, the life of the connection and the end of the scope end it as they
+   * end any other operation. Once begun it cannot be taken back: one that fails, loses, times out or is killed leaves the
+   * connection destroyed.
    */
   startTls(options: StartTlsOptions = {}): Op<NbSocket> {
+    assertTlsOptions(options, 'startTls()')
+    const what = `startTls on ${this.name}`
     const secured = action<TLSSocket>((resolve, reject) => {
-      this.#assertUsable('startTls', options.buffered === 'handshake')
+      this.#assertSecurable(options)
       let stop = () => {}
+      const over = () => {
+        this.#endHandshake = null
+        this.#unbind()
+        this.#gone.resolve()
+      }
       const begin = () => {
-        try {
-          this.#assertUsable('startTls', options.buffered === 'handshake')
-          const raw = this.#giveUp('it is secured now: use the socket that startTls() gave')
-          stop = handshake(raw, this.name, this.#host, options, resolve, reject)
-        } catch (error) {
-          this.destroy()
+        this.#assertSecurable(options)
+        const raw = this.#giveUp('it is secured now: use the socket that startTls() gave')
+        this.#endHandshake = refusal => {
+          over()
+          stop()
+          reject(refusal(what))
+        }
+        const secured = (socket: TLSSocket) => {
+          over()
+          resolve(socket)
+        }
+        const failed = (error: SocketError) => {
+          over()
           reject(error)
         }
+        stop = handshake(raw, this.name, this.#host, options, secured, failed)
       }
       const flushed = this.#output.flush().node()
       flushed.performFor({
@@ -309,6 +328,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
             flushed.take()
             begin()
           } catch (error) {
+            this.destroy()
             reject(error)
           }
         },
@@ -316,9 +336,10 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       return () => {
         flushed.withdraw()
         stop()
+        if (this.#endHandshake !== null) over()
         this.destroy()
       }
-    }, `startTls on ${this.name}`)
+    }, what)
     return this.#timed(secured).map(
       stream =>
         new NbSocket(stream, {
@@ -338,18 +359,21 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
    * was closed.
    */
   get stream(): Duplex {
-    this.#assertUsable('stream', true)
-    return this.#giveUp('its stream was taken')
+    this.#assertIdle('stream')
+    const stream = this.#giveUp('its stream was taken')
+    this.#unbind()
+    this.#gone.resolve()
+    return stream
   }
 
   /** Closes it, without waiting: `using sock = yield* connect(...)`. */
   [Symbol.dispose](): void {
-    if (!this.#givenUp) this.close()
+    this.close()
   }
 
   /** Closes it, and waits until it is gone: `await using sock = await connect(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#givenUp) await this.close()
+    await this.close()
   }
 
   /** Lets the scope that is current here end it, when the tasklets of that are gone: their cleanup may use it. */
@@ -374,35 +398,53 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   #refuse(refusal: (what: string) => unknown): void {
+    this.#endHandshake?.(refusal)
     if (this.#refusal !== null) return
     this.#refusal = refusal
-    this.#unbond()
-    this.#stopLife()
+    this.#unbind()
     this.#input.refuse(refusal)
     this.#output.refuse(refusal)
   }
 
-  #assertUsable(what: string, withBytes: boolean): void {
+  /** From now on it ends neither with its scope nor with its time. */
+  #unbind(): void {
+    this.#unbond()
+    this.#stopLife()
+  }
+
+  #assertIdle(what: string): void {
     if (this.#refusal !== null) throw this.#refusal(`${what} on ${this.name}`)
     if (this.#input.busy || this.#output.busy) {
       throw new SynclessError('BUSY', `${what} on ${this.name}: an operation waits on it`)
     }
-    if (withBytes || this.#input.buffered === 0) return
-    this.destroy()
-    throw new SocketError(
-      'STARTTLS_PLAINTEXT',
-      `${what} on ${this.name}: ${this.#input.buffered} bytes have arrived in the clear, before the handshake`,
-    )
   }
 
+  #assertSecurable({ buffered }: StartTlsOptions): void {
+    this.#assertIdle('startTls')
+    const what = `startTls on ${this.name}`
+    const there = this.#input.buffered
+    if (there > 0 && buffered !== 'handshake') {
+      this.destroy()
+      throw new SocketError(
+        'STARTTLS_PLAINTEXT',
+        `${what}: ${there} bytes have arrived in the clear, before the handshake`,
+      )
+    }
+    // Of what was over before it, a handshake is not told.
+    this.#output.assertOpen(what)
+    if (!this.#stream.destroyed && !this.#stream.readableEnded) return
+    this.destroy()
+    throw new SocketError('TLS_HANDSHAKE_FAILED', `no secure connection on ${this.name}: the peer has closed it`)
+  }
+
+  /** Nothing here uses the stream from now on. */
   #giveUp(why: string): Duplex {
     const refusal = (what: string) => new SocketError('SOCKET_CLOSED', `${what}: ${why}`)
-    this.#refuse(refusal)
+    this.#refusal = refusal
     this.#givenUp = true
     this.#input.release(refusal)
     this.#output.release(refusal)
     this.#stream.off('connect', this.#learnAddresses).off('close', this.#onClose)
-    this.#gone.resolve()
     owned.delete(this.#stream)
     return this.#stream
   }
@@ -421,8 +463,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   readonly #onClose = () => {
-    this.#unbond()
-    this.#stopLife()
+    this.#unbind()
     if (this.#linger !== null) loop.clock.clearTimer(this.#linger)
     this.#gone.resolve()
   }
@@ -484,6 +525,9 @@ export function fromSocket(socket: Duplex, options: SocketOptions = {}): NbSocke
  */
 export function fromFd(fd: number, options: SocketOptions = {}): NbSocket {
   assertSocketOptions(options, 'fromFd()')
+  if (!Number.isInteger(fd)) {
+    throw new SocketError('INVALID_ARGUMENT', `fromFd() takes the number of a descriptor, and got ${String(fd)}`)
+  }
   let socket: Socket
   try {
     socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
@@ -495,6 +539,7 @@ export function fromFd(fd: number, options: SocketOptions = {}): NbSocket {
 
 /** @internal Throws `INVALID_ARGUMENT`. */
 export function assertSocketOptions(options: SocketOptions, what: string): void {
+  assertOptions(options, `the options of ${what}`)
   const { timeout, lifetime } = options
   if (timeout !== undefined) assertDuration(timeout, `the option timeout of ${what}`)
   if (lifetime !== undefined) assertDuration(lifetime, `the option lifetime of ${what}`)

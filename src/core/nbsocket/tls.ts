@@ -12,7 +12,8 @@ import {
   type TLSSocket,
   connect as tlsConnect,
 } from 'node:tls'
-import { ignoreError, messageOf, SocketError } from './socket-error.js'
+import { SynclessError } from '../errors.js'
+import { assertOptions, ignoreError, messageOf, SocketError } from './socket-error.js'
 
 type OfConnection =
   | 'allowHalfOpen'
@@ -77,6 +78,17 @@ export function tlsStateOf(socket: TLSSocket): TlsState {
     authorizationError: socket.authorizationError ? String(socket.authorizationError) : null,
     peerCertificate: certificate && Object.keys(certificate).length > 0 ? certificate : null,
   }
+}
+
+/** @internal Throws `INVALID_ARGUMENT` for what Node would refuse only when a client comes. */
+export function assertTlsOptions(options: StartTlsOptions | ServerTlsOptions, what: string): void {
+  assertOptions(options, `the TLS options of ${what}`)
+  const { handshakeTimeout } = options as ServerTlsOptions
+  if (handshakeTimeout === undefined || (Number.isFinite(handshakeTimeout) && handshakeTimeout >= 0)) return
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    `the option handshakeTimeout of ${what} takes milliseconds, and got ${String(handshakeTimeout)}`,
+  )
 }
 
 type Secured = (socket: TLSSocket) => void

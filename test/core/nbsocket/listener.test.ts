@@ -96,6 +96,13 @@ test('an address that is taken, that is none, and options that make no sense', a
   }
 })
 
+test('options that would harm only when a connection comes are refused before', () => {
+  const wrong = [{ queue: Number.NaN }, { connections: 0 }, { highWaterMark: Number.NaN }, { highWaterMark: 0.5 }]
+  for (const each of [...wrong, { queue: -1 }]) {
+    expect(() => listen({ port: 0, host, ...each })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  }
+})
+
 test('a listen that loses leaves nothing, and the port is free', async () => {
   const server = await listening()
   const { port } = server

@@ -350,6 +350,20 @@ describe('times', () => {
     expect(String(await left.recvExactly(6))).toBe('answer')
   })
 
+  test('options that are none are refused', () => {
+    const none = null as never
+    const code = 'INVALID_ARGUMENT'
+    for (const misuse of [
+      () => socketPair(none),
+      () => pipe(none),
+      () => fromSocket(new PassThrough(), none),
+      () => fromFd(0, none),
+      () => fromFd(undefined as never),
+    ]) {
+      expect(misuse).toThrow(expect.objectContaining({ code }))
+    }
+  })
+
   test('times that are none are refused', () => {
     expect(() => fromSocket(new PassThrough(), { timeout: Number.NaN })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type Socket, connect as tcp } from 'node:net'
 import { createSecureContext, connect as tlsConnect } from 'node:tls'
-import { go } from '../../../src/core/index.js'
+import { go, scope } from '../../../src/core/index.js'
 import {
   connect,
   type Listener,
@@ -107,6 +107,22 @@ describe('client and server', () => {
     expect(await rejection(connect({ port: server.port, host, tls: { cert: 'none' } }))).toMatchObject({
       code: 'INVALID_ARGUMENT',
     })
+  })
+
+  test('options that are wrong are refused before a client comes', async () => {
+    const code = 'INVALID_ARGUMENT'
+    for (const tls of [null, true, { ...certificate, handshakeTimeout: Number.POSITIVE_INFINITY }] as never[]) {
+      expect(() => listen({ port: 0, host, tls })).toThrow(expect.objectContaining({ code }))
+    }
+    for (const tls of [null, 'yes'] as never[]) {
+      expect(() => connect({ port: 1, host, tls })).toThrow(expect.objectContaining({ code }))
+    }
+    const { sock, peer } = await withPeer()
+    kept(peer)
+    for (const tls of [null, 'yes'] as never[]) {
+      expect(() => kept(sock).startTls(tls)).toThrow(expect.objectContaining({ code }))
+    }
+    expect(sock.closed).toBe(false)
   })
 
   test('what is no TLS fails on both sides', async () => {
@@ -284,6 +300,48 @@ describe('startTls', () => {
       }
       await closed
     }
+  })
+
+  test('ends with a close, with the life of the connection, and with its scope', async () => {
+    const begun = async (options: object = {}): Promise<{ sock: NbSocket; securing: Promise<unknown> }> => {
+      const { sock, peer } = await withPeer(options)
+      kept(peer)
+      const securing = rejection(kept(sock).startTls({ ca }))
+      await idle()
+      return { sock, securing }
+    }
+    const closed = await begun()
+    await closed.sock.close()
+    expect(await closed.securing).toMatchObject({ code: 'SOCKET_CLOSED' })
+    const destroyed = await begun()
+    destroyed.sock.destroy()
+    expect(await destroyed.securing).toMatchObject({ code: 'SOCKET_CLOSED' })
+    const short = await begun({ lifetime: 1000 })
+    await time.clock.advance(1000)
+    expect(await short.securing).toMatchObject({ code: 'TIMEOUT', ms: 1000 })
+    const server = kept(await listen({ port: 0, host }))
+    let securing: Promise<unknown> | undefined
+    await scope(function* () {
+      const sock = yield* connect({ port: server.port, host })
+      securing = rejection(sock.startTls({ ca }))
+      kept(yield* server.accept())
+    })
+    expect(await securing).toMatchObject({ code: 'SOCKET_CLOSED' })
+  })
+
+  test('fails at once on a connection that is over', async () => {
+    const ended = await withPeer()
+    kept(ended.peer).end()
+    expect(await kept(ended.sock).recv()).toHaveLength(0)
+    expect(await rejection(ended.sock.startTls({ ca }))).toMatchObject({ code: 'TLS_HANDSHAKE_FAILED' })
+    const shut = await withPeer()
+    kept(shut.peer)
+    await kept(shut.sock).shutdown()
+    expect(await rejection(shut.sock.startTls({ ca }))).toMatchObject({ code: 'SOCKET_CLOSED' })
+    const reset = await withPeer()
+    reset.peer.resetAndDestroy()
+    await rejection(kept(reset.sock).recv())
+    expect(await rejection(reset.sock.startTls({ ca }))).toMatchObject({ code: 'SOCKET_BROKEN' })
   })
 
   test('is refused while something waits on the socket', async () => {
