@@ -1,10 +1,11 @@
 /** Names as the system knows them: by its hosts file, the DNS and whatever else it is told to ask. */
-import { type LookupAddress, lookup, lookupService } from 'node:dns'
+import { ADDRCONFIG, ALL, type LookupAddress, lookup, lookupService, V4MAPPED } from 'node:dns'
 import { isIP } from 'node:net'
 import { SynclessError } from '../errors.js'
 import type { Op } from '../op.js'
-import type { SocketAddress } from './address.js'
+import { assertFamily, assertPort, type SocketAddress } from './address.js'
 import { query } from './dns-query.js'
+import { assertOptions } from './options.js'
 import { SocketError } from './socket-error.js'
 
 /** Options of {@link getaddrinfo}. */
@@ -39,16 +40,26 @@ export interface HostEntry {
  */
 export function getaddrinfo(host: string, port = 0, options: GetAddrInfoOptions = {}): Op<SocketAddress[]> {
   assertName(host, 'getaddrinfo()')
+  assertOptions(options, 'getaddrinfo()')
   const { family, hints = 0 } = options
+  assertPort(port, 0, 'getaddrinfo()')
+  assertFamily(family, 'getaddrinfo()')
+  if (!Number.isInteger(hints) || (hints & ~(ADDRCONFIG | V4MAPPED | ALL)) !== 0) {
+    throw new SynclessError('INVALID_ARGUMENT', `getaddrinfo() takes the hints of dns.lookup, and got ${String(hints)}`)
+  }
   const kind = family === undefined ? 0 : family === 'IPv4' ? 4 : 6
-  return query<LookupAddress[]>(`getaddrinfo of ${host}`, answered =>
-    lookup(host, { all: true, family: kind, hints }, answered),
-  ).map(found =>
-    found.map(({ address, family }) => ({
-      address,
-      port,
-      family: family === 6 ? ('IPv6' as const) : ('IPv4' as const),
-    })),
+  const what = `getaddrinfo of ${host}`
+  return query<LookupAddress[]>(what, answered => lookup(host, { all: true, family: kind, hints }, answered)).map(
+    found => {
+      const addresses = found.map(({ address, family }) => ({
+        address,
+        port,
+        family: family === 6 ? ('IPv6' as const) : ('IPv4' as const),
+      }))
+      // Node gives an address back as it is, of whatever family.
+      if (family === undefined || addresses[0]?.family === family) return addresses
+      throw new SocketError('NAME_NOT_FOUND', `${what}: it is no ${family} address`)
+    },
   )
 }
 

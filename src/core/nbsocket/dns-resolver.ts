@@ -13,6 +13,7 @@ import type { Co, Op } from '../op.js'
 import { scope } from '../scope-fn.js'
 import { assertAddress, assertName, type HostEntry } from './dns-hosts.js'
 import { type Answered, query } from './dns-query.js'
+import { assertOptions } from './options.js'
 
 /** Options of {@link resolver}. */
 export interface ResolverOptions {
@@ -191,6 +192,7 @@ const MOST_ALIASES = 16
  * ```
  */
 export function resolver(options: ResolverOptions = {}): Resolver {
+  assertOptions(options, 'resolver()')
   const { servers, timeout = -1, tries = 4 } = options
   try {
     const native = new NodeResolver({ timeout, tries })

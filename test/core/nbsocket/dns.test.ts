@@ -169,8 +169,23 @@ describe('the system', () => {
     })
   })
 
+  test('an address of another family is not found', async () => {
+    for (const asked of [
+      gethostbyname('::1'),
+      gethostbyname_ex('::1'),
+      getaddrinfo('127.0.0.1', 0, { family: 'IPv6' }),
+    ]) {
+      expect(await rejection(asked)).toMatchObject({ code: 'NAME_NOT_FOUND' })
+    }
+  })
+
   test.each<[string, () => unknown]>([
     ['getaddrinfo', () => getaddrinfo('')],
+    ['getaddrinfo of a wrong port', () => getaddrinfo('localhost', Number.NaN)],
+    ['getaddrinfo of a wrong family', () => getaddrinfo('localhost', 0, { family: 'IPv5' as 'IPv6' })],
+    ['getaddrinfo with wrong hints', () => getaddrinfo('localhost', 0, { hints: 12345 })],
+    ['getaddrinfo with wrong options', () => getaddrinfo('localhost', 0, null as unknown as object)],
+    ['a resolver of wrong options', () => resolver(null as unknown as object)],
     ['gethostbyaddr', () => gethostbyaddr('localhost')],
   ])('%s throws INVALID_ARGUMENT', (_, make) => {
     expect(thrown(make)).toEqual(invalid)
