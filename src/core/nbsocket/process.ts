@@ -38,6 +38,8 @@ export class Process {
   /** Whether its scope is over. */
   #abandoned = false
   #stopGrace: (() => void) | null = null
+  /** When the grace is over. */
+  #forceAt = Number.POSITIVE_INFINITY
 
   /** @internal Use `spawnProcess`. */
   constructor(child: ChildProcess, command: string, options: { grace: number; group: boolean; limit: number }) {
@@ -86,12 +88,13 @@ export class Process {
 
   /**
    * Asks it to end, at once, by SIGTERM, and after its `grace` by SIGKILL. Gives how it ended, when it has; repeats wait for
-   * the same.
+   * the same. What then is left of its group is not waited for, and is killed after the grace, if this process lives so long.
    */
   terminate(): Op<ExitStatus> {
     if (!this.#exit.settled && this.#stopGrace === null) {
       this.kill('SIGTERM')
       this.#stopGrace = startTimer(this.#grace, () => this.kill('SIGKILL'))
+      this.#forceAt = performance.now() + this.#grace
     }
     return this.exit
   }
@@ -119,6 +122,14 @@ export class Process {
     this.#stopGrace?.()
     this.#exit.resolve(status)
     if (this.#abandoned) this.#closePipes()
+    if (this.#group && this.#stopGrace !== null) this.#sweep()
+  }
+
+  /** Kills what stays of the group after the grace. It looks often: the number of a group that is gone may be another's. */
+  #sweep(): void {
+    const left = this.#forceAt - performance.now()
+    if (left <= 0) signalGroup(this.pid, 'SIGKILL')
+    else if (signalGroup(this.pid, 0)) setTimeout(() => this.#sweep(), Math.min(left, 50)).unref()
   }
 
   /** A process that it has left behind may hold them open. */
@@ -138,7 +149,7 @@ function kept(output: Readable): Readable {
 }
 
 /** Whether there is anybody who gets it. */
-function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pid, signal)
   } catch {
