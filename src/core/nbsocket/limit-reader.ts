@@ -3,6 +3,7 @@ import { SynclessError } from '../errors.js'
 import { Node, type Op, type Waiter } from '../op.js'
 import type { Tasklet } from '../tasklet.js'
 import type { ByteSource } from './bytes.js'
+import { assertOptions } from './options.js'
 import { assertSize, NbReader, type ReaderOptions, readerInput } from './reader.js'
 import { bytesForm } from './reader-text.js'
 
@@ -136,6 +137,7 @@ export function limitReader(
   options: LimitReaderOptions = {},
 ): LimitReader {
   assertSize(bytes, 0, 'limitReader()')
+  assertOptions(options, 'limitReader()')
   const inner = readerInput(source, {}, 'a reader').source
   return new LimitReader(new LimitedSource(inner, bytes, options.exact === true), options)
 }

@@ -2,6 +2,7 @@ import { SynclessError } from '../errors.js'
 import { go } from '../go.js'
 import type { Co, Op } from '../op.js'
 import { scope } from '../scope-fn.js'
+import { assertOptions } from './options.js'
 import type { ExitStatus, Process } from './process.js'
 import { type SpawnProcessOptions, spawnProcess } from './process-spawn.js'
 
@@ -64,6 +65,7 @@ function failureText(command: string, { code, signal, stderr }: ExecResult): str
  * ```
  */
 export function exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Op<ExecResult> {
+  assertOptions(options, 'exec()')
   const { input, check = true, ...spawning } = options
   const stdin = input === undefined ? 'ignore' : 'pipe'
   const start = spawnProcess(command, args, { ...spawning, stdin })

@@ -1,6 +1,7 @@
 import type { Latched } from '../latched.js'
 import type { Op } from '../op.js'
 import { NbFile } from './nbfile.js'
+import { assertOptions } from './options.js'
 import { type ExitStatus, Process } from './process.js'
 import { limits, processOp, type SpawnProcessOptions } from './process-spawn.js'
 import { textForm } from './reader-text.js'
@@ -45,6 +46,7 @@ export class ProcessFile extends NbFile<string> {
  * ```
  */
 export function popen(command: string, options: Omit<SpawnProcessOptions, 'stdin' | 'stdout'> = {}): Op<ProcessFile> {
+  assertOptions(options, 'popen()')
   const all: SpawnProcessOptions = { stderr: 'inherit', group: true, ...options, stdin: 'pipe', stdout: 'pipe' }
   const shell = processOp('/bin/sh', ['-c', command], all, child => new Process(child, command, limits(all)))
   return shell.map(started => new ProcessFile(started))

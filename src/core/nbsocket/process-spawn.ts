@@ -4,6 +4,7 @@ import { SynclessError } from '../errors.js'
 import { Node, type Op } from '../op.js'
 import type { Scope } from '../scope.js'
 import { assertDuration } from '../sleep.js'
+import { assertOptions } from './options.js'
 import { Process } from './process.js'
 import { assertSize } from './reader.js'
 
@@ -33,13 +34,16 @@ export interface SpawnProcessOptions {
 /** Starts the process; commits when that has succeeded. */
 class SpawnNode extends Node<Process> {
   readonly #command: string
+  /** The folder, for a message of the system's that may mean the program or the folder. */
+  readonly #where: string
   readonly #start: () => ChildProcess
   readonly #make: (child: ChildProcess) => Process
   #withdraw: () => void = () => {}
 
-  constructor(command: string, start: () => ChildProcess, make: (child: ChildProcess) => Process) {
+  constructor(command: string, where: string, start: () => ChildProcess, make: (child: ChildProcess) => Process) {
     super()
     this.#command = command
+    this.#where = where
     this.#start = start
     this.#make = make
   }
@@ -97,7 +101,8 @@ class SpawnNode extends Node<Process> {
 
   #failure(cause: unknown): SynclessError {
     const { message }: { message?: unknown } = Object(cause)
-    return new SynclessError('SPAWN_FAILED', `"${this.#command}" could not be started: ${String(message)}`, { cause })
+    const what = `"${this.#command}" could not be started${this.#where}`
+    return new SynclessError('SPAWN_FAILED', `${what}: ${String(message)}`, { cause })
   }
 }
 
@@ -142,15 +147,18 @@ export function processOp<P extends Process>(
 ): Op<P> {
   assertCommand(command, args)
   limits(options)
+  assertSpawning(options)
   const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', group = false } = options
   const node: NodeOptions = { stdio: [stdin, stdout, stderr], detached: group }
   if (cwd !== undefined) node.cwd = cwd
   if (env !== undefined) node.env = { ...env }
-  return new SpawnNode(command, () => spawn(command, args, node), make) as Op<Process> as Op<P>
+  const where = cwd === undefined ? '' : ` in ${String(cwd)}`
+  return new SpawnNode(command, where, () => spawn(command, args, node), make) as Op<Process> as Op<P>
 }
 
 /** @internal Throws `INVALID_ARGUMENT` for wrong options. */
 export function limits(options: SpawnProcessOptions): { grace: number; group: boolean; limit: number } {
+  assertOptions(options, 'a process')
   const { grace = 5000, limit = 1024 * 1024, group = false } = options
   assertDuration(grace, 'the grace of a process')
   if (limit !== Number.POSITIVE_INFINITY) assertSize(limit, 1, 'the limit of a process')
@@ -161,4 +169,19 @@ function assertCommand(command: unknown, args: unknown): void {
   const texts = Array.isArray(args) && args.every(arg => typeof arg === 'string')
   if (typeof command === 'string' && command !== '' && texts) return
   throw new SynclessError('INVALID_ARGUMENT', 'a process is started by the name of a program, and a list of arguments')
+}
+
+const KINDS: readonly unknown[] = ['pipe', 'ignore', 'inherit', undefined]
+
+/** Throws `INVALID_ARGUMENT` for what Node would take for something else. */
+function assertSpawning({ cwd, env, stdin, stdout, stderr, group }: SpawnProcessOptions): void {
+  const refuse = (what: string, value: unknown) => {
+    throw new SynclessError('INVALID_ARGUMENT', `a process takes ${what}, and got ${String(value)}`)
+  }
+  for (const kind of [stdin, stdout, stderr]) {
+    if (!KINDS.includes(kind)) refuse("'pipe', 'ignore' or 'inherit' for each of its standard streams", kind)
+  }
+  if (cwd !== undefined && typeof cwd !== 'string' && !(cwd instanceof URL)) refuse('a path or a URL as its cwd', cwd)
+  if (env !== undefined) assertOptions(env, 'the env of a process')
+  if (group !== undefined && typeof group !== 'boolean') refuse('true or false as its group', group)
 }

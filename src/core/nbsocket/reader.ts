@@ -5,6 +5,7 @@ import type { Co, Op } from '../op.js'
 import { scope } from '../scope-fn.js'
 import { byteSource } from './byte-input.js'
 import type { ByteSource } from './bytes.js'
+import { assertOptions } from './options.js'
 import { ReaderInput } from './reader-input.js'
 import { LineIterator } from './reader-lines.js'
 import { ReadAll, ReadDelimited, ReadFixed, ReadSome } from './reader-ops.js'
@@ -246,6 +247,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
 
   /** @internal The next line without its end. */
   nextLine(options: LineOptions): Op<IteratorResult<D, undefined>> {
+    assertOptions(options, 'read a line')
     const { buffer } = this.input
     const crlf = options.delimiter === undefined
     return this.#delimited('read a line', options, (size, length) => {
@@ -258,19 +260,25 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   #delimited<T>(what: string, options: LineOptions, outcome: (size: number, length: number) => T): Op<T> {
+    assertOptions(options, what)
     const { delimiter } = options
     const bytes = delimiter === undefined ? NEWLINE : this.#sought(delimiter, what)
     const limit = this.#limit(options, what)
     return new ReadDelimited(this.input, what, bytes, limit, outcome)
   }
 
-  #limit({ limit = this.input.limit }: DelimiterOptions, what: string): number {
+  #limit(options: DelimiterOptions, what: string): number {
+    assertOptions(options, what)
+    const { limit = this.input.limit } = options
     if (limit !== Number.POSITIVE_INFINITY) assertSize(limit, 1, `the limit of ${what}`)
     return limit
   }
 
   #position(index: number): number {
     const { buffered } = this
+    if (!Number.isInteger(index) && index !== Number.POSITIVE_INFINITY) {
+      throw new SynclessError('INVALID_ARGUMENT', `a place is a whole number, and not ${String(index)}`)
+    }
     return Math.max(0, index < 0 ? buffered + index : Math.min(index, buffered))
   }
 
@@ -300,6 +308,7 @@ export function assertSize(size: unknown, least: number, what: string): void {
 
 /** @internal What a reader reads from. Throws `INVALID_ARGUMENT`. */
 export function readerInput(source: ByteSource | Readable, options: ReaderOptions, made: string): ReaderInput {
+  assertOptions(options, made)
   const { name = made, limit = 1024 * 1024 } = options
   if (limit !== Number.POSITIVE_INFINITY) assertSize(limit, 1, `the limit of ${made}`)
   return new ReaderInput(asByteSource(source), name === made ? name : `"${name}"`, limit)

@@ -55,7 +55,10 @@ class SignalChannel<S extends NodeJS.Signals> extends Channel<S> {
  */
 export function signals<const S extends NodeJS.Signals>(...names: readonly S[]): Receiver<S> {
   if (names.length === 0 || !names.every(name => Object.hasOwn(constants.signals, name))) {
-    throw new SynclessError('INVALID_ARGUMENT', `signals() takes the names of signals, and got ${names.join(', ')}`)
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `signals() takes the names of signals, and got ${names.map(String).join(', ') || 'none'}`,
+    )
   }
   const values = new SignalChannel<S>(names.length)
   values.name = names.join(', ')

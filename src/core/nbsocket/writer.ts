@@ -3,6 +3,7 @@ import { SynclessError } from '../errors.js'
 import type { Op } from '../op.js'
 import { byteSink } from './byte-output.js'
 import type { ByteSink } from './bytes.js'
+import { assertOptions } from './options.js'
 import { assertSize } from './reader.js'
 import { CloseNode, FlushNode, WriteNode } from './writer-ops.js'
 import { WriterOutput } from './writer-output.js'
@@ -83,6 +84,7 @@ export class NbWriter implements ByteSink {
 
 /** @internal What a writer writes to. Throws `INVALID_ARGUMENT`. */
 export function writerOutput(sink: ByteSink | Writable, options: WriterOptions, made: string): WriterOutput {
+  assertOptions(options, made)
   const { name = made, writeBuffer = 8192 } = options
   assertSize(writeBuffer, 0, `the writeBuffer of ${made}`)
   return new WriterOutput(asByteSink(sink), name === made ? name : `"${name}"`, writeBuffer)

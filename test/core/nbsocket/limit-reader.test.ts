@@ -83,5 +83,8 @@ test('an error of the source is passed on', async () => {
 
 test('a wrong length is INVALID_ARGUMENT', () => {
   expect(thrown(() => limitReader(fed().reader, -1))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(thrown(() => limitReader(fed().reader, 1, null as unknown as object))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
   expect(thrown(() => limitReader({} as ByteSource, 1))).toMatchObject({ code: 'INVALID_ARGUMENT' })
 })

@@ -105,11 +105,24 @@ describe('one that cannot be started', () => {
     expect(error).toMatchObject({ code: 'SPAWN_FAILED', cause: { code: expect.stringMatching(/^E/) } })
   })
 
+  test('says in which folder: the system does not tell which of them is not there', async () => {
+    const error = await rejection(spawnProcess('true', [], { cwd: '/no/such/folder' }))
+    expect(error).toMatchObject({
+      message: expect.stringContaining('"true" could not be started in /no/such/folder: '),
+    })
+  })
+
   test.each<[string, () => unknown]>([
     ['no command', () => spawnProcess('')],
     ['wrong arguments', () => spawnProcess('true', [1] as unknown as string[])],
     ['a wrong grace', () => spawnProcess('true', [], { grace: Number.NaN })],
     ['a wrong limit', () => spawnProcess('true', [], { limit: 0 })],
+    ['no options', () => spawnProcess('true', [], null as unknown as object)],
+    ['a wrong stream', () => spawnProcess('true', [], { stdin: 'pipes' as 'pipe' })],
+    ['a stream by its number', () => spawnProcess('true', [], { stdout: 5 as unknown as 'pipe' })],
+    ['a wrong folder', () => spawnProcess('true', [], { cwd: 5 as unknown as string })],
+    ['a wrong environment', () => spawnProcess('true', [], { env: null as unknown as Record<string, string> })],
+    ['a wrong group', () => spawnProcess('true', [], { group: 'yes' as unknown as boolean })],
   ])('%s is INVALID_ARGUMENT', (_, make) => {
     expect(thrown(make)).toEqual(invalid)
   })
@@ -211,6 +224,19 @@ describe('the end of the scope', () => {
     // Whoever adopts it reaps it.
     while (exists(grandchild) && !/\) Z /.test(readFileSync(`/proc/${grandchild}/stat`, 'utf8'))) await sleep(5)
   })
+})
+
+test('what stays of a group when its leader has gone is killed after the grace', async () => {
+  let stubborn = 0
+  await scope(function* () {
+    const script = `(trap "" TERM; echo ready; while :; do sleep 0.02; done) & echo $!; wait`
+    const child = yield* spawnProcess('/bin/sh', ['-c', script], { group: true, grace: 60 })
+    const lines = [yield* child.stdout.text().readLine(), yield* child.stdout.text().readLine()]
+    stubborn = Number(lines.find(line => line !== 'ready\n'))
+    expect(exists(stubborn)).toBe(true)
+  })
+  // Whoever adopts it reaps it.
+  while (exists(stubborn) && !/\) Z /.test(readFileSync(`/proc/${stubborn}/stat`, 'utf8'))) await sleep(5)
 })
 
 test('terminate asks, then forces; await using does it', async () => {

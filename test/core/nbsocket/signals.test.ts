@@ -58,10 +58,13 @@ test('a tasklet that is killed while it receives leaves the signal to others', a
   expect(await rejection(ch.receive())).toMatchObject({ code: 'CHANNEL_CLOSED' })
 })
 
-test.each([[[]], [['SIGNOT']], [['SIGHUP', 'SIGNOT']]])('%j is INVALID_ARGUMENT', names => {
-  expect(thrown(() => signals(...(names as NodeJS.Signals[])))).toMatchObject({ code: 'INVALID_ARGUMENT' })
-  expect(listeners()).toBe(0)
-})
+test.each([[[]], [['SIGNOT']], [['SIGHUP', 'SIGNOT']], [[Symbol('SIGHUP')]], [[null]]])(
+  '%j is INVALID_ARGUMENT',
+  names => {
+    expect(thrown(() => signals(...(names as unknown as NodeJS.Signals[])))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(listeners()).toBe(0)
+  },
+)
 
 describe('in a process', () => {
   let script: Scripts

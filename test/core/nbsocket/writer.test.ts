@@ -302,6 +302,7 @@ describe('what could not be sent', () => {
 
 test.each<[string, () => unknown]>([
   ['no bytes', () => nbwriter(new PassThrough()).write(7 as unknown as string)],
+  ['no options', () => nbwriter(new PassThrough(), null as unknown as object)],
   ['a wrong buffer', () => nbwriter(new PassThrough(), { writeBuffer: -1 })],
   ['no sink', () => nbwriter({} as ByteSink)],
 ])('%s is INVALID_ARGUMENT', (_, make) => {
