@@ -9,7 +9,7 @@ import {
   type NbSocket,
   type ServerTlsOptions,
 } from '../../../src/core/nbsocket/index.js'
-import { ca, server as certificate, client as clientCertificate, other } from '../../host/certificates.js'
+import { ca, server as certificate, client as clientCertificate, expired, other, own } from '../../host/certificates.js'
 import { idle, rejection, useVirtualClock, watch } from '../support.js'
 import { client, closing, everything, host, numbered, tcpPair, until, withPeer } from './support.js'
 
@@ -89,6 +89,15 @@ describe('client and server', () => {
       systemCode: expect.stringMatching(systemCode),
       message: expect.stringContaining(`${host}:${server.port}`),
     })
+  })
+
+  test.each([
+    ['has signed itself', own, { ca }, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['has expired', expired, { ca: expired.cert }, 'CERT_HAS_EXPIRED'],
+  ])('a certificate that %s', async (_, shown, tls, systemCode) => {
+    const server = await listening(shown)
+    const code = 'CERTIFICATE_REJECTED'
+    expect(await rejection(connect({ port: server.port, host, tls }))).toMatchObject({ code, systemCode })
   })
 
   test('the host of connect() is what the certificate has to name', async () => {
