@@ -10,6 +10,7 @@ import { sleep } from '../core/sleep.js'
 import type { Tasklet } from '../core/tasklet.js'
 import { assertReceiver, claiming } from './claim.js'
 import { asReason } from './destroy.js'
+import { countLost } from './lost.js'
 import { clientGone, goneReason } from './request-error.js'
 import { labelOf, requestScopeOf } from './request-scope.js'
 import { type ResponseFormat, type ResponseOptions, responseFormat } from './response-format.js'
@@ -115,6 +116,7 @@ class ResponseDrain<T> {
       if (this.#sink.over) return false
       const got = this.#receiver.tryReceive()
       const step = got.ok ? { value: got.value } : got.done ? null : yield* this.#next()
+      if (this.#sink.over && step !== null) countLost(this.#receiver)
       if (this.#sink.over) return false
       if (step === null) return true
       this.#write(this.#format.encode(step.value))

@@ -8,6 +8,7 @@ import type { Tasklet } from '../core/tasklet.js'
 import { claiming } from './claim.js'
 import { tellable } from './failure.js'
 import { Listeners } from './listeners.js'
+import { countLost } from './lost.js'
 import { whenSettled } from './settled.js'
 
 /** A sink, as a drain sees it. */
@@ -32,7 +33,10 @@ export function drain<T>(receiver: Receiver<T>, outlet: Outlet<T>): Tasklet<'end
   let failure: unknown
   const body = function* drain(): Co<'ended' | 'left'> {
     try {
-      for (let step = yield* received(); !step.done; step = yield* received()) outlet.put(step.value)
+      for (let step = yield* received(); !step.done; step = yield* received()) {
+        if (left) countLost(receiver)
+        else outlet.put(step.value)
+      }
       if (left) return 'left'
       outlet.end()
       return 'ended'

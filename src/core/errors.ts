@@ -40,7 +40,8 @@ export const errorCodes = {
   MOUNT_TAKEN: 'Two apps were mounted at the same path, and the first does not hand over to the second.',
   NAME_NOT_FOUND: 'There is no such name or address, or no record of that kind.',
   OP_REUSED: 'A one-shot operation was performed while it waits, or after it had settled.',
-  OVERFLOW: "A source that cannot be paused outran a channel whose overflow policy is 'error'.",
+  OVERFLOW:
+    "A source that cannot be paused outran a channel whose overflow policy is 'error', or one that can did not wait.",
   PACKAGE_MISSING: 'A package is needed that is not installed: an optional peer dependency.',
   PATH_MISMATCH: 'An app hands over to another that takes paths for the same which the first tells apart.',
   PEER_GONE: 'The other side of a bridge went without a word: its port was closed, its worker or process ended.',

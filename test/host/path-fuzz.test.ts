@@ -220,6 +220,9 @@ async function fuzz(
   return log
 }
 
+// Seconds alone, and on a busy machine minutes.
+jest.setTimeout(300_000)
+
 describe('a guard is never passed by', () => {
   test.each(pairs)('%s in front of %s', async (front, back) => {
     for (const [index, settings] of agreed(front, back).entries()) {

@@ -3,6 +3,7 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
 import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
+import { assertOptions } from '../options.js'
 import { onAbort } from '../pushed-channel.js'
 import {
   type AnyEmitter,
@@ -64,6 +65,7 @@ export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
   event: N,
   options: DrainToOptions<T, ArgumentsOf<E, N>, NamesOf<E>> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'emitter.drainTo()')
   assertReceiver(receiver, 'emitter.drainTo()')
   const sink = checkedEmitter(emitter, 'emitter.drainTo()', ['on', 'off', 'emit'])
   assertNames([event], 'emitter.drainTo()')

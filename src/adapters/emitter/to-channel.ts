@@ -1,5 +1,6 @@
 import type { Receiver } from '../../core/channel.js'
 import { assertNames, failure, namesIn } from '../listeners.js'
+import { assertOptions } from '../options.js'
 import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
@@ -64,6 +65,7 @@ export function toChannel(
   events: EventName | readonly EventName[],
   options: ToChannelOptions<unknown[], EventName, unknown>,
 ): Receiver<unknown> {
+  assertOptions(options, 'emitter.toChannel()')
   const emitter = checkedEmitter(source, 'emitter.toChannel()', ['on', 'off'])
   const names = namesIn(events, 'emitter.toChannel()')
   assertNames(names, 'emitter.toChannel()')

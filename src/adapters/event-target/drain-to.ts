@@ -3,6 +3,7 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
 import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
+import { assertOptions } from '../options.js'
 import { onAbort } from '../pushed-channel.js'
 import { FailureEvent } from './failure.js'
 import { assertTarget } from './types.js'
@@ -57,6 +58,7 @@ export function drainTo<T>(
   event: string,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'eventTarget.drainTo()')
   assertReceiver(receiver, 'eventTarget.drainTo()')
   assertTarget(target, 'eventTarget.drainTo()')
   assertNames([event], 'eventTarget.drainTo()')

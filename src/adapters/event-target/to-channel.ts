@@ -1,5 +1,6 @@
 import type { Receiver } from '../../core/channel.js'
 import { assertNames, namesIn } from '../listeners.js'
+import { assertOptions } from '../options.js'
 import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
@@ -56,6 +57,7 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
   events: N | readonly N[],
   options: ToChannelOptions<EventOf<E, N>, T, NamesOf<E>>,
 ): Receiver<NoInfer<T>> {
+  assertOptions(options, 'eventTarget.toChannel()')
   assertTarget(target, 'eventTarget.toChannel()')
   const names = namesIn<string>(events, 'eventTarget.toChannel()')
   assertNames(names, 'eventTarget.toChannel()')

@@ -4,6 +4,7 @@ import { SynclessError } from '../../core/errors.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { breakOff } from '../carrier.js'
 import { drainResponse, type ResponseOutlet } from '../drain-response.js'
+import { assertOptions } from '../options.js'
 import type { ResponseOptions } from '../response-format.js'
 
 /**
@@ -47,6 +48,7 @@ export function drainTo<T>(
   res: ServerResponse,
   options: ResponseOptions<T>,
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'express.drainTo()')
   if (typeof res?.setHeader !== 'function' || typeof res.write !== 'function' || res.req === undefined) {
     throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a response to write to')
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { assertOptions } from '../options.js'
 import { type BodyOptions, bodyToChannel } from '../request-body.js'
 
 /**
@@ -39,6 +40,7 @@ import { type BodyOptions, bodyToChannel } from '../request-body.js'
 export function toChannel<T = unknown>(req: IncomingMessage, options: BodyOptions & { format: 'ndjson' }): Receiver<T>
 export function toChannel(req: IncomingMessage, options?: BodyOptions & { format?: 'raw' }): Receiver<Buffer>
 export function toChannel(req: IncomingMessage, options: BodyOptions = {}): Receiver<unknown> {
+  assertOptions(options, 'express.toChannel()')
   if (typeof req?.read !== 'function' || typeof req.headers !== 'object') {
     throw new SynclessError('INVALID_ARGUMENT', 'toChannel() takes a request to read the body of')
   }

@@ -7,6 +7,7 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { breakOff } from '../carrier.js'
 import { asError, destroyQuietly } from '../destroy.js'
 import { drainResponse, type ResponseOutlet } from '../drain-response.js'
+import { assertOptions } from '../options.js'
 import type { ResponseOptions } from '../response-format.js'
 import { drained } from './responses.js'
 
@@ -50,6 +51,7 @@ export function drainTo<T>(
   reply: ReplyLike,
   options: ResponseOptions<T>,
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'fastify.drainTo()')
   const res: ServerResponse | undefined = reply?.raw
   if (typeof res?.setHeader !== 'function' || typeof reply.send !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a Fastify reply to send')

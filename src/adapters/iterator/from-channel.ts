@@ -3,6 +3,7 @@ import type { Node } from '../../core/op.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
 import { assertSignal } from '../listeners.js'
+import { assertOptions } from '../options.js'
 
 /** How a channel is iterated over. */
 export interface FromChannelOptions {
@@ -46,6 +47,7 @@ export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>,
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions = {}): ChannelIterable<T> {
+  assertOptions(options, 'iterator.fromChannel()')
   assertReceiver(receiver, 'iterator.fromChannel()')
   if (options.signal !== undefined) assertSignal(options.signal, 'iterator.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelIteration(receiver, options.signal))

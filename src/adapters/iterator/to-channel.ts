@@ -2,6 +2,7 @@ import type { ChannelEnd, Receiver } from '../../core/channel.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { AskedChannel } from '../asked-channel.js'
 import { claiming } from '../claim.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { Iteration, type Source } from './iteration.js'
 
@@ -50,6 +51,7 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Source<T>, options: ToChannelOptions = {}): Receiver<T> {
+  assertOptions(options, 'iterator.toChannel()')
   const { capacity = 0, name = 'iterator' } = options
   const iteration = new Iteration<T>(source, name)
   const values = new AskedChannel<T>(capacity, name, () => iteration.next())

@@ -4,6 +4,7 @@ import { SynclessError } from '../../core/errors.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
+import { assertOptions } from '../options.js'
 
 /** How a channel is drained into an observer. */
 export interface DrainToOptions {
@@ -50,6 +51,7 @@ export function drainTo<T>(
   observer: Observer<T>,
   options: DrainToOptions = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'rx.drainTo()')
   assertReceiver(receiver, 'rx.drainTo()')
   assertObserver(observer)
   const end = options.end !== false

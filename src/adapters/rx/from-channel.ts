@@ -1,6 +1,7 @@
 import { defer, mergeMap, Observable, type ObservableInput, type ObservedValueOf, tap } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { assertOptions } from '../options.js'
 import { Pulls } from './pulls.js'
 
 /** What each value of a channel becomes on its way into an observable. */
@@ -55,8 +56,9 @@ export function fromChannel<T, O extends ObservableInput<unknown>>(
   receiver: Receiver<T>,
   options: PlainOptions | FromChannelOptions<T, O> = {},
 ): Observable<T | ObservedValueOf<O>> {
+  assertOptions(options, 'rx.fromChannel()')
   const { project, concurrency = 1 } = options
-  assertOptions(project, concurrency)
+  assertProjection(project, concurrency)
   if (project === undefined) return observe(new Pulls(receiver, Number.POSITIVE_INFINITY))
   const pulls = new Pulls(receiver, concurrency)
   const work = (value: T) =>
@@ -70,7 +72,7 @@ function observe<T>(pulls: Pulls<T>): Observable<T> {
   return new Observable(subscriber => pulls.serve(subscriber))
 }
 
-function assertOptions(project: unknown, concurrency: number): void {
+function assertProjection(project: unknown, concurrency: number): void {
   if (project !== undefined && typeof project !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'rx.fromChannel() takes a function as project')
   }

@@ -5,6 +5,7 @@ import { assertOverflow, type Overflow, offer } from '../../core/overflow.js'
 import { report } from '../../core/report.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { asFailure } from '../failure.js'
+import { assertOptions } from '../options.js'
 import { assertCapacity, PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
 import { observableOf } from './first.js'
@@ -52,6 +53,7 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): Receiver<T> {
+  assertOptions(options, 'rx.toChannel()')
   const observable = observableOf(source, 'rx.toChannel()')
   const { capacity, overflow, subscribe = 'now', name = 'observable' } = checkedOptions(options)
   assertCapacity(capacity)

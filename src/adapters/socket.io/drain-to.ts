@@ -1,9 +1,11 @@
-import { Channel, type Receiver } from '../../core/channel.js'
+import type { Receiver } from '../../core/channel.js'
 import { isTaskletExit, SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { countLost } from '../lost.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { type Awaited, Outlet } from './outlet.js'
 import { assertEmitted, assertEvent, type EmitTarget, isSocket } from './sockets.js'
@@ -88,10 +90,11 @@ export function drainTo<T>(
   event: string,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'drainTo()')
   assertReceiver(receiver, 'drainTo()')
   assertTarget(target)
   assertEmitted(event, 'drainTo()')
-  assertOptions(target, options)
+  assertDrainOptions(target, options)
   const { map = asItIs, ack, volatile = false, end, error, until, reconnects = false } = options
   let failure: unknown
   const drain = function* drain(): Co<'ended' | 'left'> {
@@ -101,7 +104,7 @@ export function drainTo<T>(
         const step = yield* receiver.next()
         if (step.done) break
         // One that was taken in the turn in which the socket went is as lost as one that is volatile and finds no room.
-        if (outlet.over || !outlet.emit(map(step.value))) countDropped(receiver)
+        if (outlet.over || !outlet.emit(map(step.value))) countLost(receiver)
         if (outlet.over) break
       }
       yield* outlet.acknowledged()
@@ -135,10 +138,7 @@ function assertTarget(value: unknown): void {
   throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a socket, a room or a namespace of Socket.IO')
 }
 
-function assertOptions<T>(target: EmitTarget, options: DrainToOptions<T>): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes its options as an object')
-  }
+function assertDrainOptions<T>(target: EmitTarget, options: DrainToOptions<T>): void {
   const { ack, volatile, until, end, error } = options
   for (const name of [end, error]) if (name !== undefined) assertEmitted(name, 'drainTo()')
   if (until !== undefined) assertEvent(until, 'drainTo()')
@@ -156,10 +156,6 @@ function assertOptions<T>(target: EmitTarget, options: DrainToOptions<T>): void 
 }
 
 const asItIs = <T>(value: T): readonly unknown[] => [value]
-
-function countDropped(receiver: Receiver<unknown>): void {
-  if (receiver instanceof Channel) receiver.countDropped()
-}
 
 function messageOf(error: unknown): string {
   const { message }: { message?: unknown } = Object(error)

@@ -4,6 +4,7 @@ import { assertOverflow, type Overflow } from '../../core/overflow.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { asFailure } from '../failure.js'
 import { Listeners } from '../listeners.js'
+import { assertOptions } from '../options.js'
 import { assertCapacity } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
 import { listenShared } from '../shared-listeners.js'
@@ -118,6 +119,7 @@ export function toChannel<T>(
   event: string,
   options: ToChannelOptions<T> & NamespaceToChannelOptions<T>,
 ): Receiver<unknown> {
+  assertOptions(options, 'toChannel()')
   const namespace = isSocket(source) ? null : namespaceOf(source)
   if (namespace === null && !isSocket(source)) {
     throw new SynclessError('INVALID_ARGUMENT', 'toChannel() takes a socket, a namespace or a server of Socket.IO')

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Receiver, Sender } from '../../core/channel.js'
 import type { Decoder } from '../decoder.js'
 import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../options.js'
 import { outgoing } from '../outgoing.js'
 import { assertWritable, drainTo } from './drain-to.js'
 import { toChannel } from './to-channel.js'
@@ -53,6 +54,7 @@ export function connect<I = Buffer, O = Uint8Array | string>(
   duplex: Duplex,
   options: ConnectOptions<I, O> = {},
 ): Connection<I, O> {
+  assertOptions(options, 'stream.connect()')
   const { capacity = 0, name = 'duplex', decode, encode } = options
   assertWritable(duplex, 'stream.connect() takes a Duplex')
   const incoming = toChannel<I>(duplex, { capacity, name, ...(decode && { decode }) })

@@ -7,6 +7,8 @@ import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
 import { asError, asReason, destroyQuietly } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
+import { countLost } from '../lost.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { Sink } from '../sink.js'
 
@@ -56,6 +58,7 @@ export function drainTo<T>(
   writable: Writable,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'stream.drainTo()')
   assertReceiver(receiver, 'stream.drainTo()')
   assertWritable(writable, 'stream.drainTo() takes a Writable to write to')
   const { encode, end = true } = options
@@ -97,6 +100,7 @@ function* writeAll<T>(receiver: Receiver<T>, sink: Sink, encode: Encoder<T> | un
   for (;;) {
     yield* sink.room()
     const step = yield* receiver.next()
+    if (sink.over && !step.done) countLost(receiver)
     if (sink.over) return false
     if (step.done) return true
     sink.write(encode === undefined ? step.value : encode(step.value))

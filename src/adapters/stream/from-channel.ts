@@ -3,6 +3,7 @@ import type { Receiver } from '../../core/channel.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../options.js'
 import { Reading } from './reading.js'
 
 /** How a channel becomes a readable. */
@@ -45,6 +46,7 @@ export interface FromChannelOptions<T> {
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions<T> = {}): Readable {
+  assertOptions(options, 'stream.fromChannel()')
   assertReceiver(receiver, 'stream.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelReadable(receiver, options))
 }

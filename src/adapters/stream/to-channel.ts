@@ -5,6 +5,7 @@ import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
 import { type Decoder, decoderOf } from '../decoder.js'
 import { asReason, destroyQuietly } from '../destroy.js'
+import { assertOptions } from '../options.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
 import { Decoding, Moving } from './moving.js'
@@ -50,6 +51,7 @@ export interface ToChannelOptions<T = unknown> {
  * ```
  */
 export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOptions<T> = {}): Receiver<T> {
+  assertOptions(options, 'stream.toChannel()')
   const { capacity = 0, name = 'readable', decode } = options
   if (typeof readable?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.toChannel() takes a Readable')

@@ -7,6 +7,7 @@ import { bondToScope } from '../../core/scope-bond.js'
 import { bytesOf, type Decoder, decoderOf } from '../decoder.js'
 import { asError } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { Reading } from './reading.js'
 
@@ -62,6 +63,7 @@ export function transform<I = unknown, O = unknown>(
   body: TransformBody<I, O>,
   options: TransformOptions<I, O> = {},
 ): Duplex {
+  assertOptions(options, 'stream.transform()')
   if (typeof body !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.transform() takes a generator function of input and output')
   }

@@ -1,5 +1,6 @@
 import type { Receiver, Sender } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { assertOptions } from '../options.js'
 import { outgoing } from '../outgoing.js'
 import { streamOf } from './body.js'
 import { assertWritable, drainTo } from './drain-to.js'
@@ -51,6 +52,7 @@ export function connect<I, O>(
   pair: { readonly readable: ReadableStream<O>; readonly writable: WritableStream<I> },
   options: ConnectOptions = {},
 ): Connection<I, O> {
+  assertOptions(options, 'web.connect()')
   const { capacity = 0, name = 'pair of web streams' } = options
   const { readable, writable }: { readable?: ReadableStream<O>; writable?: WritableStream<I> } = Object(pair)
   if (readable === undefined || writable === undefined) {

@@ -5,6 +5,8 @@ import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
+import { countLost } from '../lost.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { encoded } from './bytes.js'
 import { Sink } from './sink.js'
@@ -63,6 +65,7 @@ export function drainTo<T>(
   writable: WritableStream<T> | WritableStream<Uint8Array>,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'web.drainTo()')
   assertReceiver(receiver, 'web.drainTo()')
   assertWritable(writable)
   const { encode, end = true } = options
@@ -73,7 +76,8 @@ export function drainTo<T>(
       for (;;) {
         yield* sink.room()
         const step = yield* receiver.next()
-        if (sink.over) return yield* sink.left()
+        if (sink.gone && !step.done) countLost(receiver)
+        if (sink.gone) return yield* sink.left()
         if (step.done) break
         sink.write(encode === undefined ? step.value : encoded(step.value, encode))
       }

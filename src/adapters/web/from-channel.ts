@@ -1,6 +1,7 @@
 import type { Receiver } from '../../core/channel.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../options.js'
 import { ChannelBytes, ChannelValues } from './channel-source.js'
 
 /** How a channel becomes a stream. */
@@ -57,6 +58,7 @@ export function fromChannel<T>(
   receiver: Receiver<T>,
   options: FromChannelOptions<T, never> = {},
 ): ReadableStream<T | Uint8Array> {
+  assertOptions(options, 'web.fromChannel()')
   assertReceiver(receiver, 'web.fromChannel()')
   const { encode, type, strategy = { highWaterMark: 0 } } = options
   const source = type === 'bytes' ? new ChannelBytes(receiver, encode) : new ChannelValues(receiver, encode)

@@ -29,6 +29,11 @@ export class Sink {
     return this.#over.settled
   }
 
+  /** Whether what is written would be lost. A stream says so at once, and tells of it later. */
+  get gone(): boolean {
+    return this.over || this.#writer.desiredSize === null
+  }
+
   /** Waits until the stream wants a chunk, or is over. */
   *room(): Co<void> {
     while (!this.over && !this.#wants()) {

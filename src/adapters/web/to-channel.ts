@@ -5,6 +5,7 @@ import { type Answer, AskedChannel } from '../asked-channel.js'
 import { DecodedAnswers } from '../decoded-answers.js'
 import { type Decoder, decoderOf } from '../decoder.js'
 import { asFailure, tellable } from '../failure.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { type HasBody, streamOf } from './body.js'
 import { assertChunkSize, type Reader, readerOf } from './reader.js'
@@ -63,6 +64,7 @@ export function toChannel<T = Uint8Array>(
   options?: ToChannelOptions<T>,
 ): Receiver<T>
 export function toChannel<T>(source: ReadableStream<T> | HasBody, options: ToChannelOptions<T> = {}): Receiver<T> {
+  assertOptions(options, 'web.toChannel()')
   const { capacity = 0, name = 'web stream', chunkSize, decode } = options
   assertChunkSize(chunkSize)
   const stream = streamOf<T>(source, name)

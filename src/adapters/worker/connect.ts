@@ -1,5 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 import type { Receiver, Sender } from '../../core/channel.js'
+import { assertOptions } from '../options.js'
 import { outgoing } from '../outgoing.js'
 import { assertCapacity } from '../pulled-channel.js'
 import { drainTo } from './drain-to.js'
@@ -56,6 +57,7 @@ export interface Connection<I, O> {
  * ```
  */
 export function connect<I, O>(port: Port, options: ConnectOptions<O> = {}): Connection<I, O> {
+  assertOptions(options, 'worker.connect()')
   const link = linkOf(port, 'worker.connect()')
   const topic = checkedTopic(options, 'worker.connect()')
   const { capacity, transfer, name = topic || 'port' } = options

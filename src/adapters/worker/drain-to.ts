@@ -1,11 +1,13 @@
 import type { Transferable } from 'node:worker_threads'
 import { action } from '../../core/action.js'
-import { Channel, type Receiver } from '../../core/channel.js'
+import type { Receiver } from '../../core/channel.js'
 import { isTaskletExit, type SynclessError, TaskletKilled } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { countLost } from '../lost.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { decodeError, encodeError, isError } from './encoded-error.js'
 import type { Port } from './endpoint.js'
@@ -57,6 +59,7 @@ export function drainTo<T>(
   port: Port,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'worker.drainTo()')
   assertReceiver(receiver, 'worker.drainTo()')
   const link = linkOf(port, 'worker.drainTo()')
   const topic = checkedTopic(options, 'worker.drainTo()')
@@ -68,8 +71,7 @@ export function drainTo<T>(
         yield* end.room()
         if (end.over) break
         const step = yield* receiver.next()
-        // One that was taken in the turn in which the other side went is lost.
-        if (end.over && !step.done && receiver instanceof Channel) receiver.countDropped()
+        if (end.over && !step.done) countLost(receiver)
         if (end.over) break
         if (step.done) return yield* end.finish()
         end.put(step.value, transfer?.(step.value))

@@ -2,6 +2,7 @@ import type { ChannelEnd, Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { asFailure } from '../failure.js'
+import { assertOptions } from '../options.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
 import { decodeError, encodeError } from './encoded-error.js'
@@ -59,6 +60,7 @@ export interface ToChannelOptions extends TopicOption {
  * ```
  */
 export function toChannel<T>(port: Port, options: ToChannelOptions = {}): Receiver<T> {
+  assertOptions(options, 'worker.toChannel()')
   const link = linkOf(port, 'worker.toChannel()')
   const topic = checkedTopic(options, 'worker.toChannel()')
   const { capacity = 16, name = topic || 'port' } = options

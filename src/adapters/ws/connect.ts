@@ -1,9 +1,10 @@
 import type { WebSocket } from 'ws'
 import { channel, type Receiver, type Sender } from '../../core/channel.js'
 import { enterScope, Scope } from '../../core/scope.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js'
-import { assertOptions, assertWebSocket } from './peer.js'
+import { assertWebSocket } from './peer.js'
 import { type ToChannelOptions, toChannel } from './to-channel.js'
 
 /** How a WebSocket becomes a pair of channels: the options of `toChannel`, and those of `drainTo` without `end`. */
@@ -61,8 +62,8 @@ export function connect<I = string | Buffer, O = string | Buffer>(
   ws: WebSocket,
   options: ConnectOptions<I, O> = {},
 ): Connection<I, O> {
+  assertOptions(options, 'ws.connect()')
   assertWebSocket(ws, 'connect')
-  assertOptions(options, 'connect')
   if (options.highWaterMark !== undefined) assertHighWaterMark(options.highWaterMark)
   const incoming = toChannel<I>(ws, options)
   const outgoing = channel<O>(0, { name: `to ${incoming.name}` })

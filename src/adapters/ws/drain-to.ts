@@ -1,13 +1,15 @@
 import type { WebSocket } from 'ws'
-import { Channel, type Receiver } from '../../core/channel.js'
+import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { countLost } from '../lost.js'
+import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { type Message, Outlet } from './outlet.js'
-import { assertOptions, assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
+import { assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
 
 /** How a channel is drained into a WebSocket. */
 export interface DrainToOptions<T> {
@@ -71,9 +73,9 @@ export function drainTo<T>(
   ws: WebSocket,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
+  assertOptions(options, 'ws.drainTo()')
   assertReceiver(receiver, 'ws.drainTo()')
   assertWebSocket(ws, 'drainTo')
-  assertOptions(options, 'drainTo')
   const { encode, end = true, highWaterMark = 65_536, closeWith } = options
   assertHighWaterMark(highWaterMark)
   let done = false
@@ -112,8 +114,7 @@ function* sendAll<T>(receiver: Receiver<T>, outlet: Outlet, encode: ((value: T) 
     yield* outlet.room()
     if (outlet.over) return false
     const step = yield* receiver.next()
-    // One that was taken in the turn in which the WebSocket went is lost.
-    if (outlet.over && !step.done && receiver instanceof Channel) receiver.countDropped()
+    if (outlet.over && !step.done) countLost(receiver)
     if (outlet.over) return false
     if (step.done) return true
     outlet.send(encode === undefined ? (step.value as Message) : encode(step.value))

@@ -24,12 +24,6 @@ export function assertWebSocket(value: unknown, bridge: string): void {
   )
 }
 
-/** Throws `INVALID_ARGUMENT` unless these can be options. */
-export function assertOptions(value: unknown, bridge: string): void {
-  if (typeof value === 'object' && value !== null) return
-  throw new SynclessError('INVALID_ARGUMENT', `ws.${bridge}() takes its options as an object`)
-}
-
 export const isConnecting = (ws: WebSocket): boolean => ws.readyState === CONNECTING
 export const isOpen = (ws: WebSocket): boolean => ws.readyState === OPEN
 export const isClosed = (ws: WebSocket): boolean => ws.readyState === CLOSED

@@ -4,19 +4,10 @@ import { SynclessError } from '../../core/errors.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
 import { asFailure } from '../failure.js'
+import { assertOptions } from '../options.js'
 import { PulledChannel } from '../pulled-channel.js'
 import { whenSettled } from '../settled.js'
-import {
-  assertOptions,
-  assertWebSocket,
-  type CloseWith,
-  close,
-  closeFor,
-  isClosed,
-  readAway,
-  terminate,
-  whenClosed,
-} from './peer.js'
+import { assertWebSocket, type CloseWith, close, closeFor, isClosed, readAway, terminate, whenClosed } from './peer.js'
 
 /** How a WebSocket becomes a channel. */
 export interface ToChannelOptions<T> {
@@ -76,8 +67,8 @@ export interface ToChannelOptions<T> {
  * ```
  */
 export function toChannel<T = string | Buffer>(ws: WebSocket, options: ToChannelOptions<T> = {}): Receiver<T> {
+  assertOptions(options, 'ws.toChannel()')
   assertWebSocket(ws, 'toChannel')
-  assertOptions(options, 'toChannel')
   const what = options.name ?? 'WebSocket'
   return claiming(ws, `the WebSocket "${what}"`, () => new Inbox(ws, what, options).values)
 }

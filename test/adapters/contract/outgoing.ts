@@ -210,6 +210,24 @@ export const outgoing: readonly Check<SinkKind>[] = [
     sabotage: deafToLeaving,
   },
   {
+    title: 'counts as dropped what was taken in the turn in which the consumer leaves',
+    applies: ({ cancels }, { way }) => cancels && way === 'drainTo',
+    async run(bench, kind) {
+      const { intake, sink, ch, open } = await bench.sink(kind)
+      open()
+      await bench.rest()
+      const sent = ch.trySend(1)
+      sink.leave()
+      await bench.atOnce(() => ch.closed)
+      await bench.rest()
+      // A medium with a journey may have had it under way.
+      if (bench.participant.medium === 'transport') return
+      expect([sent, intake.seen.length + ch.statistics().dropped]).toEqual(['sent', 1])
+    },
+    sabotage: kind =>
+      withDrain(kind, (sink, receiver) => sink.open(override(receiver as Channel<Item>, { countDropped() {} }))),
+  },
+  {
     title: 'fails with the consumer, and the producer learns why',
     applies: ({ cancels, errors }, { fails }) => cancels && errors !== 'none' && fails,
     async run(bench, kind) {
