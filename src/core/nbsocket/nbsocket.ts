@@ -174,7 +174,10 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     return this.#timed(this.#input.recvExactly(count))
   }
 
-  /** Waits until `count` bytes are there, and gives them without taking them; fewer only where the peer ends before. */
+  /**
+   * Waits until `count` bytes are there, and gives them without taking them; fewer only where the peer ends before. After a
+   * reset it fails at once, where {@link NbSocket.recv} still gives what had arrived.
+   */
   peek(count: number): Op<Buffer> {
     return this.#timed(this.#input.peek(count))
   }

@@ -50,9 +50,9 @@ export type StartTlsOptions = {
 
 /** What two ends of a connection have agreed on. */
 export interface TlsState {
-  /** Such as `TLSv1.3`; null before the handshake. */
+  /** Such as `TLSv1.3`; null when the connection is gone, as the next one. */
   readonly protocol: string | null
-  readonly cipher: CipherNameAndProtocol
+  readonly cipher: CipherNameAndProtocol | null
   /** What ALPN chose, if it was used. */
   readonly alpnProtocol: string | null
   /** The name that the client asked for (SNI), if it did. */
@@ -61,7 +61,7 @@ export interface TlsState {
   readonly authorized: boolean
   /** Why not, such as `CERT_HAS_EXPIRED`. */
   readonly authorizationError: string | null
-  /** What it showed; null for nothing. */
+  /** What it showed; null for nothing, and when the connection is gone. */
   readonly peerCertificate: DetailedPeerCertificate | null
 }
 
@@ -71,7 +71,7 @@ export function tlsStateOf(socket: TLSSocket): TlsState {
   const { servername } = socket as { servername?: string | false | null }
   return {
     protocol: socket.getProtocol(),
-    cipher: socket.getCipher(),
+    cipher: socket.getCipher() as CipherNameAndProtocol | null,
     alpnProtocol: socket.alpnProtocol || null,
     servername: servername || null,
     authorized: socket.authorized,

@@ -83,6 +83,7 @@ test('what arrived before a reset can still be received', async () => {
   peer.resetAndDestroy()
   const broken = rejection(sock.send(Buffer.alloc(1)).then(() => sock.recvExactly(100)))
   expect(await broken).toMatchObject({ code: 'SOCKET_BROKEN' })
+  expect(await rejection(sock.peek(4))).toMatchObject({ code: 'SOCKET_BROKEN' })
   expect(String(await sock.recv())).toBe('last words')
   expect(await rejection(sock.recv())).toMatchObject({ code: 'SOCKET_BROKEN' })
 })

@@ -45,6 +45,8 @@ describe('client and server', () => {
       peerCertificate: { subject: { CN: 'server' } },
     })
     expect(here.tls).toMatchObject({ servername: 'localhost', peerCertificate: null })
+    await there.close()
+    expect(there.tls).toMatchObject({ authorized: true, protocol: null, cipher: null, peerCertificate: null })
   })
 
   test('a name chooses the certificate (SNI)', async () => {
