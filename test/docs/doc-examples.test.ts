@@ -14,5 +14,8 @@ test('there are examples to run', () => {
 })
 
 test.each(programs)('the example %s runs to its end', async name => {
-  await run(process.execPath, [path.join(folder, name)], { cwd, timeout: 10_000 })
+  const ended = run(process.execPath, [path.join(folder, name)], { cwd, timeout: 60_000 })
+  // Who asks the user gets no answer.
+  ended.child.stdin?.end()
+  await ended
 })
