@@ -255,3 +255,31 @@ describe('serve', () => {
     expect(() => server.serve(null as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })
 })
+
+test('listens over IPv6, alone or for both families', async () => {
+  const server = await listening({ host: '::1' })
+  const sock = kept(await connect({ port: server.port, host: '::1' }))
+  const served = kept(await server.accept())
+  const address = { address: '::1', family: 'IPv6' }
+  expect([sock.remoteAddress, served.remoteAddress]).toMatchObject([address, address])
+  await served.send('over IPv6')
+  served.shutdown()
+  expect(String(await everything(sock))).toBe('over IPv6')
+  const alone = await listening({ host: '::', ipv6Only: true })
+  expect(await rejection(connect({ port: alone.port, host }))).toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+  const both = await listening({ host: '::' })
+  kept(await connect({ port: both.port, host }))
+  kept(await both.accept())
+})
+
+test('shares its port only with one that shares it as well', async () => {
+  const server = await listening({ backlog: 8, exclusive: true })
+  const again = { port: server.port, reusePort: true }
+  expect(await rejection(listen({ ...again, host }))).toMatchObject({ code: 'ADDRESS_IN_USE' })
+  // Node knows the option since 22.12 and 23.1; before, it does nothing.
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < 22 || (major === 22 && minor < 12)) return
+  const shared = await listening({ reusePort: true })
+  const other = await listening({ port: shared.port, reusePort: true })
+  expect(other.port).toBe(shared.port)
+})
