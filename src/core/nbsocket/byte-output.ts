@@ -8,8 +8,10 @@ import { SynclessError } from '../errors.js'
 import { Latch } from '../latched.js'
 import { List } from '../list.js'
 import { Node, type Op } from '../op.js'
+import { report } from '../report.js'
 import { explainStream } from './byte-input.js'
 import type { ByteSink, Explain } from './bytes.js'
+import { systemCodeOf } from './socket-error.js'
 
 /** @internal */
 export class ByteOutput implements ByteSink {
@@ -26,10 +28,15 @@ export class ByteOutput implements ByteSink {
   #corked = false
   #shutdown: Latch<void> | null = null
   #failure: { readonly error: Error | null } | null = null
+  /** Whether an operation has failed with it. */
+  #told = false
+  readonly #reports: boolean
   #refusal: ((what: string) => unknown) | null = null
 
-  constructor(writable: Writable, name: string, explain: Explain) {
+  /** With `reports`, a failure that loses bytes, and that no operation gets, is a process warning. */
+  constructor(writable: Writable, name: string, explain: Explain, reports = false) {
     this.name = name
+    this.#reports = reports
     this.#writable = writable
     this.#explain = explain
     if (writable.destroyed && !writable.writableFinished) this.#failure = { error: writable.errored }
@@ -54,7 +61,7 @@ export class ByteOutput implements ByteSink {
 
   /** Throws what a send would fail with: where it has failed, or was shut down. */
   assertOpen(what: string): void {
-    if (this.#failure !== null) throw this.#explain(this.#failure.error, what)
+    if (this.#failure !== null) throw this.#failureFor(what)
     if (this.#over) throw shutDown(what)
   }
 
@@ -94,7 +101,7 @@ export class ByteOutput implements ByteSink {
     const shutdown = new Latch<void>(`shutdown of ${this.name}`)
     this.#shutdown = shutdown
     if (this.#refusal !== null) shutdown.reject(this.#refusal(shutdown.describe()))
-    else if (this.#failure !== null) shutdown.reject(this.#explain(this.#failure.error, shutdown.describe()))
+    else if (this.#failure !== null) shutdown.reject(this.#failureFor(shutdown.describe()))
     else if (this.#writable.writableFinished) shutdown.resolve()
     else this.#writable.end()
     for (const list of [this.#sending, this.#watching]) failAll(list, shutDown)
@@ -138,7 +145,7 @@ export class ByteOutput implements ByteSink {
     node.target = this.#given
     if (this.#refusal !== null) node.fail(this.#refusal(node.describe()))
     else if (this.#done >= node.target) node.complete(undefined)
-    else if (this.#failure !== null) node.fail(this.#explain(this.#failure.error, node.describe()))
+    else if (this.#failure !== null) node.fail(this.#failureFor(node.describe()))
     else return false
     return true
   }
@@ -172,7 +179,7 @@ export class ByteOutput implements ByteSink {
   /** Fails a node that wants to send where nothing can be sent. */
   #fails(node: SendNode): boolean {
     if (this.#refusal !== null) node.fail(this.#refusal(node.describe()))
-    else if (this.#failure !== null) node.fail(this.#explain(this.#failure.error, node.describe()))
+    else if (this.#failure !== null) node.fail(this.#failureFor(node.describe()))
     else if (this.#over) node.fail(shutDown(node.describe()))
     else return false
     return true
@@ -239,13 +246,34 @@ export class ByteOutput implements ByteSink {
   }
 
   #fail(error: Error | null): void {
+    const first = this.#failure === null
     this.#failure ??= { error }
-    const explain = (what: string) => this.#explain(error, what)
+    const explain = (what: string) => this.#failureFor(what)
     failAll(this.#sending, explain)
     failAll(this.#flushing, explain)
     completeAll(this.#watching)
     this.#shutdown?.reject(explain(this.#shutdown.describe()))
+    if (first && this.#reports && error !== null && !isOfPeer(error)) this.#reportUnlessTold(error)
   }
+
+  #failureFor(what: string): unknown {
+    this.#told = true
+    return this.#explain(this.#failure?.error ?? null, what)
+  }
+
+  #reportUnlessTold(error: Error): void {
+    const lost = this.#given - this.#done
+    if (lost === 0) return
+    setImmediate(() => {
+      if (!this.#told) report(error, `${lost} bytes that were sent to ${this.name} are lost`)
+    })
+  }
+}
+
+/** Whoever reads may leave at any time. */
+function isOfPeer(error: Error): boolean {
+  const code = systemCodeOf(error)
+  return code === 'EPIPE' || code === 'ECONNRESET'
 }
 
 function failAll(list: List<Node<unknown>>, error: (what: string) => unknown): void {
@@ -343,8 +371,8 @@ const sinks = new WeakMap<Writable, ByteOutput>()
  * Writes to a Node writable by operations: to standard output, a file, the input of a process, a response. One stream has one
  * sink: a second call gives the same. Sends that wait for room go in the order in which they began to wait.
  *
- * An operation fails with the stream's own error, the very object; with `SOCKET_BROKEN` where the stream was destroyed
- * without one; with `SOCKET_CLOSED` after `shutdown()`. Throws `INVALID_ARGUMENT` for what is no writable, and for one of
+ * An operation fails with the stream's own error, the very object, which is a process warning where bytes are lost and no
+ * operation gets it, unless the reader has left (`EPIPE`, `ECONNRESET`); with `SOCKET_BROKEN` where it was destroyed without one; with `SOCKET_CLOSED` after `shutdown()`. Throws `INVALID_ARGUMENT` for what is no writable, and for one of
  * objects.
  *
  * @example
@@ -372,7 +400,7 @@ export function byteSink(writable: Writable): ByteSink {
   }
   let sink = sinks.get(writable)
   if (sink === undefined) {
-    sink = new ByteOutput(writable, 'a writable', explainStream)
+    sink = new ByteOutput(writable, 'a writable', explainStream, true)
     sinks.set(writable, sink)
   }
   return sink

@@ -1,4 +1,5 @@
 /** Names by the DNS alone. */
+
 import {
   type AnyRecord,
   type CaaRecord,
@@ -8,6 +9,8 @@ import {
   type SoaRecord,
   type SrvRecord,
 } from 'node:dns'
+import { isIPv4 } from 'node:net'
+import { always } from '../constant.js'
 import { SynclessError } from '../errors.js'
 import type { Co, Op } from '../op.js'
 import { scope } from '../scope-fn.js'
@@ -112,8 +115,9 @@ export class Resolver {
     return this.#query('reverse', address, answered => this.#native.reverse(address, answered))
   }
 
-  /** The first IPv4 address of a host. */
+  /** The first IPv4 address of a host. One that is an IPv4 address already is given back. */
   gethostbyname(name: string): Op<string> {
+    if (isIPv4(name)) return always(name)
     return this.resolve4(name).map(addresses => addresses[0] ?? '')
   }
 

@@ -12,7 +12,7 @@ import { assertFamily, assertHost, assertPort, nameOf, type SocketAddress } from
 import { assertBytes } from './byte-output.js'
 import { assertOptions } from './options.js'
 import { assertSize } from './reader.js'
-import { messageOf, SocketError } from './socket-error.js'
+import { messageOf, SocketError, systemCodeOf } from './socket-error.js'
 
 const DEFAULT_CAPACITY = 64
 
@@ -227,8 +227,8 @@ function addressOf(socket: Socket): SocketAddress {
 /**
  * Opens a UDP socket. It belongs to the scope in which it is made, and is closed with it: receivers then get `SCOPE_CLOSED`.
  * UDP cannot be told to wait: datagrams that nobody takes are kept up to `capacity`, and dropped by `overflow` beyond that,
- * and counted. Fails with `ADDRESS_IN_USE`, a {@link SocketError}, where the address is taken or may not be used. Throws
- * `INVALID_ARGUMENT`. Semantics: `bind(2)`.
+ * and counted. Fails with `ADDRESS_IN_USE`, a {@link SocketError}, where the address is taken or may not be used, and with
+ * `NAME_NOT_FOUND`, one too, for a name that nobody knows. Throws `INVALID_ARGUMENT`. Semantics: `bind(2)`.
  *
  * @example
  * ```ts
@@ -269,7 +269,8 @@ export function bindUdp(options: UdpOptions = {}): Op<UdpSocket> {
     const socket = createSocket(node)
     const failed = (cause: Error) => {
       socket.close()
-      reject(new SocketError('ADDRESS_IN_USE', `${what}: ${messageOf(cause)}`, cause))
+      const code = systemCodeOf(cause) === 'ENOTFOUND' ? 'NAME_NOT_FOUND' : 'ADDRESS_IN_USE'
+      reject(new SocketError(code, `${what}: ${messageOf(cause)}`, cause))
     }
     socket.once('error', failed)
     socket.bind(port, host, () => {

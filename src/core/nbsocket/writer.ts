@@ -97,7 +97,7 @@ function asByteSink(sink: ByteSink | Writable): ByteSink {
 
 /**
  * A buffered writer to a Node writable, a socket or another sink. Bytes that were written and could not be sent fail the next
- * operation, and are reported where there is none: nothing is lost silently. Throws `INVALID_ARGUMENT` for what is no sink,
+ * operation, and are a process warning where there is none, unless the reader has left (`EPIPE`, `ECONNRESET`). Throws `INVALID_ARGUMENT` for what is no sink,
  * and for a wrong option.
  *
  * @example

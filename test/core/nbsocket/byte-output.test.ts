@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { go, select, sleep, timeout } from '../../../src/core/index.js'
 import { explainStream } from '../../../src/core/nbsocket/byte-input.js'
 import { ByteOutput, byteSink } from '../../../src/core/nbsocket/byte-output.js'
-import { idle, rejection, useVirtualClock, watch } from '../support.js'
+import { idle, rejection, reported, useVirtualClock, watch } from '../support.js'
 
 const time = useVirtualClock()
 
@@ -193,4 +193,30 @@ test('byteSink gives one sink for a stream, and refuses what takes no bytes', ()
     expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
   )
   expect(() => byteSink(pipe).send(1 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+})
+
+describe('an error that loses bytes', () => {
+  const failing = (code?: string) =>
+    new Writable({
+      write: (_chunk, _encoding, done) => setImmediate(done, Object.assign(new Error('disk full'), { code })),
+    })
+
+  test('is reported where no operation gets it', async () => {
+    const warnings = await reported(async () => {
+      await byteSink(failing()).send('hello')
+      await idle()
+    })
+    expect(warnings).toEqual([expect.stringContaining('5 bytes that were sent to a writable are lost')])
+  })
+
+  test('is not where an operation gets it, and not where the reader has left', async () => {
+    const warnings = await reported(async () => {
+      const sink = byteSink(failing())
+      await sink.send('hello')
+      expect(await rejection(sink.flush())).toMatchObject({ message: 'disk full' })
+      await byteSink(failing('EPIPE')).send('hello')
+      await idle()
+    })
+    expect(warnings).toEqual([])
+  })
 })

@@ -70,6 +70,7 @@ describe('a resolver', () => {
     ['resolveCaa', dns => dns.resolveCaa('host.test'), [expect.objectContaining({ critical: 0, issue: 'ca.test' })]],
     ['reverse', dns => dns.reverse('192.0.2.1'), ['host.test', 'other.test']],
     ['gethostbyname', dns => dns.gethostbyname('www.test'), '192.0.2.1'],
+    ['gethostbyname of an address', dns => dns.gethostbyname('192.0.2.7'), '192.0.2.7'],
     [
       'gethostbyname_ex',
       dns => dns.gethostbyname_ex('www.test'),

@@ -108,6 +108,13 @@ test('a bind that loses leaves no socket', async () => {
   })
 })
 
+test('a host that nobody knows is NAME_NOT_FOUND', async () => {
+  expect(await rejection(bindUdp({ host: 'nobody.invalid' }))).toMatchObject({
+    code: 'NAME_NOT_FOUND',
+    message: expect.stringContaining('nobody.invalid'),
+  })
+})
+
 test('an address that is taken, or is none of ours, is ADDRESS_IN_USE', async () => {
   await using first = await bindUdp(local)
   const taken = await rejection(bindUdp({ ...local, port: first.address.port }))
