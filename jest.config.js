@@ -2,6 +2,9 @@
 export default {
   testEnvironment: 'node',
   maxWorkers: '100%',
+  // Workers keep of each file what they can, and collect garbage ever longer: above this they begin anew.
+  workerIdleMemoryLimit: '512MB',
+  setupFiles: ['<rootDir>/test/storages.ts'],
   // For what hangs. On a busy machine the slowest tests take many times their usual two seconds.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],

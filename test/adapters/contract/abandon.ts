@@ -30,7 +30,11 @@ async function abandon(total: number, one: (random: Random) => Promise<Left>): P
   for (let begun = 0; begun < total; begun += crowd) {
     const count = Math.min(crowd, total - begun)
     const left = await Promise.all(Array.from({ length: count }, () => one(random)))
-    for (let i = 0; i < 1000 && left.some(isThere); i++) await turns(1)
+    let there = left
+    for (let i = 0; i < 1000 && there.length > 0; i++) {
+      await turns(1)
+      there = there.filter(isThere)
+    }
     expect(left.filter(isThere).map(({ how, side }) => `${how}: ${side.attached()} attached`)).toEqual([])
     for (const { side } of left) await side.dispose?.()
   }
