@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { go, Scope, select } from '../../../src/core/index.js'
 import { connect, type Listener, listen, type NbSocket } from '../../../src/core/nbsocket/index.js'
 import { idle, rejection, reported, useVirtualClock, watch } from '../support.js'
-import { client, closing, everything, host, until } from './support.js'
+import { client, closing, everything, host, testIpv6, until } from './support.js'
 
 const time = useVirtualClock()
 const kept = closing()
@@ -256,7 +256,7 @@ describe('serve', () => {
   })
 })
 
-test('listens over IPv6, alone or for both families', async () => {
+testIpv6('listens over IPv6, alone or for both families', async () => {
   const server = await listening({ host: '::1' })
   const sock = kept(await connect({ port: server.port, host: '::1' }))
   const served = kept(await server.accept())

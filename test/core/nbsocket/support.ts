@@ -1,6 +1,8 @@
 /** Connections of the tests: real ones, through the kernel. */
+
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket, connect as tcp } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import {
   type ConnectOptions,
   connect,
@@ -83,3 +85,7 @@ export function numbered(length: number): Buffer {
   for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8)) & 255
   return bytes
 }
+
+const hasIpv6 = Object.values(networkInterfaces()).some(list => list?.some(({ address }) => address === '::1'))
+/** Some containers have no IPv6. */
+export const testIpv6 = hasIpv6 ? test : test.skip

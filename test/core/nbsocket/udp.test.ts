@@ -5,6 +5,7 @@ import { bindUdp, type UdpSocket } from '../../../src/core/nbsocket/udp.js'
 import { assertNoLeaks } from '../../../src/testing/index.js'
 import { rejection, watch } from '../support.js'
 import { thrown, turns } from './file-support.js'
+import { testIpv6 } from './support.js'
 
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
 const closed = expect.objectContaining({ code: 'SOCKET_CLOSED' })
@@ -31,7 +32,7 @@ test('a datagram is received by whom it was sent to, with where it came from', a
   expect((await client.recvFrom()).data.length).toBe(0)
 })
 
-test('over IPv6', async () => {
+testIpv6('over IPv6', async () => {
   await using server = await bindUdp({ host: '::1' })
   await using client = await bindUdp({ family: 'IPv6' })
   await client.sendTo('six', { port: server.address.port })
