@@ -1,9 +1,9 @@
 import type { Receiver } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
 import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
-import { assertOptions } from '../options.js'
 import { onAbort } from '../pushed-channel.js'
 import {
   type AnyEmitter,

@@ -1,6 +1,6 @@
 import type { Receiver } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import { assertNames, namesIn } from '../listeners.js'
-import { assertOptions } from '../options.js'
 import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { assertOptions } from '../../core/options.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { breakOff } from '../carrier.js'
 import { drainResponse, type ResponseOutlet } from '../drain-response.js'
-import { assertOptions } from '../options.js'
 import type { ResponseOptions } from '../response-format.js'
 
 /**

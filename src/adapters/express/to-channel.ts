@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../options.js'
+import { assertOptions } from '../../core/options.js'
 import { type BodyOptions, bodyToChannel } from '../request-body.js'
 
 /**

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../options.js'
+import { assertOptions } from '../../core/options.js'
 import { type BodyOptions, bodyToChannel } from '../request-body.js'
 import { responses } from './responses.js'
 

@@ -1,9 +1,9 @@
 import type { Receiver } from '../../core/channel.js'
 import type { Node } from '../../core/op.js'
+import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
 import { assertSignal } from '../listeners.js'
-import { assertOptions } from '../options.js'
 
 /** How a channel is iterated over. */
 export interface FromChannelOptions {

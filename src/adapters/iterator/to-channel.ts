@@ -1,8 +1,8 @@
 import type { ChannelEnd, Receiver } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { AskedChannel } from '../asked-channel.js'
 import { claiming } from '../claim.js'
-import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { Iteration, type Source } from './iteration.js'
 

@@ -1,10 +1,10 @@
 import { isObservable, type Observer, Subscription } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { assertOptions } from '../../core/options.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
-import { assertOptions } from '../options.js'
 
 /** How a channel is drained into an observer. */
 export interface DrainToOptions {

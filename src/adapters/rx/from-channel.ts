@@ -1,7 +1,7 @@
 import { defer, mergeMap, Observable, type ObservableInput, type ObservedValueOf, tap } from 'rxjs'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../options.js'
+import { assertOptions } from '../../core/options.js'
 import { Pulls } from './pulls.js'
 
 /** What each value of a channel becomes on its way into an observable. */

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
-import { assertOptions } from '../options.js'
 import { Reading } from './reading.js'
 
 /** How a channel becomes a readable. */

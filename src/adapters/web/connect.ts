@@ -1,6 +1,6 @@
 import type { Receiver, Sender } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../options.js'
+import { assertOptions } from '../../core/options.js'
 import { outgoing } from '../outgoing.js'
 import { streamOf } from './body.js'
 import { assertWritable, drainTo } from './drain-to.js'

@@ -1,7 +1,7 @@
 import type { Receiver } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import { assertReceiver, claiming } from '../claim.js'
 import type { Encoder } from '../encoders.js'
-import { assertOptions } from '../options.js'
 import { ChannelBytes, ChannelValues } from './channel-source.js'
 
 /** How a channel becomes a stream. */

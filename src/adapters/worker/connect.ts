@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads'
 import type { Receiver, Sender } from '../../core/channel.js'
-import { assertOptions } from '../options.js'
+import { assertOptions } from '../../core/options.js'
 import { outgoing } from '../outgoing.js'
 import { assertCapacity } from '../pulled-channel.js'
 import { drainTo } from './drain-to.js'

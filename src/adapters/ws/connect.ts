@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import { channel, type Receiver, type Sender } from '../../core/channel.js'
+import { assertOptions } from '../../core/options.js'
 import { enterScope, Scope } from '../../core/scope.js'
-import { assertOptions } from '../options.js'
 import { whenSettled } from '../settled.js'
 import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js'
 import { assertWebSocket } from './peer.js'

@@ -3,9 +3,9 @@ import { ADDRCONFIG, ALL, type LookupAddress, lookup, lookupService, V4MAPPED } 
 import { isIP } from 'node:net'
 import { SynclessError } from '../errors.js'
 import type { Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { assertFamily, assertPort, type SocketAddress } from './address.js'
 import { query } from './dns-query.js'
-import { assertOptions } from './options.js'
 import { SocketError } from './socket-error.js'
 
 /** Options of {@link getaddrinfo}. */

@@ -13,10 +13,10 @@ import { isIPv4 } from 'node:net'
 import { always } from '../constant.js'
 import { SynclessError } from '../errors.js'
 import type { Co, Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { scope } from '../scope-fn.js'
 import { assertAddress, assertName, type HostEntry } from './dns-hosts.js'
 import { type Answered, query } from './dns-query.js'
-import { assertOptions } from './options.js'
 
 /** Options of {@link resolver}. */
 export interface ResolverOptions {

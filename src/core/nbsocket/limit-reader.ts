@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import { SynclessError } from '../errors.js'
 import { Node, type Op, type Waiter } from '../op.js'
+import { assertOptions } from '../options.js'
 import type { Tasklet } from '../tasklet.js'
 import type { ByteSource } from './bytes.js'
-import { assertOptions } from './options.js'
 import { assertSize, NbReader, type ReaderOptions, readerInput } from './reader.js'
 import { bytesForm } from './reader-text.js'
 

@@ -11,6 +11,7 @@ import { rethrowIfExit, SynclessError } from '../errors.js'
 import { go } from '../go.js'
 import { List } from '../list.js'
 import { type Co, Node, type Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { report } from '../report.js'
 import { bondToScope } from '../scope-bond.js'
 import { scope } from '../scope-fn.js'
@@ -18,7 +19,7 @@ import { timeout } from '../timeout.js'
 import { nameOf, type SocketAddress } from './address.js'
 import { ByteInput } from './byte-input.js'
 import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
-import { assertOptions, ignoreError, messageOf, SocketError, systemCodeOf } from './socket-error.js'
+import { ignoreError, messageOf, SocketError, systemCodeOf } from './socket-error.js'
 import { assertTlsOptions, type ServerTlsOptions, serverHandshake, terminatorOf } from './tls.js'
 
 type Where = Pick<
@@ -181,7 +182,7 @@ export class Listener implements AsyncDisposable, Disposable {
     if (typeof handler !== 'function') {
       throw new SynclessError('INVALID_ARGUMENT', 'serve() takes a generator function that is given a socket')
     }
-    assertOptions(options, 'the options of serve()')
+    assertOptions(options, 'serve()')
     const { onError = reportUnlessOfConnection } = options
     const listener = this
     return scope(function* serve() {

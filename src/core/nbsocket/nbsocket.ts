@@ -7,6 +7,7 @@ import { SynclessError, type TaskletExit, TimeoutError } from '../errors.js'
 import { Latch } from '../latched.js'
 import { loop } from '../loop.js'
 import type { Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { scope } from '../scope-fn.js'
 import { assertDuration, startTimer } from '../sleep.js'
 import { timeout } from '../timeout.js'
@@ -15,7 +16,7 @@ import { ByteInput } from './byte-input.js'
 import { assertBytes, ByteOutput } from './byte-output.js'
 import type { ByteSink, ByteSource } from './bytes.js'
 import { sendAll } from './send-all.js'
-import { assertOptions, ignoreError, SocketError, systemCodeOf } from './socket-error.js'
+import { ignoreError, SocketError, systemCodeOf } from './socket-error.js'
 import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
 
 /** How long `close()` waits for a peer that takes nothing, in ms. */
@@ -542,7 +543,7 @@ export function fromFd(fd: number, options: SocketOptions = {}): NbSocket {
 
 /** @internal Throws `INVALID_ARGUMENT`. */
 export function assertSocketOptions(options: SocketOptions, what: string): void {
-  assertOptions(options, `the options of ${what}`)
+  assertOptions(options, what)
   const { timeout, lifetime } = options
   if (timeout !== undefined) assertDuration(timeout, `the option timeout of ${what}`)
   if (lifetime !== undefined) assertDuration(lifetime, `the option lifetime of ${what}`)

@@ -1,8 +1,8 @@
 import { SynclessError } from '../errors.js'
 import { go } from '../go.js'
 import type { Co, Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { scope } from '../scope-fn.js'
-import { assertOptions } from './options.js'
 import type { ExitStatus, Process } from './process.js'
 import { type SpawnProcessOptions, spawnProcess } from './process-spawn.js'
 

@@ -1,7 +1,7 @@
 import type { Latched } from '../latched.js'
 import type { Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import { NbFile } from './nbfile.js'
-import { assertOptions } from './options.js'
 import { type ExitStatus, Process } from './process.js'
 import { limits, processOp, type SpawnProcessOptions } from './process-spawn.js'
 import { textForm } from './reader-text.js'

@@ -2,9 +2,9 @@ import { type ChildProcess, type SpawnOptions as NodeOptions, spawn } from 'node
 import { currentScope } from '../current-scope.js'
 import { SynclessError } from '../errors.js'
 import { Node, type Op } from '../op.js'
+import { assertOptions } from '../options.js'
 import type { Scope } from '../scope.js'
 import { assertDuration } from '../sleep.js'
-import { assertOptions } from './options.js'
 import { Process } from './process.js'
 import { assertSize } from './reader.js'
 

@@ -40,11 +40,5 @@ export function messageOf(error: unknown): string {
   return systemCodeOf(error) ?? String(error)
 }
 
-/** @internal Throws `INVALID_ARGUMENT` for what is no object. */
-export function assertOptions(options: unknown, what: string): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new SynclessError('INVALID_ARGUMENT', `${what} are an object, and not ${String(options)}`)
-}
-
 /** @internal Listens to the errors of a stream that nobody has yet: who takes it over sees what became of it. */
 export function ignoreError(): void {}

@@ -13,7 +13,8 @@ import {
   connect as tlsConnect,
 } from 'node:tls'
 import { SynclessError } from '../errors.js'
-import { assertOptions, ignoreError, messageOf, SocketError } from './socket-error.js'
+import { assertOptions } from '../options.js'
+import { ignoreError, messageOf, SocketError } from './socket-error.js'
 
 type OfConnection =
   | 'allowHalfOpen'
@@ -82,7 +83,7 @@ export function tlsStateOf(socket: TLSSocket): TlsState {
 
 /** @internal Throws `INVALID_ARGUMENT` for what Node would refuse only when a client comes. */
 export function assertTlsOptions(options: StartTlsOptions | ServerTlsOptions, what: string): void {
-  assertOptions(options, `the TLS options of ${what}`)
+  assertOptions(options, `the tls option of ${what}`)
   const { handshakeTimeout } = options as ServerTlsOptions
   if (handshakeTimeout === undefined || (Number.isFinite(handshakeTimeout) && handshakeTimeout >= 0)) return
   throw new SynclessError(

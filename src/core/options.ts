@@ -1,4 +1,4 @@
-import { SynclessError } from '../errors.js'
+import { SynclessError } from './errors.js'
 
 /** @internal Throws `INVALID_ARGUMENT` for what are no options at all. */
 export function assertOptions(options: unknown, what: string): void {
