@@ -1,5 +1,6 @@
 import type { Channel } from './channel.js'
 import { NextNode } from './channel-ops.js'
+import { loop } from './loop.js'
 
 export interface IterationOptions {
   /** Leaving the iteration early does not cancel the channel. */
@@ -39,12 +40,12 @@ export class ChannelIterator<T> implements AsyncIterableIterator<T> {
           try {
             const step = node.take()
             if (step.done) this.#finish()
-            resolve(step)
+            loop.pace(() => resolve(step))
           } catch (error) {
             // `for await` does not call return() after a rejection.
             this.#finish()
             if (!this.#preventCancel) this.#channel.leave(error)
-            reject(error)
+            loop.pace(() => reject(error))
           }
         },
       })

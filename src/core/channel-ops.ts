@@ -39,6 +39,7 @@ abstract class ChannelNode<C, T> extends Node<T> {
     }
     if (state !== IDLE || waiter !== null || tasklet.waiting !== null) return super.next()
     if (this.poll()) {
+      if (loop.spend()) return tasklet.rest(this)
       if (this.state === FAILED) throw this.value
       return this
     }

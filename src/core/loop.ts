@@ -1,9 +1,10 @@
 /**
  * The run queue: one FIFO ring of tasklets that are ready, and what drains it.
  *
- * A wake-up only enqueues. Outside a drain, the first one arms a drain in a microtask. The budget counts switches since
- * our last `setImmediate`, across drains: once it is spent nothing runs until that immediate fires, so that neither a
- * busy set of tasklets nor a ping-pong between tasklets and promises starves timers, I/O or signals.
+ * A wake-up only enqueues. Outside a drain, the first one arms a drain in a microtask. The budget counts steps since our
+ * last `setImmediate`, across drains. A step is a switch, an operation that committed without a switch, or an `await`
+ * that settled. Once the budget is spent nothing goes on until that immediate fires. So neither busy tasklets, nor a loop
+ * over operations that are always ready, nor a ping-pong of promises starves timers, I/O or signals.
  */
 import './copy.js'
 import { type Clock, systemClock } from './clock.js'
@@ -28,15 +29,18 @@ export class Loop {
   instruments: Instruments | null = null
   /** The clock's time at the last drain, in whole ms: what a tasklet that blocks is stamped with. */
   stamp = 0
-  /** How many switches may pass before the event loop gets its turn. */
+  /** How many steps may pass before the event loop gets its turn. */
   budget = 1000
+  /** How many of them have passed: unchanged where nothing has run. */
+  steps = 0
 
   // The ring is written out here, not a List: its nodes are tasklets only, which keeps every switch monomorphic.
   #head: Tasklet<unknown> | null = null
   #tail: Tasklet<unknown> | null = null
   #length = 0
-  #switches = 0
   #armed = false
+  /** What goes on after the rest, before the tasklets. */
+  #held: (() => void)[] = []
   #resting: NodeJS.Immediate | null = null
   #draining = false
   #chooser: Chooser | null = null
@@ -51,9 +55,26 @@ export class Loop {
     for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.after) yield tasklet
   }
 
-  /** How much of the budget is spent: unchanged where nothing has run. */
-  get switches(): number {
-    return this.#switches
+  /** Whether nothing may go on before the event loop has had its turn. */
+  get spent(): boolean {
+    return this.steps >= this.budget
+  }
+
+  /** Counts a step. True where its performer must not go on before the event loop has had its turn. */
+  spend(): boolean {
+    return ++this.steps >= this.budget
+  }
+
+  /** Counts a step of a promise, and takes it: at once, or after the rest. */
+  pace(step: () => void): void {
+    if (!this.spend()) step()
+    else this.afterRest(step)
+  }
+
+  /** Calls `fn` when the event loop has had its turn. */
+  afterRest(fn: () => void): void {
+    this.#held.push(fn)
+    if (this.#resting === null) this.#rest()
   }
 
   /** Appends a tasklet that is not in the queue. */
@@ -108,10 +129,11 @@ export class Loop {
 
   /** Begins a new budget, and ends a rest: what runs from here on does not depend on what ran before. */
   freshBudget(): void {
-    this.#switches = 0
+    this.steps = 0
     if (this.#resting === null) return
     clearImmediate(this.#resting)
     this.#resting = null
+    this.#callHeld()
     if (this.#head !== null) this.#arm()
   }
 
@@ -148,11 +170,11 @@ export class Loop {
     this.stamp = Math.floor(this.clock.now())
     try {
       for (let tasklet = this.#head; tasklet !== null; tasklet = this.#head) {
-        if (this.#switches >= this.budget) {
-          this.#rest()
+        if (this.steps >= this.budget) {
+          if (this.#resting === null) this.#rest()
           break
         }
-        this.#switches++
+        this.steps++
         this.dequeue(tasklet)
         tasklet.resume()
       }
@@ -163,12 +185,12 @@ export class Loop {
 
   #drainChosen(): void {
     while (this.#chooser !== null && this.#head !== null) {
-      if (this.#switches >= this.budget) {
-        this.#rest()
+      if (this.steps >= this.budget) {
+        if (this.#resting === null) this.#rest()
         return
       }
       if (this.runOne(this.#chooser) === null) return
-      this.#switches++
+      this.steps++
     }
     if (this.#head !== null) this.#arm()
   }
@@ -177,9 +199,17 @@ export class Loop {
   #rest(): void {
     this.#resting = setImmediate(() => {
       this.#resting = null
-      this.#switches = 0
-      if (this.#head !== null) this.#drain()
+      this.steps = 0
+      this.#callHeld()
+      if (this.#head !== null && !this.#armed) this.#drain()
     })
+  }
+
+  #callHeld(): void {
+    const held = this.#held
+    if (held.length === 0) return
+    this.#held = []
+    for (const fn of held) fn()
   }
 }
 

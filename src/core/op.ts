@@ -82,7 +82,7 @@ export abstract class Op<T> implements PromiseLike<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.node().promise().then(onFulfilled, onRejected)
+    return this.node().promise(this).then(onFulfilled, onRejected)
   }
 }
 
@@ -168,6 +168,11 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return false
   }
 
+  /** Whether it counts as a step of the loop where it commits at once. */
+  get paced(): boolean {
+    return true
+  }
+
   /** Whether something outside the core may wake it: a timer, a socket, a promise. */
   external(): boolean {
     return false
@@ -225,10 +230,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (!this.poll()) this.enter(waiter)
   }
 
-  /** The outcome as a promise; performed once, shared by every call. */
-  promise(): Promise<T> {
+  /** The outcome of `op`, which this performs, as a promise; performed once, shared by every call. */
+  promise(op: Op<T>): Promise<T> {
     if (this.waiter instanceof PromiseWaiter) return this.waiter.promise
-    return new PromiseWaiter(this).promise
+    return new PromiseWaiter(this, op).promise
   }
 
   // The iterator that `yield*` drives.
@@ -251,6 +256,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     this.waiter = null
     if (this.poll()) {
       if (this.passes(tasklet)) return tasklet.pass(this)
+      if (this.paced && loop.spend()) return tasklet.rest(this)
       this.value = this.take()
       return this
     }

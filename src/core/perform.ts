@@ -1,3 +1,4 @@
+import { loop } from './loop.js'
 import type { Node, Op, Waiter } from './op.js'
 import { holdCallbacks } from './withdrawal.js'
 
@@ -43,7 +44,7 @@ class AbortableWaiter<T> implements Waiter {
 
   wake(): void {
     this.#signal.removeEventListener('abort', this.#abort)
-    this.#settled()
+    loop.pace(this.#settled)
   }
 }
 

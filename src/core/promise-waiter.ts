@@ -1,16 +1,18 @@
-import type { Node, Waiter } from './op.js'
+import { loop } from './loop.js'
+import type { Node, Op, Waiter } from './op.js'
 
 /** Waits for a node on behalf of `then`: one promise, shared by every call. */
 export class PromiseWaiter<T> implements Waiter {
   readonly promise: Promise<T>
   #settled: () => void = () => {}
 
-  constructor(node: Node<T>) {
+  /** `op` is the operation that `node` performs. */
+  constructor(node: Node<T>, op: Op<T>) {
     const committed = new Promise<void>(resolve => {
       this.#settled = resolve
     })
     // Taken in a microtask of its own: `map` functions never run inside whoever committed the operation.
-    this.promise = committed.then(() => node.take())
+    this.promise = committed.then(() => takeFor(op, node))
     try {
       node.performFor(this)
     } catch (error) {
@@ -19,10 +21,17 @@ export class PromiseWaiter<T> implements Waiter {
   }
 
   wake(): void {
-    this.#settled()
+    loop.pace(this.#settled)
   }
 
   isAwaited(): boolean {
     return true
   }
+}
+
+/** The promise would adopt an operation that is its own value, and perform it again for ever. */
+function takeFor<T>(op: Op<T>, node: Node<T>): T {
+  const value: unknown = node.take()
+  if (value === op) throw new TypeError('Chaining cycle detected for promise: an operation resolved with itself')
+  return value as T
 }

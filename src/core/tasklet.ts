@@ -310,6 +310,13 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return PENDING
   }
 
+  /** @internal Suspends with `node` committed until the event loop has had its turn, and is the next to run then. */
+  rest(node: Node<unknown>): IteratorYieldResult<Suspend> {
+    const pending = this.pass(node)
+    loop.moveToFront(this)
+    return pending
+  }
+
   /** @internal Whether `node` must not start now; see {@link Interrupts}. Throws where it may not start at all. */
   holds(node: Node<unknown>): boolean {
     const other = this.waiting
@@ -340,7 +347,11 @@ export class Tasklet<T = unknown> extends Latched<T> {
             return
           }
           this.waiting = null
-          continue
+          if (!loop.spend()) continue
+          // A call is a step, too: the new frame begins when the event loop has had its turn.
+          loop.enqueue(this)
+          loop.moveToFront(this)
+          return
         }
         this.#leaveNode()
         if (frame === null) {

@@ -73,6 +73,11 @@ export class SwitchOp<T> extends Node<T> {
     return this.#read(this.#parcel)
   }
 
+  /** The ring has a budget of its own: a rest of the loop would change its order. */
+  override get paced(): boolean {
+    return false
+  }
+
   protected link(): void {}
   protected unlink(): void {}
 }

@@ -63,7 +63,7 @@ export async function untilQuiet(quiet: Quiet, over: () => boolean): Promise<voi
 }
 
 function activity({ mark }: Quiet): string {
-  return `${loop.switches} ${mark?.()}`
+  return `${loop.steps} ${mark?.()}`
 }
 
 async function quietTurns(quiet: Quiet, over: () => boolean): Promise<void> {

@@ -42,6 +42,8 @@ export function hold(): () => void {
 /** Runs one tasklet, the one that would have been next. */
 export function runNext(): ReturnType<Chooser> {
   const ran = loop.runOne(order)
+  // Who steps by hand rests as they like: no step is to end early because of those before.
+  if (loop.spent) loop.freshBudget()
   // Where the tasklet let the loop go, it now has to be set going.
   apply()
   return ran

@@ -102,4 +102,131 @@ export const busy: Record<string, Busy> = {
       }
     })
   },
+  'a receive at the end of a channel': ({ go, channel }, spinning) => {
+    const closed = channel<number>()
+    closed.close()
+    go(function* () {
+      while (spinning()) yield* closed.next()
+    })
+  },
+  'operations that fail at once': ({ go, channel }, spinning) => {
+    const closed = channel<number>()
+    closed.close()
+    go(function* () {
+      while (spinning()) {
+        try {
+          yield* closed.receive()
+        } catch {}
+      }
+    })
+  },
+  'a channel with room': ({ go, channel }, spinning) => {
+    const buffer = channel<number>(1)
+    go(function* () {
+      while (spinning()) {
+        yield* buffer.send(1)
+        yield* buffer.receive()
+      }
+    })
+  },
+  'a select with a branch that is ready': ({ go, channel, select, sleep }, spinning) => {
+    const closed = channel<number>()
+    closed.close()
+    go(function* () {
+      while (spinning()) yield* select({ value: closed.next().map(() => 1), late: sleep(50) })
+    })
+  },
+  'a poll': ({ go, never, select }, spinning) => {
+    go(function* () {
+      while (spinning()) yield* select({ never }, { orElse: 1 })
+    })
+  },
+  'a timeout around what is ready': ({ always, go, timeout }, spinning) => {
+    go(function* () {
+      while (spinning()) yield* timeout(50, always(1))
+    })
+  },
+  'permits, flags, outcomes and broadcasts': ({ broadcast, deferred, event, go, semaphore }, spinning) => {
+    const [permits, flag, outcome, nobody] = [semaphore(1), event(), deferred<number>(), broadcast<number>()]
+    flag.set()
+    outcome.resolve(1)
+    go(function* () {
+      while (spinning()) {
+        const permit = yield* permits.acquire()
+        permit.release()
+        if (spinning()) yield* flag.wait()
+        if (spinning()) yield* outcome
+        if (spinning()) yield* nobody.publish(1)
+      }
+    })
+  },
+  'a tasklet that has ended, joined': ({ go }, spinning) => {
+    const ended = go(() => 1)
+    go(function* () {
+      while (spinning()) yield* ended
+    })
+  },
+  'calls that return at once': ({ go, call }, spinning) => {
+    function* frame() {
+      return 1
+    }
+    go(function* () {
+      while (spinning()) yield* call(frame())
+    })
+  },
+  'cleanup that is always ready': ({ always, go, never }, spinning) => {
+    const t = go(function* () {
+      try {
+        yield* never
+      } finally {
+        while (spinning()) yield* always(1)
+      }
+    })
+    setImmediate(() => t.kill())
+  },
+  'await of what is ready': ({ channel }, spinning) => {
+    const closed = channel<number>()
+    closed.close()
+    void (async () => {
+      while (spinning()) await closed.next()
+    })()
+  },
+  'await of what fails at once': ({ channel }, spinning) => {
+    const closed = channel<number>()
+    closed.close()
+    void (async () => {
+      while (spinning()) await closed.receive().then(null, () => {})
+    })()
+  },
+  'perform() of what is ready': ({ always, perform }, spinning) => {
+    const { signal } = new AbortController()
+    void (async () => {
+      while (spinning()) await perform(always(1), { signal })
+    })()
+  },
+  'two async functions on a channel': ({ channel }, spinning) => {
+    const ch = channel<number>()
+    void (async () => {
+      while (spinning()) await ch.send(1)
+      ch.close()
+    })()
+    void (async () => {
+      while (!(await ch.next()).done);
+    })()
+  },
+  'for await over a channel that is filled again': ({ channel }, spinning) => {
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    void (async () => {
+      for await (const n of ch) {
+        if (!spinning()) break
+        ch.trySend(n)
+      }
+    })()
+  },
+  'a tasklet that resolves with another, and that with it': ({ go }, spinning) => {
+    const both: PromiseLike<unknown>[] = []
+    for (const other of [1, 0]) both.push(go(() => [both[other]]).map(([op]) => (spinning() ? op : null)))
+    void both[0]?.then(null)
+  },
 }

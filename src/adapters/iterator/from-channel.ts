@@ -1,4 +1,5 @@
 import type { Receiver } from '../../core/channel.js'
+import { loop } from '../../core/loop.js'
 import type { Node } from '../../core/op.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
@@ -93,10 +94,10 @@ class ChannelIteration<T> implements ChannelIterable<T> {
         try {
           const step = node.take()
           if (step.done) this.#finish()
-          resolve(step)
+          loop.pace(() => resolve(step))
         } catch (error) {
           this.#finish()
-          reject(error)
+          loop.pace(() => reject(error))
           // After a channel that fails has told everybody; one that was sent an error goes on, and nobody is there any more.
           queueMicrotask(() => this.#receiver.cancel(error))
         }

@@ -1,5 +1,6 @@
 /** The operations of a reader. None of them takes a byte out of the buffer before it commits. */
 import { SynclessError } from '../errors.js'
+import { loop } from '../loop.js'
 import { Node, WAITING, type Waiter } from '../op.js'
 import type { Tasklet } from '../tasklet.js'
 import type { ReaderInput } from './reader-input.js'
@@ -46,7 +47,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
       return
     }
     this.input.reading = this
-    this.#receive()
+    this.#receiveInTurn()
   }
 
   protected unlink(): void {
@@ -65,7 +66,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
       this.refuse(error)
       return
     }
-    if (!this.#settledNow()) this.#receive()
+    if (!this.#settledNow()) this.#receiveInTurn()
   }
 
   /** Something was put in before what is there. */
@@ -75,7 +76,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     const receiving = this.#receiving
     this.#receiving = null
     receiving?.withdraw()
-    if (!this.#settledNow()) this.#receive()
+    if (!this.#settledNow()) this.#receiveInTurn()
   }
 
   override external(): boolean {
@@ -102,15 +103,28 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     if (this.input.reading === this) this.input.reading = null
   }
 
-  /** Looks, and takes from the source what it has at once, until it can commit or would have to wait. */
+  /**
+   * Looks, and takes from the source what it has at once, until it can commit or would have to wait. Each look is a step of
+   * the loop: a source that always has something may not keep the event loop from its turn.
+   */
   #settledNow(): boolean {
     try {
       do {
         if (this.settles()) return true
-      } while (this.input.pull())
+      } while (!loop.spend() && this.input.pull())
       return false
     } catch (error) {
       return this.refuse(error)
+    }
+  }
+
+  #receiveInTurn(): void {
+    if (!loop.spent) this.#receive()
+    else {
+      loop.afterRest(() => {
+        if (this.state !== WAITING || this.input.reading !== this || this.#receiving !== null) return
+        if (!this.#settledNow()) this.#receiveInTurn()
+      })
     }
   }
 
