@@ -1,5 +1,6 @@
 /** Operations with one outcome that any number of waiters may read, now or later: a tasklet, a scope, `until`. */
 import { List } from './list.js'
+import { MappedLatch } from './mapped.js'
 import { DONE, FAILED, IDLE, Node, Op } from './op.js'
 import type { Tasklet } from './tasklet.js'
 
@@ -41,7 +42,7 @@ export abstract class Latched<T> extends Op<T> {
   }
 
   map<U>(fn: (value: T) => U): Op<U> {
-    return new MappedLatch(this, fn)
+    return MappedLatch.of(this, fn)
   }
 
   /** @internal */
@@ -93,29 +94,6 @@ export class LatchNode<T> extends Node<T> {
 
   protected unlink(): void {
     this.latch.waiters?.remove(this)
-  }
-}
-
-class MappedLatch<S, T> extends Op<T> {
-  readonly #source: Op<S>
-  readonly #fn: (value: S) => T
-
-  constructor(source: Op<S>, fn: (value: S) => T) {
-    super()
-    this.#source = source
-    this.#fn = fn
-  }
-
-  describe(): string {
-    return this.#source.describe()
-  }
-
-  node(): Node<T> {
-    return this.#source.node().map(this.#fn).node()
-  }
-
-  map<U>(fn: (value: T) => U): Op<U> {
-    return new MappedLatch(this, fn)
   }
 }
 

@@ -95,6 +95,13 @@ export const DONE = 2
 /** @internal */
 export const FAILED = 3
 
+/** @internal What `map` makes; `mapped.ts` puts it in place, because it extends what is here. */
+export const mapping = {
+  node<S, T>(_source: Node<S>, _fn: (value: S) => T): Op<T> {
+    throw new Error('mapped.ts is not loaded')
+  },
+}
+
 /**
  * @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node a wait.
  *
@@ -125,12 +132,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   map<U>(fn: (value: T) => U): Op<U> {
-    return new MappedNode(this, fn)
-  }
-
-  /** The nodes that a select has to poll in this one's place, each with its `waiter` set on the way down. */
-  leaves(into: Node<unknown>[]): void {
-    into.push(this)
+    return mapping.node(this, fn)
   }
 
   /** Commits with a value, on behalf of whoever provides it. */
@@ -145,14 +147,6 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     this.value = error as T
     this.state = FAILED
     this.waiter?.wake(this)
-  }
-
-  /** Every node that enters a queue, a timer or a call on behalf of this one. */
-  atoms(into: Set<Node<unknown>>): void {
-    if (into.has(this)) {
-      throw new SynclessError('OP_REUSED', `"${this.describe()}" stands twice in one select: make one for each branch`)
-    }
-    into.add(this)
   }
 
   /** Asks what is waited for to end, where it has to: its waiter will be thrown `_cause`. */
@@ -201,12 +195,15 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   assertIdle(): void {
-    if (this.state !== IDLE) {
-      throw new SynclessError(
-        'OP_REUSED',
-        `"${this.describe()}" ${this.state === WAITING ? 'waits already' : 'has happened already'}: make a new operation for each use`,
-      )
-    }
+    if (this.state !== IDLE) this.refuseReuse()
+  }
+
+  /** Throws: it is in use. */
+  refuseReuse(): never {
+    throw new SynclessError(
+      'OP_REUSED',
+      `"${this.describe()}" ${this.state === WAITING ? 'waits already' : 'has happened already'}: make a new operation for each use`,
+    )
   }
 
   /** Waits, without polling first. */
@@ -307,90 +304,5 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (tasklet === null || tasklet.waiting !== this) return
     tasklet.waiting = null
     if (this.waiter === tasklet && this.state === WAITING) this.withdraw()
-  }
-}
-
-/** @internal A node that performs another one, and has its own view of the outcome. */
-export abstract class WrappingNode<S, T> extends Node<T> implements Waiter {
-  protected readonly source: Node<S>
-
-  constructor(source: Node<S>) {
-    super()
-    this.source = source
-  }
-
-  describe(): string {
-    return this.source.describe()
-  }
-
-  override assertIdle(): void {
-    super.assertIdle()
-    this.source.assertIdle()
-  }
-
-  override leaves(into: Node<unknown>[]): void {
-    this.source.waiter = this
-    this.source.leaves(into)
-  }
-
-  override atoms(into: Set<Node<unknown>>): void {
-    this.source.atoms(into)
-  }
-
-  override interrupt(cause: unknown): void {
-    this.source.interrupt(cause)
-  }
-
-  override lingers(error: unknown): boolean {
-    return this.source.lingers(error)
-  }
-
-  override passes(tasklet: Tasklet<unknown>): boolean {
-    return this.source.passes(tasklet)
-  }
-
-  override external(): boolean {
-    return this.source.external()
-  }
-
-  override strands(): boolean {
-    return this.source.strands()
-  }
-
-  override blockers(): Iterable<Tasklet<unknown>> {
-    return this.source.blockers()
-  }
-
-  poll(): boolean {
-    this.source.assertIdle()
-    this.source.waiter = this
-    return this.source.poll()
-  }
-
-  /** The source has committed; `take` asks it for the outcome. */
-  wake(): void {
-    this.state = DONE
-    this.waiter?.wake(this)
-  }
-
-  protected link(): void {
-    this.source.enter(this)
-  }
-
-  protected unlink(): void {
-    this.source.withdraw()
-  }
-}
-
-class MappedNode<S, T> extends WrappingNode<S, T> {
-  readonly #fn: (value: S) => T
-
-  constructor(source: Node<S>, fn: (value: S) => T) {
-    super(source)
-    this.#fn = fn
-  }
-
-  override take(): T {
-    return this.#fn(this.source.take())
   }
 }

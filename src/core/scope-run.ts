@@ -11,6 +11,7 @@ import { type Awaited, type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { makeTasklet, Scope } from './scope.js'
 import { afterReady, type Tasklet } from './tasklet.js'
+import { cascade } from './withdrawal.js'
 
 /** The body of a scope: a generator function, which is given the scope. */
 export type ScopeBody<T> = (scope: Scope) => Co<T>
@@ -85,7 +86,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     scope
       .close()
       .node()
-      .performFor({ wake: () => this.#conclude(scope, joined, owner) })
+      .performFor({ wake: () => cascade(() => this.#conclude(scope, joined, owner)) })
   }
 
   /** Called when the body and every tasklet are gone. */
@@ -110,7 +111,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
 
   /** Asks the scope to end. */
   requestExit(exit: TaskletExit): void {
-    this.#scope?.requestExit(exit)
+    cascade(() => this.#scope?.requestExit(exit))
   }
 
   /** Ends the scope because the one who waits for it was interrupted with `cause`. False where it is over already. */

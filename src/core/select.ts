@@ -1,8 +1,7 @@
+import { Composite, MOST_ATOMS, type Order } from './composite.js'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
-import { DONE, Node, Op, WAITING, type Waiter } from './op.js'
-import type { Tasklet } from './tasklet.js'
-import { holdCallbacks } from './withdrawal.js'
+import { type Node, Op, WAITING } from './op.js'
 
 /** What a select may choose from: operations by name. A falsy branch is skipped. */
 export type Branches = Record<string, Op<unknown> | false | null | undefined | 0 | ''>
@@ -28,120 +27,121 @@ interface Branch {
   readonly node: Node<unknown>
 }
 
-class SelectNode<C> extends Node<C> implements Waiter {
-  readonly #branches: Branch[]
+class SelectNode<C> extends Composite<C> {
+  readonly #branches: readonly Branch[]
+  readonly #parts: readonly Node<unknown>[]
   readonly #biased: boolean
   readonly #fallback: { value: unknown } | null
   #winner: Branch | null = null
+  /** Whether no branch is a composite: the usual case, which needs no walks. */
+  readonly #flat: boolean
+  /** Of a flat one, the branches in the order in which they were asked, backwards. */
+  #drawn: Node<unknown>[] | null = null
 
-  constructor(branches: Branch[], biased: boolean, fallback: { value: unknown } | null) {
-    super()
+  constructor(branches: readonly Branch[], biased: boolean, fallback: { value: unknown } | null) {
+    let atoms = 0
+    let flat = true
+    for (const { node } of branches) {
+      if (node instanceof Composite) flat = false
+      atoms += node instanceof Composite ? node.atoms : 1
+    }
+    super(atoms)
+    this.#flat = flat
     this.#branches = branches
+    this.#parts = branches.map(({ node }) => node)
     this.#biased = biased
     this.#fallback = fallback
   }
 
-  describe(): string {
-    return `select { ${this.#branches.map(({ key, node }) => `${key}: ${node.describe()}`).join(', ')} }`
+  parts(): readonly Node<unknown>[] {
+    return this.#parts
   }
 
-  override assertIdle(): void {
-    super.assertIdle()
-    for (const { node } of this.#branches) node.assertIdle()
+  chosen(): Node<unknown> | null {
+    return this.#winner?.node ?? null
+  }
+
+  protected text(partText: (part: Node<unknown>) => string): string {
+    return `select { ${this.#branches.map(({ key, node }) => `${key}: ${partText(node)}`).join(', ')} }`
   }
 
   /** Nested selects flatten: the choice is among the leaves. */
-  override leaves(into: Node<unknown>[]): void {
-    if (this.#biased || this.#fallback !== null) {
-      into.push(this)
+  override get transparent(): boolean {
+    return !this.#biased && this.#fallback === null
+  }
+
+  override get order(): Order {
+    return this.#biased ? 'listed' : 'fair'
+  }
+
+  override assertDistinct(): void {
+    const [first, second] = this.#parts
+    if (!this.#flat || this.#parts.length !== 2 || first === second) super.assertDistinct()
+  }
+
+  override poll(): boolean {
+    if (!this.#flat) return super.poll()
+    if (this.atoms > MOST_ATOMS) this.assertDistinct()
+    for (const part of this.#parts) {
+      part.assertIdle()
+      part.waiter = this
+    }
+    const drawn = this.#parts.slice()
+    for (let left = drawn.length; left > 0; left--) {
+      const at = this.#biased ? left - 1 : loop.random.below(left)
+      const part = this.#biased ? this.#parts[drawn.length - left] : drawn[at]
+      if (part === undefined) continue
+      if (part.poll()) return true
+      drawn[at] = drawn[left - 1] as Node<unknown>
+      drawn[left - 1] = part
+    }
+    this.#drawn = drawn
+    return this.forgoes()
+  }
+
+  protected override link(): void {
+    const drawn = this.#drawn
+    this.#drawn = null
+    if (drawn === null) {
+      super.link()
       return
     }
-    for (const { node } of this.#branches) {
-      node.waiter = this
-      node.leaves(into)
-    }
-  }
-
-  poll(): boolean {
-    this.#winner = null
-    const leaves: Node<unknown>[] = []
-    for (const { node } of this.#branches) {
-      node.assertIdle()
-      node.waiter = this
-      node.leaves(leaves)
-    }
-    for (let left = leaves.length; left > 0; left--) {
-      const chosen = this.#biased ? leaves.length - left : loop.random.below(left)
-      const leaf = leaves[chosen]
-      if (leaf?.poll()) return true
-      if (!this.#biased) swap(leaves, chosen, left - 1)
-    }
-    if (this.#fallback === null) return false
-    for (const { node } of this.#branches) node.withdraw()
-    this.complete(undefined as C)
-    return true
-  }
-
-  /** A branch has committed: the others did not happen. */
-  wake(node: Node<unknown>): void {
-    this.state = DONE
-    holdCallbacks(() => {
-      for (const branch of this.#branches) {
-        if (branch.node === node) this.#winner = branch
-        else branch.node.withdraw()
-      }
-      this.waiter?.wake(this)
-    })
-  }
-
-  override passes(tasklet: Tasklet<unknown>): boolean {
-    return this.#winner?.node.passes(tasklet) ?? false
-  }
-
-  override external(): boolean {
-    return this.#branches.some(({ node }) => node.external())
-  }
-
-  override strands(): boolean {
-    return this.#branches.length > 0 && this.#branches.every(({ node }) => node.strands())
-  }
-
-  override blockers(): Iterable<Tasklet<unknown>> {
-    return this.#branches.flatMap(({ node }) => [...node.blockers()])
-  }
-
-  override atoms(into: Set<Node<unknown>>): void {
-    for (const { node } of this.#branches) node.atoms(into)
-  }
-
-  override take(): C {
-    const choice: unknown =
-      this.#winner === null
-        ? { key: 'orElse', value: this.#fallback?.value }
-        : { key: this.#winner.key, value: this.#winner.node.take() }
-    return choice as C
-  }
-
-  protected link(): void {
-    for (const { node } of this.#branches) {
-      node.enter(this)
+    for (let i = drawn.length - 1; i >= 0; i--) {
+      drawn[i]?.enter(this)
       if (this.state !== WAITING) return
     }
   }
 
-  protected unlink(): void {
-    holdCallbacks(() => {
-      for (const { node } of this.#branches) node.withdraw()
-    })
+  override take(): C {
+    const winner = this.#winner
+    if (!this.#flat || winner === null) return super.take()
+    return this.given(winner.node.take())
   }
-}
 
-function swap(list: Node<unknown>[], a: number, b: number): void {
-  const first = list[a]
-  const second = list[b]
-  if (first === undefined || second === undefined) return
-  list[a] = second
-  list[b] = first
+  protected override forgoes(): boolean {
+    if (this.#fallback === null) return false
+    for (const part of this.#parts) part.withdraw()
+    this.complete(undefined as C)
+    return true
+  }
+
+  /** The others did not happen. */
+  protected override committed(part: Node<unknown>): void {
+    for (const branch of this.#branches) {
+      if (branch.node === part) this.#winner = branch
+      else branch.node.withdraw()
+    }
+  }
+
+  protected override given(value: unknown): C {
+    const choice: unknown = { key: this.#winner?.key, value }
+    return choice as C
+  }
+
+  protected override alone(): C {
+    const choice: unknown = { key: 'orElse', value: this.#fallback?.value }
+    return choice as C
+  }
 }
 
 /**
@@ -167,7 +167,6 @@ function swap(list: Node<unknown>[], a: number, b: number): void {
  */
 export function select<B extends Branches, F = never>(branches: B, options: SelectOptions<F> = {}): Op<Choice<B, F>> {
   const list: Branch[] = []
-  const seen = new Set<Node<unknown>>()
   for (const key of Object.keys(branches)) {
     const op = branches[key]
     if (!op) continue
@@ -177,10 +176,10 @@ export function select<B extends Branches, F = never>(branches: B, options: Sele
         `select: branch "${key}" is not an operation; wrap a promise in until()`,
       )
     }
-    const node = op.node()
-    node.atoms(seen)
-    list.push({ key, node })
+    list.push({ key, node: op.node() })
   }
   const fallback = 'orElse' in options ? { value: options.orElse } : null
-  return new SelectNode<Choice<B, F>>(list, options.biased === true, fallback)
+  const made = new SelectNode<Choice<B, F>>(list, options.biased === true, fallback)
+  if (list.length > 1 && made.atoms <= MOST_ATOMS) made.assertDistinct()
+  return made
 }

@@ -1,9 +1,10 @@
 import { isTaskletExit, SynclessError, TaskletExit } from './errors.js'
 import { Duration, type Limit } from './limit.js'
-import { type Co, type Node, Op, WrappingNode } from './op.js'
+import { type Co, type Node, Op } from './op.js'
 import { ScopeRun } from './scope-run.js'
 import { assertDuration } from './sleep.js'
 import { holdCallbacks } from './withdrawal.js'
+import { WrappingNode } from './wrapping.js'
 
 /** An operation with a timer beside it: one of the two commits, the other is withdrawn. */
 class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
@@ -17,23 +18,21 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
     this.#limit = limit
   }
 
-  override describe(): string {
-    return `${super.describe()}, ${this.#limit.describe()}`
+  protected override text(partText: (part: Node<unknown>) => string): string {
+    return `${super.text(partText)}, ${this.#limit.describe()}`
   }
 
-  override lingers(error: unknown): boolean {
-    this.#ending = super.lingers(error)
-    return this.#ending
+  protected override lingering(lingers: boolean): void {
+    this.#ending = lingers
   }
 
-  override external(): boolean {
-    return this.#limit.finite || super.external()
+  protected override get bounded(): boolean {
+    return this.#limit.finite
   }
 
   /** The operation committed first. */
-  override wake(): void {
+  protected override committed(): void {
     this.#stop?.()
-    super.wake()
   }
 
   /** Withdraws the operation. A scope is ended, and its end awaited. */
@@ -43,34 +42,39 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
       this.source.withdraw()
       this.#ending = this.source.lingers(new TaskletExit('timeout'))
       if (this.#ending) this.source.enter(this)
-      else super.wake()
+      else this.wake(this.source)
     })
   }
 
   override take(): T | F {
-    if (!this.#timedOut) return this.source.take()
-    if (this.#ending) takeExit(this.source)
+    return this.#timedOut || !this.flat ? super.take() : this.source.take()
+  }
+
+  override chosen(): Node<unknown> | null {
+    return this.#timedOut && !this.#ending ? null : this.source
+  }
+
+  protected override given(value: unknown): T | F {
+    return this.#timedOut ? this.alone() : (value as T)
+  }
+
+  /** An exit of what the timeout has ended has been dealt with here. */
+  protected override failed(error: unknown): T | F {
+    if (this.#timedOut && isTaskletExit(error)) return this.alone()
+    throw error
+  }
+
+  protected override alone(): T | F {
     if (this.#limit.fallback !== null) return this.#limit.fallback.value
     throw this.#limit.error(`"${this.source.describe()}"`)
   }
 
-  protected override link(): void {
+  protected override opened(): void {
     if (!this.#ending) this.#stop = this.#limit.start(() => this.#expire())
-    super.link()
   }
 
-  protected override unlink(): void {
+  protected override closed(): void {
     this.#stop?.()
-    super.unlink()
-  }
-}
-
-/** Takes the outcome of what the timeout has ended; its exit has been dealt with here. */
-function takeExit(source: Node<unknown>): void {
-  try {
-    source.take()
-  } catch (error) {
-    if (!isTaskletExit(error)) throw error
   }
 }
 

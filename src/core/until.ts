@@ -1,6 +1,6 @@
 import { SynclessError } from './errors.js'
 import { Latched } from './latched.js'
-import { DONE, FAILED, IDLE, type Node } from './op.js'
+import { DONE, FAILED, IDLE, type Node, Op } from './op.js'
 import { report } from './report.js'
 
 /** One subscription a promise, however often it is waited for: a promise cannot be unsubscribed from. */
@@ -27,7 +27,9 @@ class Until<T> extends Latched<T> {
   override begin(): void {
     if (this.#begun) return
     this.#begun = true
-    this.#promise.then(
+    // An operation is performed in a microtask: it may lead to another one, and so on to any depth.
+    const promise = this.#promise instanceof Op ? Promise.resolve(this.#promise) : this.#promise
+    promise.then(
       value => this.settle(DONE, value, undefined),
       error => {
         this.settle(FAILED, undefined, error)

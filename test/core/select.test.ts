@@ -1,4 +1,19 @@
-import { action, always, channel, go, never, type Op, select, sleep, timeout, until } from '../../src/core/index.js'
+import fc from 'fast-check'
+import {
+  action,
+  always,
+  channel,
+  deferred,
+  event,
+  go,
+  never,
+  type Op,
+  select,
+  semaphore,
+  sleep,
+  timeout,
+  until,
+} from '../../src/core/index.js'
 import { seed } from '../../src/testing/index.js'
 import { idle, outcome, rejection, reported, useVirtualClock, watch } from './support.js'
 
@@ -128,7 +143,7 @@ describe('never pairs with itself', () => {
 })
 
 describe('fairness', () => {
-  async function counts(rounds: number, make: () => Op<{ key: string }>): Promise<Record<string, number>> {
+  async function counts(rounds: number, make: () => PromiseLike<{ key: string }>): Promise<Record<string, number>> {
     using _seeded = seed(7)
     const seen: Record<string, number> = {}
     for (let i = 0; i < rounds; i++) {
@@ -177,6 +192,95 @@ describe('fairness', () => {
     expect(await run(3)).toBe(await run(3))
     expect(await run(3)).not.toBe(await run(4))
   })
+
+  const waiting: [string, () => [Op<unknown>, Op<unknown>, () => void]][] = [
+    [
+      'receives of one channel',
+      () => {
+        const ch = channel<number>()
+        return [ch.receive(), ch.receive(), () => ch.trySend(1)]
+      },
+    ],
+    [
+      'sends on one channel',
+      () => {
+        const ch = channel<number>()
+        return [ch.send(1), ch.send(2), () => ch.tryReceive()]
+      },
+    ],
+    [
+      'waits for one flag',
+      () => {
+        const flag = event()
+        return [flag.wait(), flag.wait(), () => flag.set()]
+      },
+    ],
+    [
+      'waits for one outcome',
+      () => {
+        const d = deferred<number>()
+        return [d.map(n => n), d, () => d.resolve(1)]
+      },
+    ],
+    [
+      'permits',
+      () => {
+        const s = semaphore(1)
+        s.acquire().then(permit => setImmediate(() => permit.release()))
+        return [s.acquire(), s.acquire(), () => {}]
+      },
+    ],
+    ['sleeps of one length', () => [sleep(1), sleep(1), () => void time.clock.advance(1)]],
+  ]
+  test.each(waiting)('among branches that wait, %s, the choice is even', async (_what, make) => {
+    const seen = await counts(400, () => {
+      const [a, b, commit] = make()
+      setImmediate(commit)
+      return select({ a, b }).then(value => value)
+    })
+    expect(Math.abs((seen.a ?? 0) - 200)).toBeLessThan(60)
+  })
+
+  test('a biased select that waits takes the first listed, also inside a fair one', async () => {
+    for (let i = 0; i < 50; i++) {
+      const ch = channel<string>()
+      const inner = select({ a: ch.receive(), b: ch.receive() }, { biased: true }).map(s => s.key)
+      const chosen = watch(select({ inner, never }))
+      await idle()
+      ch.trySend('value')
+      await idle()
+      expect(chosen.outcome).toEqual({ key: 'inner', value: 'a' })
+    }
+  })
+
+  test('whatever the seed and the nesting, no place among those that wait is left out', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer(),
+        fc.array(fc.nat({ max: 3 }), { minLength: 2, maxLength: 6 }),
+        async (value, depths) => {
+          using _seeded = seed(value)
+          const seen = new Set<string>()
+          const rounds = depths.length * 40
+          for (let i = 0; i < rounds; i++) {
+            const ch = channel<number>()
+            const branches = depths.map((depth, n) => {
+              let op: Op<unknown> = ch.receive().map(() => `${n}`)
+              for (let d = 0; d < depth; d++) op = select({ op, never }).map(s => s.value)
+              return [`b${n}`, op] as const
+            })
+            const chosen = watch(select(Object.fromEntries(branches)).map(s => s.key))
+            await Promise.resolve()
+            ch.trySend(1)
+            await idle()
+            seen.add(String(chosen.outcome))
+            expect(ch.balance).toBe(0)
+          }
+          expect([...seen].sort()).toEqual(depths.map((_, n) => `b${n}`))
+        },
+      ),
+      { numRuns: 8 },
+    ))
 
   test('biased takes the first listed that is ready', async () => {
     for (let i = 0; i < 50; i++) {

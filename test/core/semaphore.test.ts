@@ -100,7 +100,9 @@ test.each([
   const [first, second] = [await limit.acquire(), await limit.acquire()]
   const ch = channel<string>()
   const branches = { a: limit.acquire(2), b: limit.acquire(1), c: ch.receive() }
-  const chosen = select(Object.fromEntries(order.map(key => [key, branches[key as keyof typeof branches]]))).then()
+  const listed = Object.fromEntries(order.map(key => [key, branches[key as keyof typeof branches]]))
+  // Biased, they wait in the order in which they are listed.
+  const chosen = select(listed, { biased: true }).then()
   await runUntilIdle()
   first.release()
   expect(ch.trySend('item')).toBe('sent')

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
-import { type Node, type Op, WrappingNode } from '../op.js'
+import type { Node, Op } from '../op.js'
+import { WrappingNode } from '../wrapping.js'
 import { byteSource } from './byte-input.js'
 import type { ByteSource } from './bytes.js'
 import { type NbFile, nbfile } from './nbfile.js'
@@ -30,23 +31,16 @@ class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
     this.#input = input
   }
 
-  override wake(): void {
+  protected override committed(): void {
     this.#input.unref?.()
-    super.wake()
   }
 
-  override take(): Buffer {
-    return this.source.take()
-  }
-
-  protected override link(): void {
+  protected override opened(): void {
     this.#input.ref?.()
-    super.link()
   }
 
-  protected override unlink(): void {
+  protected override closed(): void {
     this.#input.unref?.()
-    super.unlink()
   }
 }
 
