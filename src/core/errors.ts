@@ -72,7 +72,7 @@ export const errorCodes = {
   UNKILLABLE: 'A killed tasklet did not end: it caught its exit again and again after its grace period.',
   UNKNOWN_APP: 'The host was given something to mount that no adapter recognises.',
   UNRECEIVED_ERROR: 'A channel was closed with an error that nobody received.',
-  UPGRADE_TAKEN: 'Two mounts claim the upgrades of one path.',
+  UPGRADE_TAKEN: 'Two mounts claim the upgrades of one path, or two listeners answered one upgrade.',
   WEBSOCKET_CLOSED: 'A WebSocket was closed with a code that is no normal end, or its connection failed or broke.',
 } as const
 

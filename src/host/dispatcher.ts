@@ -9,7 +9,7 @@ import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { Connection, withdraw } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
-import { Exchange, type ExchangeOwner } from './exchange.js'
+import { Exchange, type ExchangeOwner, type UpgradeOffer } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
 import { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
@@ -93,8 +93,24 @@ export class Dispatcher implements EngineSink {
     pass(mount, event, exchange)
   }
 
-  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    return dispatchVisitingUpgrade(this.#host, req, socket, head)
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next: (() => void) | null): boolean {
+    return dispatchVisitingUpgrade(this.#host, this, req, socket, head, next)
+  }
+
+  /** Asks the apps in front of the taker of an upgrade, as they are asked for a plain request. */
+  guardUpgrade(front: Mount, req: IncomingMessage, res: ServerResponse, offer: UpgradeOffer, visits: boolean): void {
+    if (!front.open) {
+      unavailable(res)
+      return
+    }
+    const exchange = new Exchange(req, res, front)
+    exchange.offer = offer
+    if (visits) this.#host.guests.entered(exchange, offer.take)
+    front.server.inFlight.enter()
+    Connection.of(req.socket, visits ? elsewhere : this.#host.connections).begin(exchange)
+    this.#prepareHandOver(front, 'request', exchange)
+    if (front.strip) stripMountPath(req, front.path)
+    pass(front, 'request', exchange)
   }
 
   wantsUpgrade(req: IncomingMessage): boolean {
@@ -102,7 +118,7 @@ export class Dispatcher implements EngineSink {
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    dispatchUpgrade(this.#host, req, socket, head)
+    dispatchUpgrade(this.#host, this, req, socket, head)
   }
 
   malformed(error: Error): void {
@@ -139,7 +155,16 @@ export class Dispatcher implements EngineSink {
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
   handOver(exchange: Exchange, handOver: HandOver): void {
     const { next } = handOver
+    const { offer } = exchange
     if (this.#refusedAsAmbiguous(exchange, handOver, next ?? server)) return
+    if (offer !== null && offer.taker === (next?.server ?? null)) {
+      handOver.pass(outcome => {
+        if (outcome === 'gone' || exchange.outcome !== null || exchange.res.headersSent) return
+        withdraw(exchange)
+        offer.take()
+      })
+      return
+    }
     if (next === undefined) {
       this.#giveBack(exchange, handOver)
       return

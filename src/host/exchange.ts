@@ -33,6 +33,13 @@ export interface Visit {
   over(exchange: Exchange): void
 }
 
+/** An upgrade on its way to the mount that takes it. */
+export interface UpgradeOffer {
+  /** The server of that mount; null if it is the server from which the request has come. */
+  readonly taker: object | null
+  take(): void
+}
+
 const exchanges = new WeakMap<IncomingMessage, Exchange>()
 
 /** The settled exchanges that can still be asked for their scope, and those whose scope was made. */
@@ -53,6 +60,8 @@ export class Exchange implements ScopeProvider {
   outcome: 'ended' | 'gone' | null = null
   /** Of a request on a connection of another server, what the host owes to that server; null for one of its own. */
   visit: Visit | null = null
+  /** Set if the client asks for another protocol, and the apps in front of its taker are asked first. */
+  offer: UpgradeOffer | null = null
   /** Where hosts are nested, the exchange of the inner one. */
   inner: Exchange | null = null
   /** What its connection listens with on the response. */

@@ -46,8 +46,8 @@ export interface Host extends AsyncDisposable {
    * path's requests and upgrades as events; its `listen()` calls back when the host listens, its `close()` waits for
    * its own responses, and neither touches the port.
    *
-   * Throws `MOUNT_TAKEN`, `INVALID_ARGUMENT` and `HOST_STATE` as `mount` does. A second owner of its upgrades throws
-   * `UPGRADE_TAKEN` where it adds its listener.
+   * Throws `MOUNT_TAKEN`, `INVALID_ARGUMENT` and `HOST_STATE` as `mount` does. If another mount takes the
+   * upgrades of the path, the first upgrade listener throws `UPGRADE_TAKEN` where it is added.
    */
   server(path: string, options?: MountOptions): Server
 

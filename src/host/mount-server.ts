@@ -73,7 +73,7 @@ export class HostedServer extends Server implements MountServer {
 
   #listenerAdded(event: string | symbol, listener: unknown): void {
     if (event === 'request' && listener !== unowned) this.off('request', unowned)
-    if (event !== 'upgrade' || (this.listenerCount('upgrade') === 0 && !this.#host.upgradesTaken(this))) return
+    if (event !== 'upgrade' || !this.#host.upgradesTaken(this)) return
     // A plugin that throws while its app starts is an uncaught exception, and the app would never be ready.
     if (!this.starting) throw upgradeTaken(this.path)
     this.#contest ??= upgradeTaken(this.path)
@@ -84,9 +84,10 @@ export class HostedServer extends Server implements MountServer {
     return this.listeners('request').some(listener => listener !== unowned)
   }
 
-  /** @internal The app has started. Throws `UPGRADE_TAKEN` if upgrades have got a second owner meanwhile. */
+  /** @internal The app has started. Throws `UPGRADE_TAKEN` if another mount takes its upgrades. */
   started(): void {
-    if (this.#contest !== null && this.listenerCount('upgrade') > 1) throw this.#contest
+    if (this.#contest !== null && this.listenerCount('upgrade') > 0 && this.#host.upgradesTaken(this))
+      throw this.#contest
     this.starting = false
   }
 

@@ -372,8 +372,12 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.ready().then(started, AsyncResource.bind(next))
   }
 
-  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    return this.#dispatcher.visitUpgrade(req, socket, head)
+  owns(req: IncomingMessage): boolean {
+    return this.mounts.find(req.url ?? '/') !== undefined
+  }
+
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next: (() => void) | null = null): boolean {
+    return this.#dispatcher.visitUpgrade(req, socket, head, next)
   }
 
   async run(options: RunOptions): Promise<AddressInfo> {

@@ -2,22 +2,41 @@
  * The one upgrade router. An upgrade goes to the mount that owns its path, if something there takes upgrades; libraries
  * never see, and so cannot kill, each other's.
  */
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
+import { AnswerWatch } from './answer-watch.js'
 import { Connection, endSocket } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
+import type { UpgradeOffer } from './exchange.js'
 import { rememberWebSocket } from './goodbye.js'
 import { elsewhere } from './guests.js'
 import type { Mount } from './mount.js'
 import { originalUrl, stripMountPath, strippedUrl } from './mount-path.js'
 
-/** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
-export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
-  return isWebSocket(req) || upgradeTaker(host, req) !== undefined
+/** Asks the apps in front of the taker of an upgrade. */
+export interface UpgradeGuard {
+  guardUpgrade(front: Mount, req: IncomingMessage, res: ServerResponse, offer: UpgradeOffer, visits: boolean): void
 }
 
-export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+/** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
+export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
+  return upgradeTaker(host, req) !== undefined || isRefused(host, req)
+}
+
+/** An incomplete handshake for an app that takes WebSockets is served as the plain request that it is. */
+function isRefused(host: DispatchHost, req: IncomingMessage): boolean {
+  return isWebSocket(req) && (isHandshake(req) || !host.mounts.forUpgrade(req.url ?? '/', req).some(isFramework))
+}
+
+export function dispatchUpgrade(
+  host: DispatchHost,
+  guard: UpgradeGuard,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   // Until a library has taken the socket over, nobody else listens, and a reset would be an uncaught exception.
   socket.on('error', ignore)
   const connection = Connection.of(socket, host.connections)
@@ -26,8 +45,12 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     return
   }
   const mount = upgradeTaker(host, req)
-  if (mount !== undefined) handOver(host, mount, connection, req, socket, head)
-  else if (isWebSocket(req)) refuse(socket, '404 Not Found')
+  if (mount !== undefined) {
+    const [front] = inFront(host, req, mount)
+    const take = () => handOver(host, mount, connection, req, socket, head)
+    if (front === undefined) take()
+    else askInFront(guard, front, req, socket, { taker: mount.server, take }, false)
+  } else if (isRefused(host, req)) refuse(socket, '404 Not Found')
   else {
     answerWithoutUpgrade(req, socket, head, again => {
       again.off('error', ignore)
@@ -36,23 +59,76 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
   }
 }
 
-/** An upgrade on a connection that is another server's. False if it is for that server to take or refuse. */
+/**
+ * An upgrade on a connection that is another server's. False if it is for that server to take or refuse. `next` takes it
+ * there after the apps in front have declined it; null where the caller does not wait for them.
+ */
 export function dispatchVisitingUpgrade(
   host: DispatchHost,
+  guard: UpgradeGuard,
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
+  next: (() => void) | null,
 ): boolean {
   const mount = upgradeTaker(host, req)
-  if (mount === undefined) return false
-  socket.on('error', ignore)
+  const [front] = mount === undefined ? passedOnWayOut(host, req, next) : inFront(host, req, mount)
+  if (mount === undefined && front === undefined) return false
   const connection = Connection.of(socket, elsewhere)
-  if (connection.exchanges.length > 0) answerOnlyEarlier(connection)
-  else {
+  socket.on('error', ignore)
+  if (connection.exchanges.some(exchange => exchange.req !== req)) {
+    answerOnlyEarlier(connection)
+    return true
+  }
+  const take = () => {
+    if (mount === undefined) {
+      socket.off('error', ignore)
+      next?.()
+      return
+    }
     host.guests.upgraded(socket, mount.server)
     handOver(host, mount, connection, req, socket, head)
   }
+  if (front === undefined) take()
+  else askInFront(guard, front, req, socket, { taker: mount?.server ?? null, take }, true)
   return true
+}
+
+/** The mounts that a plain request would pass on its way to the taker of an upgrade. */
+function inFront({ mounts }: DispatchHost, req: IncomingMessage, taker: Mount): Mount[] {
+  const asked = mounts.forUpgrade(req.url ?? '/', req)
+  return asked.slice(0, asked.indexOf(taker))
+}
+
+/** The same on its way to the server from which it has come. */
+function passedOnWayOut({ mounts }: DispatchHost, req: IncomingMessage, next: (() => void) | null): Mount[] {
+  if (next === null) return []
+  const asked = mounts.forUpgrade(req.url ?? '/', req)
+  return asked.every(({ handOverLimit }) => handOverLimit !== null) ? asked : []
+}
+
+/** They answer, and the connection ends with their answer, or they decline, and the taker has the socket. */
+function askInFront(
+  guard: UpgradeGuard,
+  front: Mount,
+  req: IncomingMessage,
+  socket: Duplex,
+  offer: UpgradeOffer,
+  visits: boolean,
+): void {
+  const res = new ServerResponse(req)
+  res.shouldKeepAlive = false
+  res.assignSocket(socket as Socket)
+  const drained = () => res.emit('drain')
+  const ended = () => endSocket(socket)
+  socket.on('drain', drained)
+  res.on('finish', ended)
+  const take = () => {
+    socket.off('drain', drained)
+    res.off('finish', ended).detachSocket(socket as Socket)
+    offer.take()
+  }
+  guard.guardUpgrade(front, req, res, { taker: offer.taker, take }, visits)
 }
 
 /** The mount that takes an upgrade, if there is one. */
@@ -61,10 +137,22 @@ export function upgradeTaker(
   req: IncomingMessage,
   url = req.url ?? '/',
 ): Mount | undefined {
-  return mounts.forUpgrade(url, req).find(({ path, server, strip }) => {
-    if (server.listenerCount('upgrade') === 0) return false
-    return server.takesUpgrade === null || server.takesUpgrade(strip ? strippedUrl(url, path) : url, req)
+  return mounts.forUpgrade(url, req).find(mount => {
+    const { path, server, strip } = mount
+    if (!listens(mount)) return false
+    if (server.takesUpgrade !== null) return server.takesUpgrade(strip ? strippedUrl(url, path) : url, req)
+    // A framework takes WebSockets and nothing else; any other offer it would serve like a request, past whatever is in front.
+    return mount.app === undefined || isHandshake(req)
   })
+}
+
+/** Whether its upgrades are those of an app's plugin. */
+function isFramework(mount: Mount): boolean {
+  return mount.app !== undefined && mount.server.takesUpgrade === null && listens(mount)
+}
+
+function listens({ server }: Mount): boolean {
+  return server.listenerCount('upgrade') > 0
 }
 
 function handOver(
@@ -82,6 +170,8 @@ function handOver(
   // Of nested hosts the outer one has it.
   connection.upgradedBy ??= mount.server
   if (isWebSocket(req)) rememberWebSocket(req, socket)
+  const watch =
+    mount.server.listenerCount('upgrade') > 1 ? new AnswerWatch(socket, () => answeredTwice(host, mount, req)) : null
   if (mount.strip) stripMountPath(req, mount.path)
   try {
     const emit = () => mount.server.emit('upgrade', req, socket, head)
@@ -94,11 +184,34 @@ function handOver(
         cause: error,
       }),
     )
+  } finally {
+    watch?.emitted()
   }
+}
+
+function answeredTwice(host: DispatchHost, mount: Mount, req: IncomingMessage): void {
+  host.report(
+    new SynclessError(
+      'UPGRADE_TAKEN',
+      `two listeners on the server at "${mount.path}" answered the upgrade of "${pathOf(req)}": let each leave the paths ` +
+        'of the other alone, or give each a server of its own with host.server(path)',
+    ),
+  )
+}
+
+/** The query may hold secrets. */
+function pathOf(req: IncomingMessage): string {
+  return originalUrl(req).split('?', 1)[0] ?? ''
 }
 
 function isWebSocket(req: IncomingMessage): boolean {
   return req.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** Whether it is the whole opening handshake of a WebSocket (RFC 6455, section 4.2.1). */
+function isHandshake(req: IncomingMessage): boolean {
+  const { 'sec-websocket-key': key, 'sec-websocket-version': version } = req.headers
+  return req.method === 'GET' && isWebSocket(req) && key !== undefined && version !== undefined
 }
 
 function refuse(socket: Duplex, status: string): void {

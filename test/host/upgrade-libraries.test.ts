@@ -3,8 +3,7 @@
  * gets its own and nobody else's.
  */
 import { once } from 'node:events'
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Server as HttpServer } from 'node:http'
 import websocket from '@fastify/websocket'
 import { createAdaptorServer, upgradeWebSocket } from '@hono/node-server'
 import { Hono } from 'hono'
@@ -259,66 +258,63 @@ test.each(everything)('when %s closes, its neighbours go on', async name => {
   expect(await exchange(port, upgrade(`/lib${closed}/live`))).toMatch(/^HTTP\/1.1 (503|404)/)
 })
 
-describe('two owners of one path', () => {
-  const taken = expect.objectContaining({ code: 'UPGRADE_TAKEN', message: expect.stringContaining('"/rt"') })
-  const owners: Record<string, (server: HttpServer) => unknown> = {
-    'Socket.IO': server => new Server(server),
-    ws: server => new WebSocketServer({ server }),
-    'a listener': server => server.on('upgrade', (_req: IncomingMessage, socket: Duplex) => socket.destroy()),
-  }
-  const pairs = Object.keys(owners).flatMap(a => Object.keys(owners).map(b => [a, b] as const))
-
-  test.each(pairs)('%s and %s: the second is refused where it is made', (first, second) => {
-    const server = newHost().server('/rt')
-    owners[first]?.(server)
-    expect(() => owners[second]?.(server)).toThrow(taken)
-  })
-
-  test.each(Object.keys(owners))('%s and @fastify/websocket: the host does not start', async other => {
-    const host = newHost()
-    const app = fastify({ serverFactory: host.serverFactory('/rt') })
-    owners[other]?.(app.server)
-    app.register(websocket)
-    await expect(host.listen({ port: 0 })).rejects.toThrow(taken)
-  })
-
-  test('the same while the host listens: the app does not start, and its neighbours do not notice', async () => {
+describe('several servers on one mount', () => {
+  test('Node-RED’s way, beside Socket.IO and ws: each gets the paths that are its own', async () => {
     const errors: SynclessError[] = []
     const host = newHost({ onError: error => void errors.push(error) })
-    install(host, [['ws', libraries['ws on a server'] as Install]])
+    const server = host.server('/red')
+    // Its editor, its debug view and its dashboard each have a listener on the one server, added while it starts.
+    for (const path of ['/red/comms', '/red/debug/ws', '/red/ui/comms']) {
+      const sockets = new WebSocketServer({ noServer: true })
+      sockets.on('connection', ws => ws.send(path))
+      await turns()
+      server.on('upgrade', (req, socket, head) => {
+        if (new URL(req.url ?? '', 'http://h').pathname !== path) return
+        sockets.handleUpgrade(req, socket, head, ws => sockets.emit('connection', ws, req))
+      })
+    }
+    new Server(server, { path: '/red/io', destroyUpgrade: false }).on('connection', socket => socket.emit('hello'))
+    new WebSocketServer({ server: host.server('/ws') }).on('connection', ws => ws.send('/ws'))
     const { port } = await started(host)
-    const app = fastify({ serverFactory: host.serverFactory('/rt') })
-    new WebSocketServer({ server: app.server })
-    app.register(websocket)
-    while (errors.length === 0) await turns()
-    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { code: 'UPGRADE_TAKEN' } }])
-    expect(await exchange(port, upgrade('/rt'))).toMatch(/^HTTP\/1.1 503/)
-    await talk(`ws://127.0.0.1:${port}/lib0`, 'server')
+    for (const path of ['/red/ui/comms', '/ws', '/red/comms', '/red/debug/ws']) {
+      const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+      expect(String((await once(ws, 'message'))[0])).toBe(path)
+      ws.terminate()
+    }
+    const client = io(`http://127.0.0.1:${port}`, { path: '/red/io', transports: ['websocket'], reconnection: false })
+    await new Promise(resolve => client.on('hello', () => resolve(undefined)))
+    client.disconnect()
+    expect(errors).toEqual([])
   })
 
-  test('one that went away while the app started leaves the path to the other', async () => {
+  test('two of ws that refuse each other’s paths answer one socket: reported', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    const server = host.server('/rt')
+    for (const path of ['/rt/a', '/rt/b']) new WebSocketServer({ server, path })
+    const { port } = await started(host)
+    await exchange(port, upgrade('/rt/a'))
+    expect(errors).toMatchObject([{ code: 'UPGRADE_TAKEN', message: expect.stringContaining('"/rt"') }])
+  })
+
+  test('a plugin of Fastify and a listener that knows its path', async () => {
     const host = newHost()
     const app = fastify({ serverFactory: host.serverFactory('/rt') })
-    new WebSocketServer({ server: app.server }).on('connection', ws => ws.send('first'))
-    const listener = () => {}
-    app.register(async () => void app.server.on('upgrade', listener).off('upgrade', listener))
+    const seen: unknown[] = []
+    app.server.on('upgrade', req => void seen.push(req.url))
+    app.register(websocket)
+    app.register(async routes => {
+      routes.get('/rt/live', { websocket: true }, ws => ws.send('Fastify'))
+    })
     const { port } = await started(host)
-    const ws = new WebSocket(`ws://127.0.0.1:${port}/rt`)
-    expect(String(await new Promise(resolve => ws.once('message', resolve)))).toBe('first')
+    const ws = new WebSocket(`ws://127.0.0.1:${port}/rt/live`)
+    expect(String((await once(ws, 'message'))[0])).toBe('Fastify')
     ws.terminate()
-    // Once it has started, a second one is refused where it is made.
-    expect(() => app.server.on('upgrade', listener)).toThrow(taken)
+    expect(seen).toEqual(['/rt/live'])
   })
+})
 
-  test('@fastify/websocket and ws on a prebuilt Fastify: the host does not start', async () => {
-    const host = newHost()
-    const app = fastify()
-    app.register(websocket)
-    new WebSocketServer({ server: app.server })
-    host.mount('/rt', app)
-    await expect(host.listen({ port: 0 })).rejects.toThrow(taken)
-  })
-
+describe('two owners of one path', () => {
   test('two mounts at one path: refused at once', () => {
     const host = newHost()
     new WebSocketServer({ server: host.server('/rt') })

@@ -152,15 +152,49 @@ describe('who owns an upgrade', () => {
     expect((await host.close({ deadline: 600_000 })).clean).toBe(true)
   })
 
-  test('two on one mount: refused where the second one starts', () => {
-    const host = newHost()
+  test('several on one mount that leave each other’s paths alone: all are asked, none is reported', async () => {
+    const errors: SynclessError[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
     const server = host.server('/rt')
-    new Server(server)
-    const taken = expect.objectContaining({ code: 'UPGRADE_TAKEN', message: expect.stringContaining('"/rt"') })
-    expect(() => server.on('upgrade', () => {})).toThrow(taken)
-    expect(() => new Server(server)).toThrow(taken)
-    server.removeAllListeners('upgrade')
-    expect(() => server.on('upgrade', () => {})).not.toThrow()
+    for (const path of ['/rt/a', '/rt/b', '/rt/c']) {
+      const sockets = new WebSocketServer({ noServer: true })
+      server.on('upgrade', async (req, socket, head) => {
+        if (req.url !== path) return
+        // As those do that look a session up.
+        await turns()
+        sockets.handleUpgrade(req, socket, head, ws => ws.send(path))
+      })
+    }
+    const { port } = await started(host)
+    for (const path of ['/rt/b', '/rt/a', '/rt/c']) {
+      const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+      expect(String(await new Promise(resolve => ws.once('message', resolve)))).toBe(path)
+      ws.close()
+      await new Promise(resolve => ws.once('close', resolve))
+    }
+    expect(errors).toEqual([])
+  })
+
+  test.each([
+    ['at once', async () => {}],
+    ['later', turns],
+  ])('two that answer one socket %s: reported, and nobody else notices', async (_when, before) => {
+    const errors: SynclessError[] = []
+    const host = newHost({ onError: error => void errors.push(error) })
+    const server = host.server('/rt')
+    server.on('upgrade', (_req, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
+    server.on('upgrade', async (_req, socket) => {
+      await before()
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
+    host.server('/other').on('upgrade', echo('other'))
+    const { port } = await started(host)
+    const other = new RawClient(port).send(upgrade('/other'))
+    expect(await exchange(port, upgrade('/rt?secret'))).toMatch(/ 101 [\s\S]* 400 /)
+    expect(errors).toMatchObject([{ code: 'UPGRADE_TAKEN', message: expect.stringContaining('"/rt"') }])
+    expect(errors[0]?.message).not.toContain('secret')
+    await other.until(/other \/other/)
+    other.socket.destroy()
   })
 
   test('the next of a chain, when the first has closed', async () => {

@@ -136,15 +136,7 @@ function passOnUnknown(app: FastifyInstance, server: MountServer): void {
 }
 
 function forward(event: string, own: FastifyInstance['server'], server: MountServer): void {
-  const listeners = own.listenerCount(event)
-  if (listeners === 0) return
-  if (event === 'upgrade' && listeners > 1) {
-    throw new SynclessError(
-      'UPGRADE_TAKEN',
-      `${listeners} listeners take the upgrades of the Fastify instance at "${server.path}": give each WebSocket or ` +
-        'Socket.IO server a path of its own with host.server(path)',
-    )
-  }
+  if (own.listenerCount(event) === 0) return
   server.on(event, (...args: unknown[]) => own.emit(event, ...args))
 }
 

@@ -263,15 +263,23 @@ describe('a prebuilt instance', () => {
     app.server.on('upgrade', (req, socket) => socket.end(`HTTP/1.1 101 Switching Protocols\r\n\r\n${req.url}`))
     host.mount('/', app)
     const { port } = await started(host)
-    const upgrade = 'GET /chat HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\n\n'
+    const upgrade =
+      'GET /chat HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\nSec-WebSocket-Version: 13\n\n'
     expect(await exchange(port, upgrade)).toContain('/chat')
   })
 
-  test('with two owners of its upgrades is refused at start', async () => {
+  test('may have several, each of which leaves the paths of the others alone', async () => {
     const host = newHost()
     const app = fastify()
-    app.server.on('upgrade', () => {}).on('upgrade', () => {})
+    for (const path of ['/a', '/b']) {
+      app.server.on('upgrade', (req, socket) => {
+        if (req.url === path) socket.end(`HTTP/1.1 101 Switching Protocols\r\n\r\nfrom ${path}`)
+      })
+    }
     host.mount('/', app)
-    await expect(host.listen({ port: 0 })).rejects.toMatchObject({ code: 'UPGRADE_TAKEN' })
+    const { port } = await started(host)
+    const upgrade = (path: string) =>
+      `GET ${path} HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\nSec-WebSocket-Version: 13\n\n`
+    for (const path of ['/a', '/b']) expect(await exchange(port, upgrade(path))).toContain(`from ${path}`)
   })
 })
