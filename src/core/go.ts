@@ -9,6 +9,13 @@ import type { Tasklet } from './tasklet.js'
  * Starts a tasklet: a generator function, an async function or a plain one, called with `args` when its turn comes.
  * It joins the scope it is started in. In the root scope nobody waits for it, and an error that nobody has joined by
  * the end of the next `setImmediate` is an uncaught exception of the process.
+ *
+ * Cleanup may start tasklets. In a `finally` block of a tasklet that was asked to end, `go()` means the same whatever ended it: a
+ * kill, a cancelled scope, a lost race, a timeout or a failed sibling. The new tasklet runs as part of the cleanup, for the rest
+ * of its 5000 ms. Then it is asked to end, and cannot wait any more. A scope waits for it. Use {@link detach} for a tasklet
+ * that has to live longer. This holds where a tasklet runs: an async function that calls `go()` in a cancelled scope starts
+ * a tasklet that is killed before it runs.
+ *
  * Semantics: `stackless.tasklet(fn)(*args)`, Go's `go`. Throws `INVALID_ARGUMENT`, `SCOPE_CLOSED`.
  *
  * @example
@@ -26,7 +33,9 @@ import type { Tasklet } from './tasklet.js'
 export function go<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLike<T> | T, ...args: A): Tasklet<T> {
   const scope = currentScope()
   const tasklet = makeTasklet(fn, args, scope)
-  return scope === null ? tasklet.start() : scope.adopt(tasklet)
+  const cleanup = loop.current?.interrupts?.cleanup ?? null
+  if (scope !== null) return scope.adopt(tasklet, cleanup)
+  return cleanup === null ? tasklet.start() : tasklet.startForCleanup(cleanup)
 }
 
 /**

@@ -4,6 +4,8 @@
  * An exit is thrown once, where the tasklet waits. Cleanup may then wait normally for the grace period. After that,
  * every operation throws the exit again, each time after a whole turn of the event loop, so that
  * `for (;;) try { yield* op } catch {}` cannot hang the process; after a hundred of those the tasklet is abandoned.
+ *
+ * A tasklet that cleanup starts is part of that cleanup: it runs for the rest of the grace period, and gets the exit then.
  */
 import type { TaskletExit } from './errors.js'
 import { loop } from './loop.js'
@@ -17,6 +19,7 @@ const MAX_THROWS = 100
 interface Target {
   /** Throws the next pending error at the suspension point, if the operation waited for has not committed. */
   interruptWait(): void
+  requestExit(exit: TaskletExit): void
   abandon(exit: TaskletExit): void
 }
 
@@ -26,6 +29,10 @@ export class Interrupts {
   readonly #target: Target
   readonly #pending: unknown[] = []
   #graceTimer: object | null = null
+  /** When the grace period ends, by the loop's clock. */
+  #graceEnd = 0
+  /** The exit of the cleanup that this tasklet is part of, where another one has started it in its cleanup. */
+  #inherited: TaskletExit | null = null
   #expired = false
   #throws = 0
 
@@ -68,13 +75,40 @@ export class Interrupts {
       this.#rethrowAfterTurn(this.exit)
       return true
     }
-    this.#graceTimer ??= loop.clock.setBackgroundTimer(() => this.#expire(), GRACE)
+    this.#startGrace(GRACE)
     return false
+  }
+
+  /** The exit of the cleanup that is under way in the tasklet; null where none is. */
+  get cleanup(): TaskletExit | null {
+    return this.exit !== null && !this.pending ? this.exit : this.#inherited
+  }
+
+  /** How many ms are left for the cleanup that is under way. */
+  get graceLeft(): number {
+    if (this.#expired) return 0
+    this.#startGrace(GRACE)
+    return Math.max(0, this.#graceEnd - loop.clock.now())
+  }
+
+  /** Makes the tasklet part of a cleanup, for which `ms` are left. */
+  joinCleanup(exit: TaskletExit, ms: number): void {
+    this.#inherited = exit
+    this.#startGrace(ms)
+  }
+
+  #startGrace(ms: number): void {
+    if (this.#graceTimer !== null) return
+    this.#graceEnd = loop.clock.now() + ms
+    this.#graceTimer = loop.clock.setBackgroundTimer(() => this.#expire(), ms)
   }
 
   #expire(): void {
     this.#expired = true
-    if (this.exit === null) return
+    if (this.exit === null) {
+      if (this.#inherited !== null) this.#target.requestExit(this.#inherited)
+      return
+    }
     this.push(this.exit)
     this.#target.interruptWait()
   }

@@ -1,7 +1,8 @@
-import { run } from './coroutine.js'
+import { run as perform } from './coroutine.js'
 import { SynclessError, TaskletKilled } from './errors.js'
 import { Latch } from './latched.js'
 import { type Co, Op } from './op.js'
+import { report } from './report.js'
 import { ScopeRun } from './scope-run.js'
 
 /** What {@link race} and {@link all} run: an operation, or a function as `go` takes it. */
@@ -15,7 +16,7 @@ export type Winner<R> = { [K in keyof R & string]: { key: K; value: R[K] } }[key
 
 /**
  * Starts a tasklet for each competitor; the first to end decides, by its result or its error. The others are killed, and
- * their cleanup is awaited. Unlike `select`, which chooses among operations that have not happened, this runs them all.
+ * their cleanup is awaited; an error that leaves it is reported, and does not take the place of the result. Unlike `select`, which chooses among operations that have not happened, this runs them all.
  * One that is killed by somebody else has not ended; when all were, `TASKLET_KILLED` is thrown. Throws `INVALID_ARGUMENT`
  * where there is nobody to race.
  *
@@ -46,12 +47,13 @@ export function race<R extends Record<string, unknown>>(competitors: Works<R>): 
   const entries = Object.entries(competitors)
   if (entries.length === 0) throw new SynclessError('INVALID_ARGUMENT', 'race() needs at least one competitor')
   for (const [key, work] of entries) assertWork(work, `race: "${key}"`)
-  return new ScopeRun(function* race(scope): Co<Winner<R>> {
-    const finish = new Latch<{ key: string; value: unknown }>('end of a race')
+  const finish = new Latch<{ key: string; value: unknown }>('end of a race')
+  const run = new RaceRun(function* race(scope): Co<Winner<R>> {
     let left = entries.length
     for (const [key, work] of entries) {
       const competitor = scope.go(function* () {
-        finish.resolve({ key, value: yield* run(work instanceof Op ? work : work()) })
+        finish.resolve({ key, value: yield* perform(work instanceof Op ? work : work()) })
+        run.won = true
       })
       competitor.name = key
       const gone = () => {
@@ -64,6 +66,17 @@ export function race<R extends Record<string, unknown>>(competitors: Works<R>): 
     scope.cancel('the race is over')
     return winner as Winner<R>
   })
+  return run
+}
+
+/** A failure after the end of the race is one of a loser, or of what the winner has left running. */
+class RaceRun<T> extends ScopeRun<T> {
+  won = false
+
+  protected override excuses(error: unknown): boolean {
+    if (this.won) report(error, 'failed after a race was won')
+    return this.won
+  }
 }
 
 /**

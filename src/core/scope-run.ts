@@ -67,7 +67,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     const scope = new Scope({
       name: this.describe(),
       onFailure: error => {
-        this.#error = { value: error }
+        if (!this.excuses(error)) this.#error = { value: error }
       },
     })
     const parent = currentScope()
@@ -87,6 +87,11 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
       .close()
       .node()
       .performFor({ wake: () => cascade(() => this.#conclude(scope, joined, owner)) })
+  }
+
+  /** Whether a failure in the scope is none of the scope, and has been dealt with. */
+  protected excuses(_error: unknown): boolean {
+    return false
   }
 
   /** Called when the body and every tasklet are gone. */

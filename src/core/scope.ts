@@ -193,8 +193,8 @@ export class Scope implements ScopeProvider {
   }
 
   /**
-   * Starts a tasklet in this scope. In a scope that was cancelled it is killed before it runs. Throws `SCOPE_CLOSED`
-   * where the scope has ended.
+   * Starts a tasklet in this scope. In a scope that was cancelled it is killed before it runs, unless the cleanup of a
+   * tasklet starts it; see {@link go}. Throws `SCOPE_CLOSED` where the scope has ended.
    */
   go<A extends unknown[], T>(fn: TaskletFunction<A, T>, ...args: A): Tasklet<T> {
     return this.adopt(makeTasklet(fn, args, this))
@@ -225,12 +225,11 @@ export class Scope implements ScopeProvider {
     this.#endIfEmpty()
   }
 
-  /** @internal */
-  adopt<T>(tasklet: Tasklet<T>): Tasklet<T> {
+  /** @internal Starts a tasklet of this scope; `cleanup` is the exit of the cleanup that starts it, if one does. */
+  adopt<T>(tasklet: Tasklet<T>, cleanup: TaskletExit | null = null): Tasklet<T> {
     this.hold(tasklet)
-    if (this.#exit === null) return tasklet.start()
-    tasklet.requestExit(this.#exit)
-    return tasklet
+    const exit = this.#exit ?? cleanup
+    return exit === null ? tasklet.start() : tasklet.startForCleanup(exit)
   }
 
   /** @internal */

@@ -197,6 +197,22 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return this.#gone
   }
 
+  /**
+   * @internal Starts it as a part of the cleanup that the running tasklet is in, or, where `exit` is that of a scope and no
+   * cleanup is under way or its time is over, ends it before it runs.
+   */
+  startForCleanup(exit: TaskletExit): this {
+    const starter = loop.current?.interrupts ?? null
+    const left = starter === null || starter.cleanup === null ? 0 : starter.graceLeft
+    if (left <= 0) {
+      this.requestExit(exit)
+      return this
+    }
+    this.interrupts = new Interrupts(this)
+    this.interrupts.joinCleanup(exit, left)
+    return this.start()
+  }
+
   /** @internal Puts a new tasklet at the end of the run queue. */
   start(): this {
     registry.add(this)

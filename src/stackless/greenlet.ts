@@ -53,6 +53,7 @@ export class greenlet {
 
   /** `parent` is the current greenlet, unless another one is given. */
   constructor(run: ((...args: never[]) => unknown) | null = null, parent: greenlet | null = null) {
+    if (parent !== null) assertGreenlet(parent)
     this.#run = run
     this.#parent = parent ?? (makingRoot ? null : greenlet.getcurrent())
   }
@@ -69,12 +70,16 @@ export class greenlet {
     return Reflect.apply(this.#run, undefined, args)
   }
 
-  /** Where its end leads; null for the root. Throws `INVALID_ARGUMENT` for a cycle, or where it is the root. */
+  /**
+   * Where its end leads; null for the root. Throws `INVALID_ARGUMENT` for what is no greenlet, for a cycle, or where it is the
+   * root.
+   */
   get parent(): greenlet | null {
     return this.#parent
   }
 
   set parent(parent: greenlet) {
+    assertGreenlet(parent)
     if (this.#parent === null) throw invalid('cannot set the parent of a main greenlet')
     for (let g: greenlet | null = parent; g !== null; g = g.#parent) {
       if (g === this) throw invalid('cyclic parent chain')
@@ -168,4 +173,8 @@ export class greenlet {
       return { error }
     }
   }
+}
+
+function assertGreenlet(parent: unknown): void {
+  if (!(parent instanceof greenlet)) throw invalid('parent must be a greenlet')
 }

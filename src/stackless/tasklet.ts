@@ -73,12 +73,13 @@ export class tasklet<A extends unknown[] = unknown[]> {
   /**
    * Binds a function, and with `args` makes the tasklet alive but not runnable. Without either it unbinds: a paused
    * tasklet is dropped where it stands, and its `finally` blocks do not run. Throws `TASKLET_STATE` for the current
-   * tasklet, a scheduled one, and where `args` find no function.
+   * tasklet, the main one, a scheduled one, and where `args` find no function.
    */
   bind<B extends unknown[] = A>(fn: TaskletFunction<B, unknown> | null = null, args?: B): tasklet<B> {
     if (fn !== null && typeof fn !== 'function') throw invalid('tasklet function must be a callable or None')
     if (this.isCurrent) throw stateError("can't (re)bind the current tasklet")
     if (this.scheduled) throw stateError('tasklet is scheduled')
+    if (this.isMain && this.alive) throw stateError("can't unbind the main tasklet")
     this.world?.started.delete(this)
     this.seat = null
     this.node = null

@@ -1,5 +1,6 @@
-import { all, channel, current, go, never, race, SynclessError, scope, sleep } from '../../src/core/index.js'
+import { all, channel, current, go, never, race, SynclessError, schedule, scope, sleep } from '../../src/core/index.js'
 import { virtualClock } from '../../src/testing/index.js'
+import { reported } from './support.js'
 
 const clock = virtualClock()
 afterAll(() => clock.restore())
@@ -78,6 +79,72 @@ describe('race', () => {
     }
     await expect(race({ a: suicidal, b: suicidal }).then()).rejects.toMatchObject({ code: 'TASKLET_KILLED' })
     expect(await race({ a: suicidal, b: () => 1 })).toEqual({ key: 'b', value: 1 })
+  })
+
+  describe('an error of a loser is reported, and the winner stands', () => {
+    const losers: Record<string, Record<string, () => unknown>> = {
+      'an async function that fails in the same turn': {
+        a: async () => 'first',
+        b: async () => {
+          throw new Error('second')
+        },
+      },
+      'a tasklet that fails in its cleanup': {
+        a: function* () {
+          yield* schedule()
+          return 'first'
+        },
+        b: function* () {
+          try {
+            yield* never
+          } catch {
+            throw new Error('second')
+          }
+        },
+      },
+      'a tasklet that fails in the same turn': {
+        a: function* () {
+          yield* schedule()
+          return 'first'
+        },
+        b: function* () {
+          yield* schedule()
+          throw new Error('second')
+        },
+      },
+      'what a loser has started, in its cleanup': {
+        a: function* () {
+          yield* schedule()
+          return 'first'
+        },
+        b: function* () {
+          go(function* () {
+            try {
+              yield* never
+            } catch {
+              throw new Error('second')
+            }
+          })
+          yield* never
+        },
+      },
+    }
+    test.each(Object.entries(losers))('%s', async (_what, competitors) => {
+      const warnings = await reported(async () => {
+        expect(await race(competitors as Record<string, () => string>)).toEqual({ key: 'a', value: 'first' })
+      })
+      expect(warnings).toEqual([expect.stringContaining('second')])
+    })
+
+    test('the first to fail decides, though another wins in the same turn', async () => {
+      const failing = race({
+        a: () => {
+          throw new Error('first')
+        },
+        b: () => 'second',
+      })
+      await expect(failing.then()).rejects.toThrow('first')
+    })
   })
 
   test('the competitors are called by their keys', async () => {

@@ -387,3 +387,19 @@ test('greenlets that are left when main ends get an exit', async () => {
   })
   expect(log).toEqual([expect.any(TaskletExit)])
 })
+
+everywhere('a parent that is no greenlet is refused at once', function* () {
+  const g = new greenlet(() => 1)
+  const before = g.parent
+  for (const parent of [null, undefined, 1, {}]) {
+    yield* throws(
+      () => {
+        g.parent = parent as never
+      },
+      'INVALID_ARGUMENT',
+      'parent must be a greenlet',
+    )
+    expect(g.parent).toBe(before)
+  }
+  yield* throws(() => new greenlet(() => 1, {} as never), 'INVALID_ARGUMENT', 'parent must be a greenlet')
+})

@@ -4,6 +4,7 @@ import {
   getcurrent,
   getmain,
   getruncount,
+  main,
   run,
   schedule,
   scheduleRemove,
@@ -119,6 +120,22 @@ describe('TestBind', () => {
     expect(t.paused).toBe(true)
     t.bind(null)
     expect([t.alive, t.paused, log]).toEqual([false, false, []])
+  })
+
+  test('main cannot be unbound, where it floats either', async () => {
+    let thrown: unknown
+    await main(function* () {
+      const own = getmain()
+      const other = new tasklet(function* () {
+        for (const args of [[null], [function* () {}], [null, []]] as const) {
+          yield* throws(() => own.bind(...(args as [null])), 'TASKLET_STATE', "can't unbind the main tasklet")
+        }
+        thrown = 'as it should be'
+        own.insert()
+      }).setup()
+      yield* other.switch()
+    })
+    expect(thrown).toBe('as it should be')
   })
 
   everywhere('test_unbind_fail_current', function* () {
