@@ -1,16 +1,22 @@
 import { SynclessError } from '../core/errors.js'
+import { roomForListener } from '../core/listener-room.js'
 
 /** Listeners that are removed together, also while they are being added: adding one may emit an event. */
 export class Listeners {
   readonly #removals: (() => void)[] = []
   #cleared = false
 
-  /** Adds one, unless they have been removed. */
-  add(add: () => void, remove: () => void): void {
+  /** Adds one, unless they have been removed. With `target`, which others own, it counts for nothing in its bound. */
+  add(add: () => void, remove: () => void, target?: object): void {
     if (this.#cleared) return
+    const leaveRoom = target === undefined ? null : roomForListener(target)
+    const removal = () => {
+      remove()
+      leaveRoom?.()
+    }
     add()
-    if (this.#cleared) remove()
-    else this.#removals.push(remove)
+    if (this.#cleared) removal()
+    else this.#removals.push(removal)
   }
 
   clear(): void {

@@ -76,6 +76,7 @@ export function onAbort(
   listeners.add(
     () => signal.addEventListener('abort', listener),
     () => signal.removeEventListener('abort', listener),
+    signal,
   )
 }
 

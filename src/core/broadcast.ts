@@ -186,7 +186,9 @@ class Subscription<T> extends Channel<T> {
 
 /** Who in the end performs a node: the select around it, the tasklet, the promise. */
 function outermost(node: Node<unknown>): object {
-  return node.waiter === null ? node : node.waiter instanceof Node ? outermost(node.waiter) : node.waiter
+  let at = node
+  while (at.waiter instanceof Node) at = at.waiter
+  return at.waiter ?? at
 }
 
 class PublishNode<T> extends Node<void> {

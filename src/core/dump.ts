@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import { SynclessError } from './errors.js'
+import { roomForListener } from './listener-room.js'
 import { loop } from './loop.js'
 import { liveTasklets } from './registry.js'
 import type { Scope } from './scope.js'
@@ -146,13 +147,20 @@ export function dump(): Dump {
  */
 export function dumpOnSignal(signal: NodeJS.Signals = 'SIGUSR2'): () => void {
   const write = () => void process.stderr.write(dump().toString())
+  let leaveRoom: (() => void) | null = null
   try {
     // Any other name is an event of its own that never comes.
     if (!Object.hasOwn(constants.signals, signal)) throw new Error('no such signal')
+    leaveRoom = roomForListener(process)
     process.on(signal, write)
   } catch (cause) {
     process.off(signal, write)
+    leaveRoom?.()
     throw new SynclessError('INVALID_ARGUMENT', `dumpOnSignal() cannot listen to ${String(signal)}`, { cause })
   }
-  return () => void process.off(signal, write)
+  return () => {
+    process.off(signal, write)
+    leaveRoom?.()
+    leaveRoom = null
+  }
 }

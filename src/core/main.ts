@@ -1,3 +1,4 @@
+import { roomForListener } from './listener-room.js'
 import type { Co } from './op.js'
 import type { Scope } from './scope.js'
 import { ScopeRun } from './scope-run.js'
@@ -27,8 +28,11 @@ export async function main<T>(body: (scope: Scope) => Co<T>): Promise<T | undefi
     received = signal
     program?.cancel(signal)
   }
+  let leaveRoom: (() => void) | null = roomForListener(process)
   const removeHandlers = () => {
     for (const signal of signals) process.off(signal, onSignal)
+    leaveRoom?.()
+    leaveRoom = null
   }
   for (const signal of signals) process.on(signal, onSignal)
   try {

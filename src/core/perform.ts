@@ -1,3 +1,4 @@
+import { roomForListener } from './listener-room.js'
 import { loop } from './loop.js'
 import type { Node, Op, Waiter } from './op.js'
 import { holdCallbacks } from './withdrawal.js'
@@ -7,6 +8,7 @@ class AbortableWaiter<T> implements Waiter {
   readonly #node: Node<T>
   readonly #signal: AbortSignal
   #settled: () => void = () => {}
+  #leaveRoom: (() => void) | null
   #aborted = false
 
   constructor(node: Node<T>, signal: AbortSignal) {
@@ -19,17 +21,18 @@ class AbortableWaiter<T> implements Waiter {
       if (this.#aborted) throw signal.reason
       return node.take()
     })
+    this.#leaveRoom = roomForListener(signal)
     signal.addEventListener('abort', this.#abort)
     try {
       node.performFor(this)
     } catch (error) {
-      signal.removeEventListener('abort', this.#abort)
+      this.#unlisten()
       throw error
     }
   }
 
   readonly #abort = (): void => {
-    this.#signal.removeEventListener('abort', this.#abort)
+    this.#unlisten()
     this.#aborted = true
     holdCallbacks(() => {
       this.#node.withdraw()
@@ -38,12 +41,18 @@ class AbortableWaiter<T> implements Waiter {
     })
   }
 
+  #unlisten(): void {
+    this.#signal.removeEventListener('abort', this.#abort)
+    this.#leaveRoom?.()
+    this.#leaveRoom = null
+  }
+
   isAwaited(): boolean {
     return true
   }
 
   wake(): void {
-    this.#signal.removeEventListener('abort', this.#abort)
+    this.#unlisten()
     loop.pace(this.#settled)
   }
 }

@@ -82,13 +82,16 @@ export class Exchange implements ScopeProvider {
   }
 
   get innermost(): Exchange {
-    return this.inner === null ? this : this.inner.innermost
+    let at: Exchange = this
+    while (at.inner !== null) at = at.inner
+    return at
   }
 
   /** Takes an inner exchange off. */
   forget(inner: Exchange): void {
-    if (this.inner === inner) this.inner = null
-    else this.inner?.forget(inner)
+    let at: Exchange = this
+    while (at.inner !== null && at.inner !== inner) at = at.inner
+    at.inner = null
   }
 
   /** The scope, if something has asked for it. */

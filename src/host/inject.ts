@@ -7,6 +7,7 @@ import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, req
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { SynclessError } from '../core/errors.js'
+import { roomForListener } from '../core/listener-room.js'
 import { assertOptions, invalid } from './check.js'
 import { messageOf } from './error-text.js'
 import { connectInMemory, type MemoryHost } from './memory-agent.js'
@@ -73,8 +74,14 @@ export async function inject(host: MemoryHost, options: InjectOptions): Promise<
   if (host.stopped) throw new SynclessError('HOST_STATE', 'host.inject(): the host has been closed')
   const socket = connectInMemory(host, { remoteAddress: options.remoteAddress, encrypted: target.encrypted })
   const abort = () => socket.destroy()
-  signal?.addEventListener('abort', abort, { once: true })
-  socket.once('close', () => signal?.removeEventListener('abort', abort))
+  if (signal !== undefined) {
+    const leaveRoom = roomForListener(signal)
+    signal.addEventListener('abort', abort, { once: true })
+    socket.once('close', () => {
+      signal.removeEventListener('abort', abort)
+      leaveRoom()
+    })
+  }
   try {
     const method = options.method ?? (payload.body === null ? 'GET' : 'POST')
     const headers = headersOf(method, target, payload, options)

@@ -191,6 +191,34 @@ test('a grace period does not keep the process alive', async () => {
   expect(code).not.toBe(null)
 })
 
+test.each([
+  ['throws', 'select({ a: channel().receive() })'],
+  ['fails in a tasklet', 'go(function* () { yield* channel().receive() })'],
+  ['exits', 'process.exit(1)'],
+])(
+  'a second copy of the package is named before the crash that it causes, once: the program %s',
+  async (_how, crash) => {
+    const { code, stderr } = await script.run(`
+    import { spawnSync } from 'node:child_process'
+    import { cpSync, writeFileSync } from 'node:fs'
+    const here = new URL('.', import.meta.url)
+    cpSync(new URL('core', here), new URL('copy', here), { recursive: true })
+    const program = new URL('crash.js', here)
+    writeFileSync(program, \`
+      import { go, select } from './core/index.js'
+      import { channel } from './copy/index.js'
+      ${crash}
+    \`)
+    const { status, stderr } = spawnSync(process.execPath, [program.pathname])
+    process.stderr.write(stderr)
+    process.exitCode = status
+  `)
+    expect(code).toBe(1)
+    expect(stderr.split('DUPLICATE_PACKAGE')).toHaveLength(2)
+    if (stderr.includes('    at ')) expect(stderr.indexOf('DUPLICATE_PACKAGE')).toBeLessThan(stderr.indexOf('    at '))
+  },
+)
+
 test('a second copy of the package is named', async () => {
   const { stderr } = await script.run(`
     import { cpSync } from 'node:fs'

@@ -88,6 +88,7 @@ export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
         listeners.add(
           () => sink.on(over, leave),
           () => sink.off(over, leave),
+          sink,
         )
       }
       onAbort(signal, listeners, leave)

@@ -62,6 +62,7 @@ export function once(
         listeners.add(
           () => emitter.on(name, listener),
           () => emitter.off(name, listener),
+          emitter,
         )
       }
       listen(event, resolve)

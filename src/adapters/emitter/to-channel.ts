@@ -75,6 +75,7 @@ export function toChannel(
       intake.listeners.add(
         () => emitter.on(event, listener),
         () => emitter.off(event, listener),
+        emitter,
       )
     // Those that end the channel come last: an event may be a value and the end.
     for (const event of names) listen(event, (...args) => intake.offer(() => map(args, event)))

@@ -82,6 +82,7 @@ export function drainTo<T>(
         listeners.add(
           () => target.addEventListener(over, listener),
           () => target.removeEventListener(over, listener),
+          target,
         )
       }
       onAbort(signal, listeners, leave)

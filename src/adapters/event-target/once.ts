@@ -47,6 +47,7 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
       listeners.add(
         () => target.addEventListener(name, listener),
         () => target.removeEventListener(name, listener),
+        target,
       )
     }
     listen(event, fired => resolve(fired as EventOf<E, N>))
@@ -77,9 +78,17 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
 export function aborted(signal: AbortSignal): Op<unknown> {
   assertSignal(signal, 'eventTarget.aborted()')
   return action(resolve => {
-    const listener = () => resolve(signal.reason)
-    if (signal.aborted) return listener()
-    signal.addEventListener('abort', listener, { once: true })
-    return () => signal.removeEventListener('abort', listener)
+    if (signal.aborted) return resolve(signal.reason)
+    const listeners = new Listeners()
+    const listener = () => {
+      listeners.clear()
+      resolve(signal.reason)
+    }
+    listeners.add(
+      () => signal.addEventListener('abort', listener),
+      () => signal.removeEventListener('abort', listener),
+      signal,
+    )
+    return () => listeners.clear()
   }, 'abort of a signal')
 }

@@ -67,6 +67,7 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
       intake.listeners.add(
         () => target.addEventListener(event, listener),
         () => target.removeEventListener(event, listener),
+        target,
       )
     const value = (event: Event) => (map === undefined ? event : map(event as EventOf<E, N>)) as T
     // Those that end the channel come last: an event may be a value and the end.

@@ -1,4 +1,5 @@
 import type { Receiver } from '../../core/channel.js'
+import { roomForListener } from '../../core/listener-room.js'
 import { loop } from '../../core/loop.js'
 import type { Node } from '../../core/op.js'
 import { assertOptions } from '../../core/options.js'
@@ -68,6 +69,7 @@ class ChannelIteration<T> implements ChannelIterable<T> {
   readonly #release: () => void
   readonly #pending = new Set<Pending>()
   #over = false
+  #leaveRoom: (() => void) | null = null
   /** What the next `next()` rejects with, where nobody has been told yet. */
   #untold: { readonly error: unknown } | null = null
 
@@ -76,7 +78,10 @@ class ChannelIteration<T> implements ChannelIterable<T> {
     this.#signal = signal
     this.#release = bondToScope(`the iterator of "${receiver.name}"`, error => this.#fail(error))
     if (signal?.aborted) this.#fail(signal.reason)
-    else signal?.addEventListener('abort', this.#aborted, { once: true })
+    else if (signal !== undefined) {
+      this.#leaveRoom = roomForListener(signal)
+      signal.addEventListener('abort', this.#aborted, { once: true })
+    }
   }
 
   [Symbol.asyncIterator](): this {
@@ -156,6 +161,8 @@ class ChannelIteration<T> implements ChannelIterable<T> {
     this.#over = true
     this.#release()
     this.#signal?.removeEventListener('abort', this.#aborted)
+    this.#leaveRoom?.()
+    this.#leaveRoom = null
   }
 
   readonly #aborted = (): void => this.#fail(this.#signal?.reason)

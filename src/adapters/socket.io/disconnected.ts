@@ -102,5 +102,6 @@ export function listen(
   listeners.add(
     () => emitter.on(event, listener as Listener),
     () => emitter.off(event, listener as Listener),
+    emitter,
   )
 }

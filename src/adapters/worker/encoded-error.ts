@@ -33,12 +33,15 @@ const builtins: Readonly<Record<string, ErrorConstructor>> = {
   URIError,
 }
 
-/** An exit is meant for a tasklet of this thread alone: it becomes undefined, as a cancel without a reason. */
+/**
+ * An exit is meant for a tasklet of this thread alone: it becomes undefined, as a cancel without a reason. A property whose
+ * getter throws is lost, and no other.
+ */
 export function encodeError(error: unknown): EncodedError {
   try {
     return encode(error, DEPTH)
   } catch {
-    // A getter of it has thrown.
+    // A proxy that refuses everything.
     return { value: 'an error that cannot be read' }
   }
 }
@@ -46,13 +49,15 @@ export function encodeError(error: unknown): EncodedError {
 function encode(error: unknown, depth: number): EncodedError {
   if (isTaskletExit(error)) return { value: undefined }
   if (!isError(error)) return { value: isPrimitive(error) ? error : describe(error) }
-  const { name, message, stack, cause } = error
+  const name = readable(() => String(error.name)) ?? 'Error'
+  const message = readable(() => String(error.message)) ?? ''
+  const cause = readable(() => error.cause)
   const inner = depth > 0 && cause !== undefined && !isTaskletExit(cause)
-  const { errors } = error as { errors?: unknown }
+  const errors = readable(() => (error as { errors?: unknown }).errors)
   return {
-    name: String(name),
-    message: String(message),
-    stack: String(stack),
+    name,
+    message,
+    stack: readable(() => String(error.stack)) ?? `${name}: ${message}`,
     ...(inner ? { cause: encode(cause, depth - 1) } : {}),
     ...(depth > 0 && Array.isArray(errors) ? { errors: errors.map(one => encode(one, depth - 1)) } : {}),
     ...(error instanceof SynclessError ? { own: true } : {}),
@@ -96,8 +101,8 @@ function builtin(name: string): ErrorConstructor {
 /** Also for an error of another realm, and a DOMException. */
 export function isError(value: unknown): value is Error {
   if (value instanceof Error || types.isNativeError(value)) return true
-  const { name, message, stack }: Partial<Error> = Object(value)
-  return [name, message, stack].every(part => typeof part === 'string')
+  const parts: Partial<Error> = Object(value)
+  return (['name', 'message', 'stack'] as const).every(part => typeof readable(() => parts[part]) === 'string')
 }
 
 function isCode(code: unknown): code is keyof typeof errorCodes {
@@ -109,10 +114,23 @@ function isPrimitive(value: unknown): value is Primitive {
 }
 
 function primitives(error: Error): Record<string, Primitive> {
-  const entries = Object.entries(error).filter(([, value]) => isPrimitive(value))
-  // Node's own errors and some others have it where Object.entries does not look.
-  const { code } = error as { code?: unknown }
+  const entries: [string, Primitive][] = []
+  for (const key of Object.keys(error)) {
+    const value = readable(() => ({ is: (error as unknown as Record<string, unknown>)[key] }))
+    if (value !== undefined && isPrimitive(value.is)) entries.push([key, value.is])
+  }
+  // Node's own errors and some others have it where Object.keys does not look.
+  const code = readable(() => (error as { code?: unknown }).code)
   return { ...Object.fromEntries(entries), ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) }
+}
+
+/** What a getter gives; undefined where it throws. */
+function readable<T>(get: () => T): T | undefined {
+  try {
+    return get()
+  } catch {
+    return undefined
+  }
 }
 
 function describe(value: unknown): string {

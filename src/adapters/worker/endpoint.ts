@@ -61,6 +61,7 @@ function listen(raw: Raw, by: Record<string, (...args: never[]) => void>): () =>
     listeners.add(
       () => raw.on(event, listener),
       () => raw.off(event, listener),
+      raw,
     )
   }
   return () => listeners.clear()

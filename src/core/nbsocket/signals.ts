@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { Channel, type Receiver } from '../channel.js'
 import type { ReceiverNode } from '../channel-ops.js'
 import { SynclessError } from '../errors.js'
+import { roomForListener } from '../listener-room.js'
 import { bondToScope } from '../scope-bond.js'
 
 /** Keeps each kind of signal at most once, as the kernel does. */
@@ -64,9 +65,11 @@ export function signals<const S extends NodeJS.Signals>(...names: readonly S[]):
   values.name = names.join(', ')
   const listener = (signal: NodeJS.Signals) => values.take(signal as S)
   const release = bondToScope(`the channel of ${values.name}`, error => values.close(error))
+  const leaveRoom = roomForListener(process)
   const stop = () => {
     release()
     for (const name of names) process.off(name, listener)
+    leaveRoom()
   }
   values.ended.node().performFor({ wake: stop })
   try {

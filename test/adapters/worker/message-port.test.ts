@@ -1,6 +1,7 @@
 /** What happens on a port, with both of its ends in this thread. */
 import { EventEmitter } from 'node:events'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { encodeError } from '../../../src/adapters/worker/encoded-error.js'
 import * as worker from '../../../src/adapters/worker/index.js'
 import { type Channel, channel, SynclessError, TimeoutError } from '../../../src/core/index.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
@@ -245,14 +246,42 @@ test('a code of this package makes no error of this package', async () => {
   expect(error).toMatchObject({ name: 'PoolError', code: 'TIMEOUT', message: 'slow' })
 })
 
+test.each(['name', 'message', 'stack', 'cause', 'errors', 'code', 'detail'])(
+  'a getter that throws loses one property, and no other: %s',
+  async property => {
+    const known: Record<string, unknown> = {
+      name: 'Known',
+      message: 'it failed',
+      cause: new RangeError('because'),
+      code: 'E_KNOWN',
+      detail: 'more',
+      other: 7,
+    }
+    const error = Object.assign(new Error('it failed', { cause: known.cause }), known, { errors: undefined })
+    Object.defineProperty(error, property, {
+      enumerable: true,
+      get() {
+        throw new Error('not for you')
+      },
+    })
+    const received = (await journey(error)) as Record<string, unknown>
+    expect(received).toBeInstanceOf(Error)
+    for (const [key, value] of Object.entries(known)) {
+      if (key === 'cause' && property !== key) expect(received.cause).toMatchObject({ message: 'because' })
+      else if (key !== property) expect(received[key]).toBe(value)
+    }
+    if (property === 'stack') expect(received.stack).toBe('Known: it failed')
+    else if (property in known && property !== 'name' && property !== 'message')
+      expect(received).not.toHaveProperty(property)
+  },
+)
+
 test('an error that cannot be read, and one with the names of what all objects have, cross as well', async () => {
-  const unreadable = new Error('secret')
-  Object.defineProperty(unreadable, 'message', {
-    get() {
-      throw new Error('not for you')
-    },
-  })
-  expect(await journey(unreadable)).toBe('an error that cannot be read')
+  const refuses = () => {
+    throw new Error('not for you')
+  }
+  const unreadable = new Proxy(new Error('secret'), { get: refuses, getPrototypeOf: refuses, ownKeys: refuses })
+  expect(encodeError(unreadable)).toEqual({ value: 'an error that cannot be read' })
   const odd = new Error('odd')
   odd.name = 'constructor'
   Object.defineProperty(odd, '__proto__', { value: null, enumerable: true })
