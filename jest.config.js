@@ -8,6 +8,8 @@ export default {
   // For what hangs. On a busy machine the slowest tests take many times their usual two seconds.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // They want sources of others: `npm run framework-suites`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/framework-suites/'],
   transform: {
     '\\.ts$': [
       '@swc/jest',

@@ -195,6 +195,15 @@ function leave({ req, body, res }: BodySource): void {
     // After the response, Node no longer tells the request.
     carrier.once('close', over)
   }
-  if (res === null || res.writableFinished) discard()
-  else res.once('finish', discard)
+  if (res === null || res.writableFinished) {
+    discard()
+    return
+  }
+  const finish = () => {
+    res.off('close', close)
+    discard()
+  }
+  // The client may leave before it has its answer: the response never finishes then.
+  const close = () => res.off('finish', finish)
+  res.once('finish', finish).once('close', close)
 }

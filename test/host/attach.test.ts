@@ -116,6 +116,8 @@ describe('attached to a server', () => {
   test('detached, the server is as it was, to the last listener', async () => {
     const { server, port } = await foreign()
     server.on('upgrade', accept('own')).on('checkContinue', says('continued'))
+    // Node notes something on a server at its first request.
+    await exchange(port, get('/'))
     const before = snapshot(server)
     const host = newHost()
     host.mount('/api', says('hosted'))

@@ -2,9 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Host } from '../../src/host/index.js'
+import { sized } from '../sized.js'
 import { closeHosts, exchange, get, newHost, started, turns } from './support.js'
 
-const WANTED = 10_000
+const WANTED = sized(1000, 10_000)
 /** Of the process's descriptors, those that it needs for itself. */
 const SPARE = 300
 const limit = Number(execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' })) || WANTED + SPARE

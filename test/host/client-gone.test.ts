@@ -9,6 +9,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { never, type Scope, type SynclessError, until } from '../../src/core/index.js'
 import { Random } from '../../src/core/random.js'
 import { type FetchBindings, type Host, type HostOptions, requestScope, taskletHandler } from '../../src/host/index.js'
+import { sized } from '../sized.js'
 import { ca, server as tls } from './certificates.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { closeHosts, defer, newHost, started, turns } from './support.js'
@@ -336,8 +337,8 @@ test('a client whose large body waits unread is noticed when somebody reads on',
   expect([...watch.gone.keys()]).toEqual(['x'])
 })
 
-test('10 000 mixed requests of all kinds on many connections: those that were left are cancelled, and no other', async () => {
-  const TOTAL = 10_000
+test('many mixed requests of all kinds on many connections: those that were left are cancelled, and no other', async () => {
+  const TOTAL = sized(2000, 10_000)
   const CONNECTIONS = 40
   // On a busy machine a client may be idle for longer than a connection without requests is kept.
   const { host, watch, errors, port } = await serve(Object.values(kinds), { http: { keepAliveTimeout: 60_000 } })
@@ -388,7 +389,7 @@ test('10 000 mixed requests of all kinds on many connections: those that were le
   expect(report).toMatchObject({ clean: true, requests: [], tasklets: 0 })
   expect(watch.scopes.size).toBe(made)
   expect(made).toBeGreaterThanOrEqual(TOTAL)
-  expect(left.size).toBeGreaterThan(100)
+  expect(left.size).toBeGreaterThan(TOTAL / 100)
   expect([...watch.gone.keys()].sort()).toEqual([...left].sort())
   expect(errors).toEqual([])
 }, 60_000)

@@ -1,14 +1,15 @@
-/** 10 000 consumers that leave at moments that a seed says: nothing is left of them, on either side. */
+/** Consumers, 10 000 in full, that leave at moments that a seed says: nothing is left of them, on either side. */
 import { channel, go } from '../../../src/core/index.js'
 import { Random } from '../../../src/core/random.js'
 import { leakCheck } from '../../../src/testing/index.js'
+import { sized } from '../../sized.js'
 import { TestScope, turns } from '../support.js'
 import { TestFeed } from './feed.js'
 import { TestIntake } from './intake.js'
 import type { Item, Participant, Sink, SinkKind, Source, SourceKind } from './participant.js'
 
-/** How many a port has, over all its bridges; `CONTRACT_ABANDON` says otherwise. */
-export const abandons = Number(process.env.CONTRACT_ABANDON ?? 10_000)
+/** How many consumers a port has, over all its bridges. */
+export const abandons = sized(1000, 10_000)
 const seed = Number(process.env.CONTRACT_SEED ?? 1)
 
 /** How many are there at a time. */

@@ -13,8 +13,8 @@
  * What only this port has is tested beside it, and is no matter of the contract.
  *
  * Each check brings a sabotage, which makes of a sound participant one that breaks the guarantee: `sabotage.test.ts` sees
- * to it that the check fails then. The tests of memory and of consumers that leave are as large as they say: see
- * `memory.ts` and `abandon.ts` for the environment variables that make them smaller.
+ * to it that the check fails then. The tests of memory and of consumers that leave have their full size in
+ * `npm run test:full`.
  */
 import type { FlowPort } from '../../../src/adapters/port.js'
 import { seed } from '../../../src/testing/index.js'
