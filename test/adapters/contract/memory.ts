@@ -11,7 +11,7 @@ import { sized } from '../../sized.js'
 import type { Participant } from './participant.js'
 
 /** How much is produced in full for the first bridge of a port, and for each other. */
-export const megabytes = 1024
+const megabytes = 1024
 const megabytesOfOthers = 256
 
 /** Of the channels of these tests. */
@@ -56,7 +56,7 @@ export async function memory(participant: Participant, side: 'sources' | 'sinks'
 }
 
 /** Runs `memory-child.ts` with the participant of a file. */
-export async function measure(participant: string, side: string, index: number, amount = megabytes): Promise<Measured> {
+export async function measure(participant: string, side: string, index: number, amount: number): Promise<Measured> {
   const file = (base: string) => path.join('test/adapters/contract', base)
   const args = ['--expose-gc', '--no-warnings', '--import', `./${file('typescript.mjs')}`, file('memory-child.ts')]
   const { stdout } = await promisify(execFile)(process.execPath, [
