@@ -5,11 +5,11 @@
  * would have. Detached, the server has its own `emit` again, and no listener more than it had.
  */
 import type { EventEmitter } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Server } from 'node:net'
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { answerWithoutUpgrade } from './upgrade.js'
+import { afterResponses, noteResponse, serveWithoutUpgrade } from './attach-upgrade.js'
 
 export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
 
@@ -23,8 +23,10 @@ export interface Visited {
     next: (error?: unknown) => void,
     behind?: boolean,
   ): void
-  /** Whether it has taken the upgrade, or has refused it. */
-  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /** Whether a mount owns the request. */
+  owns(req: IncomingMessage): boolean
+  /** Whether it has taken the upgrade, or has refused it. `next` has it after the apps that guard it have declined. */
+  visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next?: (() => void) | null): boolean
 }
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
@@ -44,11 +46,15 @@ export class Tap {
   readonly #emit: Emit
   readonly #own: PropertyDescriptor | undefined
   readonly #tap: Emit
+  /** Where requests that the host owns are emitted, for those who cover `emit` of all servers; null if they have seen them. */
+  readonly #stage: HttpServer | null
   #attached = true
 
-  constructor(server: Server, host: Visited) {
+  /** `seen`: whether requests of `server` have been emitted on another one before. */
+  constructor(server: NetServer, host: Visited, seen: boolean) {
     this.#server = server
     this.#host = host
+    this.#stage = seen ? null : new HttpServer()
     this.#own = Object.getOwnPropertyDescriptor(server, 'emit')
     this.#emit = this.#server.emit
     this.#tap = (event, ...args) => (this.#attached && this.#takes(event, args)) || this.#pass(event, ...args)
@@ -79,22 +85,56 @@ export class Tap {
       case 'checkContinue':
       case 'checkExpectation': {
         const [req, res] = args as [IncomingMessage, ServerResponse]
-        this.#host.visit(event, req, res, error => this.#decline(event, req, res, error))
+        noteResponse(req.socket, res)
+        if (this.#host.owns(req)) this.#visit(event, req, res)
+        else if (event === 'request') return false
+        else this.#settle(event, req, res)
         return true
       }
       case 'upgrade': {
         const [req, socket, head] = args as [IncomingMessage, Duplex, Buffer]
-        return this.#host.visitUpgrade(req, socket, head) || this.#declineUpgrade(req, socket, head)
+        return this.#takesUpgrade(req, socket, head)
       }
       default:
         return false
     }
   }
 
-  /** What Node does for the server's own listeners, or where there is none. */
+  #visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
+    const visit = () => this.#host.visit(event, req, res, error => this.#decline(event, req, res, error))
+    const stage = this.#stage
+    if (stage === null) {
+      visit()
+      return
+    }
+    stage.once('request', () => {
+      for (const listener of this.#observers()) Reflect.apply(listener, this.#server, [req, res])
+      visit()
+    })
+    stage.emit('request', req, res)
+  }
+
+  /**
+   * Those who count requests, or end connections after them. One listener of a server answers, and that is the first, which
+   * `createServer` was given; what was added behind it must leave its answers alone with or without a host.
+   */
+  #observers(): Listener[] {
+    return this.#server.rawListeners('request').slice(1) as Listener[]
+  }
+
+  /** A mount has declined it. Whoever looks on has seen it. */
   #decline(event: RequestEvent, req: IncomingMessage, res: ServerResponse, error: unknown): void {
     if (error !== undefined && error !== null) res.destroy()
-    else if (event === 'request' || !onlyStandIn(this.#server, event)) this.#pass(event, req, res)
+    else if (this.#stage === null || this.#own !== undefined || event !== 'request') this.#settle(event, req, res)
+    else {
+      const [app] = this.#server.rawListeners('request') as Listener[]
+      if (app !== undefined) Reflect.apply(app, this.#server, [req, res])
+    }
+  }
+
+  /** What Node does for the server's own listeners, or where there is none. */
+  #settle(event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
+    if (event === 'request' || !onlyStandIn(this.#server, event)) this.#pass(event, req, res)
     else if (event === 'checkExpectation') res.writeHead(417).end()
     else {
       res.writeContinue()
@@ -102,13 +142,33 @@ export class Tap {
     }
   }
 
-  #declineUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    if (!onlyStandIn(this.#server, 'upgrade')) return false
-    const accepted = socket instanceof TLSSocket ? 'secureConnection' : 'connection'
-    answerWithoutUpgrade(req, socket, head, again => this.#pass(accepted, again))
+  #takesUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const listens = !onlyStandIn(this.#server, 'upgrade')
+    if (listens) return this.#host.visitUpgrade(req, socket, head, () => this.#pass('upgrade', req, socket, head))
+    // Without the host, Node would go on with the connection, and answer in the order of the requests.
+    afterResponses(socket, () => {
+      const serve = () => serveWithoutUpgrade(req, socket, head, again => this.#acceptAgain(again))
+      if (!this.#host.visitUpgrade(req, socket, head, serve)) serve()
+    })
     return true
   }
+
+  /** Has Node parse a connection again. It takes no upgrade where nobody listens. */
+  #acceptAgain(socket: Duplex): Disposable {
+    const server = this.#server
+    const [accept] = server.rawListeners(socket instanceof TLSSocket ? 'secureConnection' : 'connection') as Listener[]
+    server.off('upgrade', standIn)
+    // Node's own listener is the first. The others have seen the connection.
+    if (accept !== undefined) Reflect.apply(accept, server, [socket])
+    return {
+      [Symbol.dispose]() {
+        if (server.listenerCount('upgrade') === 0) server.on('upgrade', standIn)
+      },
+    }
+  }
 }
+
+type Listener = (...args: unknown[]) => void
 
 /** The events that Node emits only where somebody listens, and otherwise settles by itself. */
 const ASKED = ['upgrade', 'checkContinue', 'checkExpectation'] as const

@@ -7,7 +7,7 @@ import { enterScope } from '../core/scope.js'
 import { outside, type Party } from './agreement.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
-import { Connection, withdraw } from './connection.js'
+import { Connection, outermostExchange, withdraw } from './connection.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner, type UpgradeOffer } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
@@ -22,7 +22,7 @@ import type { RequestIdStage } from './request-id.js'
 import { isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
 import { passStages } from './stage.js'
 import { traceStart, tracing } from './tracing.js'
-import { dispatchUpgrade, dispatchVisitingUpgrade, wantsUpgrade } from './upgrade.js'
+import { dispatchUpgrade, dispatchVisitingUpgrade, leaveUpgrade, upgradeTaker, wantsUpgrade } from './upgrade.js'
 
 /** What the dispatcher needs of its host. */
 export interface DispatchHost {
@@ -43,6 +43,8 @@ export interface DispatchHost {
 
 export class Dispatcher implements EngineSink {
   readonly #host: DispatchHost
+  /** Whether requests may have been begun before they come here. */
+  #overhears = false
 
   constructor(host: DispatchHost) {
     this.#host = host
@@ -55,8 +57,20 @@ export class Dispatcher implements EngineSink {
   }
 
   request(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#overhears) this.#takeOver(req)
     const mount = this.#openMount(req, res)
     if (mount !== undefined) this.#serve(mount, 'request', req, res)
+  }
+
+  overhear(req: IncomingMessage, res: ServerResponse): void {
+    this.#overhears = true
+    if (outermostExchange(req) === undefined) this.#begin(req, res)
+  }
+
+  /** Nobody else has answered it. */
+  #takeOver(req: IncomingMessage): void {
+    const overheard = outermostExchange(req)
+    if (overheard !== undefined) withdraw(overheard)
   }
 
   checkContinue(req: IncomingMessage, res: ServerResponse): void {
@@ -115,6 +129,14 @@ export class Dispatcher implements EngineSink {
 
   wantsUpgrade(req: IncomingMessage): boolean {
     return wantsUpgrade(this.#host, req)
+  }
+
+  takesUpgrade(req: IncomingMessage): boolean {
+    return upgradeTaker(this.#host, req) !== undefined
+  }
+
+  leaveUpgrade(req: IncomingMessage, socket: Duplex, server: object): boolean {
+    return leaveUpgrade(this.#host, req, socket, server)
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {

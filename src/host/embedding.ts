@@ -49,7 +49,7 @@ export class Embedding {
   /** Throws `HOST_STATE` if it is attached there already. `listens` is called when the server listens, if not yet. */
   attach(server: Server, host: Visited, listens: () => void): Attachment {
     if (this.#taps.has(server)) throw new SynclessError('HOST_STATE', 'host.attach(): it is attached there already')
-    const tap = new Tap(server, host)
+    const tap = new Tap(server, host, server instanceof HostedServer)
     if (!server.listening) server.once('listening', listens)
     const detach = () => {
       if (this.#taps.delete(server)) server.off('listening', listens)

@@ -28,6 +28,12 @@ export interface EngineSink {
   /** Whether an `Upgrade` is to be taken; asked where the engine can still serve the request without it. */
   wantsUpgrade(req: IncomingMessage): boolean
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Whether a mount takes an upgrade; asked where listeners of others wait for those that none takes. */
+  takesUpgrade(req: IncomingMessage): boolean
+  /** Leaves an upgrade to listeners of others, on `server`. False if it cannot be served, and was ended. */
+  leaveUpgrade(req: IncomingMessage, socket: Duplex, server: object): boolean
+  /** A request that listeners of others see before `request` is called, if it is called at all. */
+  overhear(req: IncomingMessage, res: ServerResponse): void
   /** Bytes that were no request, or one that came too slowly. The engine has answered them and ended the connection. */
   malformed(error: Error): void
   /** A connection has failed, and has been dealt with. */

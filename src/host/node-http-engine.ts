@@ -1,5 +1,6 @@
 /** The engine over `node:http`. */
-import { Server, type ServerOptions } from 'node:http'
+import { type IncomingMessage, type RequestListener, Server, type ServerOptions, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
 import type { Engine, EngineSink } from './engine.js'
 import { type MessageClasses, messageClasses, prototypesPay } from './message-prototypes.js'
@@ -20,20 +21,59 @@ export interface NodeHttpOptions
  * cuts a response that has been ended and not yet sent; the host knows what is under way on each connection.
  */
 class HttpServer extends Server {
-  readonly #malformed: (error: Error) => void
+  readonly #sink: EngineSink
+  readonly #router: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
+  readonly #app: RequestListener
+  /** The upgrade that is being left to listeners of others. */
+  #left: IncomingMessage | null = null
 
-  constructor(options: ServerOptions, malformed: (error: Error) => void) {
+  constructor(options: ServerOptions, sink: EngineSink) {
     super(options)
-    this.#malformed = malformed
+    this.#sink = sink
+    this.#app = (req, res) => sink.request(req, res)
+    this.#router = (req, socket, head) => {
+      if (req !== this.#left) sink.upgrade(req, socket, head)
+    }
+    this.on('request', this.#app)
+    this.on('upgrade', this.#router)
   }
 
   override closeIdleConnections(): void {}
 
   // To say that nobody listens has Node itself answer what is no request.
   override emit(event: string, one?: unknown, two?: unknown, three?: unknown): boolean {
-    if (event !== 'clientError') return super.emit(event, one, two, three)
-    this.#malformed(one as Error)
-    return false
+    switch (event) {
+      case 'clientError':
+        this.#sink.malformed(one as Error)
+        return false
+      case 'request':
+        if (this.#isOverheard) this.#sink.overhear(one as IncomingMessage, two as ServerResponse)
+        break
+      case 'upgrade':
+        if (this.listenerCount('upgrade') > 1)
+          return this.#share(one as IncomingMessage, two as Duplex, three as Buffer)
+    }
+    return super.emit(event, one, two, three)
+  }
+
+  /** Whether others have put listeners here, as those do that take the server from `req.socket.server`. */
+  get #isOverheard(): boolean {
+    return this.listenerCount('request') !== 1 || this.listeners('request')[0] !== this.#app
+  }
+
+  /** A mount's upgrades come to the mount alone. All others, the router leaves to those listeners. */
+  #share(req: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const sink = this.#sink
+    if (sink.takesUpgrade(req)) sink.upgrade(req, socket, head)
+    else if (sink.leaveUpgrade(req, socket, this)) {
+      this.#left = req
+      try {
+        super.emit('upgrade', req, socket, head)
+      } finally {
+        this.#left = null
+      }
+    }
+    return true
   }
 }
 
@@ -66,9 +106,7 @@ export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engi
 function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses['options']): Server {
   const { timeout, maxHeadersCount, maxRequestsPerSocket, ...rest } = options
   // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
-  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) }, error =>
-    sink.malformed(error),
-  )
+  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) }, sink)
   // Node takes these as properties only, and then whatever they are.
   for (const [name, value] of Object.entries({ timeout, maxHeadersCount, maxRequestsPerSocket })) {
     if (value === undefined) continue
@@ -76,9 +114,7 @@ function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses[
     Object.assign(server, { [name]: value })
   }
   server.on('connection', socket => sink.connection(socket))
-  server.on('request', (req, res) => sink.request(req, res))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
-  server.on('upgrade', (req, socket, head) => sink.upgrade(req, socket, head))
   return server
 }

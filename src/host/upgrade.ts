@@ -94,6 +94,19 @@ export function dispatchVisitingUpgrade(
   return true
 }
 
+/** Leaves an upgrade that no mount takes to listeners of others, on `server`. False if it comes before an earlier answer. */
+export function leaveUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, server: object): boolean {
+  const connection = Connection.of(socket, host.connections)
+  if (connection.exchanges.length > 0) {
+    socket.on('error', ignore)
+    answerOnlyEarlier(connection)
+    return false
+  }
+  connection.upgradedBy = server
+  if (isWebSocket(req)) rememberWebSocket(req, socket)
+  return true
+}
+
 /** The mounts that a plain request would pass on its way to the taker of an upgrade. */
 function inFront({ mounts }: DispatchHost, req: IncomingMessage, taker: Mount): Mount[] {
   const asked = mounts.forUpgrade(req.url ?? '/', req)
@@ -214,7 +227,7 @@ function isHandshake(req: IncomingMessage): boolean {
   return req.method === 'GET' && isWebSocket(req) && key !== undefined && version !== undefined
 }
 
-function refuse(socket: Duplex, status: string): void {
+export function refuse(socket: Duplex, status: string): void {
   endSocket(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
@@ -232,7 +245,7 @@ function answerOnlyEarlier(connection: Connection): void {
  * More headers than this are refused rather than written again: Node keeps the first thousand or so of a request, and
  * one that lost its Content-Length would have its body taken for the next request.
  */
-const MAX_HEADERS = 500
+export const MAX_HEADERS = 500
 
 /**
  * A server may ignore an `Upgrade` it does not want, and answer as if it were not there. Clients count on that: Java's

@@ -1,11 +1,12 @@
 /** A host inside a server that is not its own: attached to it, called by it, or mounted in another host. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, Server as HttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import connect from 'connect'
+import { createHttpTerminator } from 'http-terminator'
 import Koa from 'koa'
 import { Server as SocketServer } from 'socket.io'
 import { io } from 'socket.io-client'
@@ -224,6 +225,74 @@ describe('attached to a server', () => {
     client.write(upgrade('/x').replaceAll('\n', '\r\n'))
     expect(body(String((await once(client, 'data'))[0]))).toBe('own /x')
     client.destroy()
+  })
+})
+
+describe('who stands around a server that a host is attached to', () => {
+  const span = new AsyncLocalStorage<string>()
+  const { emit } = HttpServer.prototype
+  let seen = 0
+  beforeEach(() => {
+    seen = 0
+    // As instrumentations do, of OpenTelemetry, Datadog and others.
+    HttpServer.prototype.emit = function (this: Server, event: string, ...args: unknown[]) {
+      const pass = () => Reflect.apply(emit, this, [event, ...args])
+      if (event !== 'request') return pass()
+      seen++
+      return span.run('a span', pass)
+    } as never
+  })
+  afterEach(() => {
+    HttpServer.prototype.emit = emit
+  })
+
+  const store = (_req: IncomingMessage, res: ServerResponse) => void res.end(String(span.getStore()))
+  const decline = (_req: IncomingMessage, _res: ServerResponse, next: () => void) => next()
+
+  test('those who cover `emit` see each request once, and handlers run in their context', async () => {
+    const { server, port } = await foreign(store)
+    const [inner, host] = [newHost(), newHost()]
+    inner.mount('/in', store)
+    host.mount('/api', store).mount('/declined', decline, { handOver: true }).mount('/in', inner)
+    await host.attach(server)
+    for (const path of ['/own', '/api', '/declined', '/in']) {
+      seen = 0
+      expect([path, body(await exchange(port, get(path))), seen]).toEqual([path, 'a span', 1])
+    }
+    seen = 0
+    expect(await exchange(port, get('/api', 'Expect: 100-continue\n'))).toMatch(/a span$/)
+    expect(seen).toBe(1)
+  })
+
+  test('listeners behind the first one see each request once', async () => {
+    const { server, port } = await foreign(says('own'))
+    const counted: unknown[] = []
+    server.on('request', (req, res) => {
+      if (!res.headersSent) res.setHeader('x-seen', 'yes')
+      res.on('finish', () => counted.push(req.url))
+    })
+    const host = newHost()
+    host.mount('/api', says('hosted')).mount('/declined', decline, { handOver: true })
+    await host.attach(server)
+    const paths = ['/own', '/api', '/declined']
+    for (const path of paths) await exchange(port, get(path))
+    expect(counted).toEqual(paths)
+    expect(await exchange(port, get('/api'))).toMatch(/x-seen: yes/i)
+  })
+
+  test('http-terminator ends the server, after the requests of the host', async () => {
+    const { server, port } = await foreign()
+    const arrived = defer<ServerResponse>()
+    const host = newHost()
+    host.mount('/api', (_req: IncomingMessage, res: ServerResponse) => arrived.resolve(res))
+    await host.attach(server)
+    const terminator = createHttpTerminator({ server, gracefulTerminationTimeout: 600_000 })
+    const answer = exchange(port, 'GET /api HTTP/1.1\nHost: x\n\n')
+    const res = await arrived.promise
+    const ended = terminator.terminate()
+    res.end('done')
+    await ended
+    expect(await answer).toMatch(/connection: close[\s\S]*done/i)
   })
 })
 
@@ -553,15 +622,84 @@ describe('upgrades on a server that a host is attached to', () => {
     },
   )
 
-  test('behind an unfinished request of the host, they wait for another connection', async () => {
+  test('behind an unfinished request of the host, they come when it has been answered', async () => {
     const { server, port } = await foreign()
     const host = newHost()
     host.server('/ws').on('upgrade', accept('hosted'))
     host.mount('/slow', (_req: IncomingMessage, res: ServerResponse) => void turns().then(() => res.end('slow')))
     await host.attach(server)
     const client = new RawClient(port).send(`GET /slow HTTP/1.1\nHost: x\n\n${upgrade('/ws')}`)
-    await client.closed
-    expect(body(client.text)).toBe('slow')
+    await client.until(/hosted \/ws/)
+    expect(client.text).toMatch(/\r\n\r\nslowHTTP\/1.1 101 /)
+    client.socket.destroy()
+  })
+
+  const echo = (req: IncomingMessage, res: ServerResponse) => {
+    let sent = ''
+    const { connection, upgrade: offered } = req.headers
+    req.on('data', chunk => {
+      sent += chunk
+    })
+    req.on('end', () => res.end(`${req.method} ${req.url} ${sent} ${connection} ${offered};`))
+  }
+
+  test('those that nobody takes are served as without the host, with their headers', async () => {
+    const offer = (kind: string, more = '', sent = '') =>
+      `POST /own HTTP/1.1\nHost: x\nConnection: Upgrade, x\nUpgrade: ${kind}\nHTTP2-Settings: AAMA\n${more}\n${sent}`
+    const requests = [
+      offer('h2c'),
+      offer('h2c', 'Content-Length: 4\n', 'body'),
+      offer('websocket'),
+      `GET /own/first HTTP/1.1\nHost: x\n\n${offer('websocket', 'Content-Length: 4\n', 'body')}`,
+    ]
+    const { server, port } = await foreign(echo)
+    const ask = async (request: string) => {
+      const client = new RawClient(port).send(request)
+      await client.until(/;/, request.match(/HTTP\/1.1/g)?.length)
+      client.socket.destroy()
+      return client.text.replace(/^Date: .*$/gm, '')
+    }
+    const bare = []
+    for (const request of requests) bare.push(await ask(request))
+    const host = newHost()
+    host.mount('/api', says('hosted'))
+    await host.attach(server)
+    for (const [i, request] of requests.entries()) expect(await ask(request)).toBe(bare[i])
+  })
+
+  test.each(['/own', '/api'])('one of %s behind a long answer is answered after it', async path => {
+    const chunk = 'x'.repeat(1 << 20)
+    const serve = async (req: IncomingMessage, res: ServerResponse) => {
+      if (req.url?.endsWith('/2')) {
+        res.end('second')
+        return
+      }
+      await turns()
+      for (let i = 0; i < 8; i++) if (!res.write(chunk)) await once(res, 'drain')
+      res.end('last;')
+    }
+    const { server, port } = await foreign(serve)
+    const host = newHost()
+    host.mount('/api', serve)
+    await host.attach(server)
+    const client = new RawClient(port).send(`GET ${path}/1 HTTP/1.1\nHost: x\n\n${upgrade(`${path}/2`, 'h2c')}`)
+    await client.until(/second$/)
+    expect(client.text).toMatch(/last;\r\n0\r\n\r\nHTTP\/1.1 200 /)
+    client.socket.destroy()
+  })
+
+  test('an app of the host that declines upgrades guards those that the server takes', async () => {
+    const { server, port } = await foreign()
+    server.on('upgrade', accept('own'))
+    const host = newHost()
+    const guard = (req: IncomingMessage, res: ServerResponse, next: () => void) =>
+      req.headers.authorization === 'ok' ? next() : res.writeHead(401).end()
+    host.mount('/', guard, { handOver: true })
+    await host.attach(server)
+    expect(await exchange(port, upgrade('/x'))).toMatch(/^HTTP\/1.1 401 /)
+    const client = new RawClient(port).send(upgrade('/x').replace('\n\n', '\nAuthorization: ok\n\n'))
+    await client.until(/own \/x/)
+    client.socket.destroy()
   })
 
   test.each(['before', 'after'])('Socket.IO on the server, %s, and ws in the host', async when => {
