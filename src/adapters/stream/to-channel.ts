@@ -1,6 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { endSourceOf } from '../../core/nbsocket/byte-input.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
@@ -24,7 +25,7 @@ export interface ToChannelOptions<T = unknown> {
  * Gives what a readable stream reads as a channel: objects in object mode, else chunks as `readable.read()` gives them
  * (everything that has arrived, at most about `highWaterMark` bytes), as strings where the stream has an encoding.
  *
- * Nothing is read before the first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read
+ * Bytes that an `nbfile` over the stream has read ahead are put back, and received first. Nothing is read before the first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read
  * ahead, so that a source is held back by a receiver that stalls. The end of the stream closes the channel; its error
  * closes it with that very object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`.
  * Cancelling the channel destroys the stream in the same turn, with the reason if that is an Error; this raises no
@@ -36,7 +37,7 @@ export interface ToChannelOptions<T = unknown> {
  *
  * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed, and whoever still
  * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no Readable and for wrong options, `ALREADY_CONSUMED` for a stream that has
- * been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics: `readable` events and `stream.finished`.
+ * been bridged, or has ended with bytes left in a file over it, `BUSY` where a read of one waits, `SCOPE_CLOSED` where the scope has ended. Semantics: `readable` events and `stream.finished`.
  *
  * @example
  * ```ts
@@ -56,6 +57,7 @@ export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOpti
   if (typeof readable?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.toChannel() takes a Readable')
   }
+  endSourceOf(readable, 'stream.toChannel()')
   let listening = false
   const values = new PulledChannel<T>(capacity, name, () => {
     if (listening) moving.move()

@@ -7,6 +7,7 @@ import { SynclessError } from '../errors.js'
 import { List } from '../list.js'
 import { Node, type Op } from '../op.js'
 import type { ByteSource, Explain } from './bytes.js'
+import { type ReadAhead, ReadersAhead, readsAhead } from './read-ahead.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -19,6 +20,7 @@ export class ByteInput implements ByteSource {
   readonly #readable: Readable
   readonly #explain: Explain
   readonly #watching = new List<Node<unknown>>()
+  #ahead: ReadersAhead | null = null
   #reader: TakeNode | null = null
   #listening = false
   #ended = false
@@ -31,6 +33,8 @@ export class ByteInput implements ByteSource {
     this.#readable = readable
     this.name = name
     this.#explain = explain
+    // What flows to nobody would be lost before the first operation.
+    if (readable.readableFlowing && !readable.readableEnded) readable.pause()
     if (readable.readableEnded) this.#ended = true
     else if (readable.destroyed) this.#failure = { error: readable.errored }
     readable.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
@@ -39,6 +43,29 @@ export class ByteInput implements ByteSource {
   /** How many bytes are there to be taken. */
   get buffered(): number {
     return this.#readable.readableLength
+  }
+
+  /** How many bytes buffered readers have taken out, and hold still. */
+  get readAhead(): number {
+    return this.#ahead?.held ?? 0
+  }
+
+  [readsAhead](reader: ReadAhead): void {
+    this.#ahead ??= new ReadersAhead()
+    this.#ahead.add(reader)
+  }
+
+  /** Puts back what buffered readers hold. Throws `ALREADY_CONSUMED` where the stream takes nothing back any more: they keep it. */
+  takeBack(what: string): void {
+    const held = this.readAhead
+    if (this.#ahead === null || held === 0) return
+    if (this.#ended || this.#readable.destroyed) {
+      throw new SynclessError(
+        'ALREADY_CONSUMED',
+        `${what}: read the ${held} bytes first that a file over it holds; the stream is over, and takes none back`,
+      )
+    }
+    this.#readable.unshift(this.#ahead.take())
   }
 
   /** Whether something waits for bytes. */
@@ -351,6 +378,19 @@ export function byteSource(readable: Readable): ByteSource {
     sources.set(readable, source)
   }
   return source
+}
+
+/**
+ * @internal Somebody else reads `readable` from now on: what files over it hold is put back into it. Throws `ALREADY_CONSUMED`
+ * where it takes nothing back, and `BUSY` where an operation waits for its bytes.
+ */
+export function endSourceOf(readable: Readable, what: string): void {
+  const source = sources.get(readable)
+  if (source === undefined) return
+  if (source.busy) throw new SynclessError('BUSY', `${what}: an operation waits for bytes of the stream`)
+  source.takeBack(what)
+  sources.delete(readable)
+  source.release(op => new SynclessError('ALREADY_CONSUMED', `${op}: the stream was given to another reader`))
 }
 
 /** @internal The errors of a stream that is no socket are its own. */

@@ -2,7 +2,7 @@
  * Bytes into a Node writable. What has been handed to Node is out of reach, so that an operation hands over its bytes in the
  * step in which it commits, and only while the writable's buffer has room.
  */
-import type { Writable } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import { types } from 'node:util'
 import { SynclessError } from '../errors.js'
 import { Latch } from '../latched.js'
@@ -62,7 +62,7 @@ export class ByteOutput implements ByteSink {
   /** Throws what a send would fail with: where it has failed, or was shut down. */
   assertOpen(what: string): void {
     if (this.#failure !== null) throw this.#failureFor(what)
-    if (this.#over) throw shutDown(what)
+    if (this.#over) throw this.#endedFor(what)
   }
 
   send(data: Uint8Array | string, by: object | null = null): Op<void> {
@@ -176,11 +176,25 @@ export class ByteOutput implements ByteSink {
     return this.#failure !== null || this.#shutdown !== null || this.#writable.writableEnded
   }
 
+  /** Nothing more can be sent: either we have said so, or somebody else has ended the writable. */
+  #endedFor(what: string): SynclessError {
+    return this.#shutdown === null ? this.#endedElsewhere(what) : shutDown(what)
+  }
+
+  #endedElsewhere(what: string): SynclessError {
+    const { readableEnded, allowHalfOpen } = this.#writable as Partial<Duplex>
+    const withPeer = readableEnded === true && allowHalfOpen === false
+    const why = withPeer
+      ? 'the stream does not stay half-open, and was ended when its peer ended it'
+      : 'its stream was ended by other code'
+    return new SynclessError('SOCKET_CLOSED', `${what}: ${why}; nothing more can be sent`)
+  }
+
   /** Fails a node that wants to send where nothing can be sent. */
   #fails(node: SendNode): boolean {
     if (this.#refusal !== null) node.fail(this.#refusal(node.describe()))
     else if (this.#failure !== null) node.fail(this.#failureFor(node.describe()))
-    else if (this.#over) node.fail(shutDown(node.describe()))
+    else if (this.#over) node.fail(this.#endedFor(node.describe()))
     else return false
     return true
   }
@@ -234,7 +248,7 @@ export class ByteOutput implements ByteSink {
 
   readonly #onFinish = () => {
     // Also where somebody else has ended the writable.
-    failAll(this.#sending, shutDown)
+    failAll(this.#sending, what => this.#endedFor(what))
     completeAll(this.#watching)
     this.#shutdown?.resolve()
   }

@@ -149,6 +149,7 @@ export class Listener implements AsyncDisposable, Disposable {
           ...(typeof this.address === 'string' ? { name: `connection at ${this.address}`, remote: this.address } : {}),
           ...(time === undefined ? {} : { timeout: time }),
           ...(lifetime === undefined ? {} : { lifetime }),
+          accepted: true,
         }),
     )
   }

@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { action } from '../action.js'
@@ -12,9 +12,10 @@ import { scope } from '../scope-fn.js'
 import { assertDuration, startTimer } from '../sleep.js'
 import { timeout } from '../timeout.js'
 import { nameOf, type SocketAddress, socketAddress } from './address.js'
-import { ByteInput } from './byte-input.js'
+import { ByteInput, endSourceOf } from './byte-input.js'
 import { assertBytes, ByteOutput } from './byte-output.js'
 import type { ByteSink, ByteSource } from './bytes.js'
+import { type ReadAhead, readsAhead } from './read-ahead.js'
 import { sendAll } from './send-all.js'
 import { ignoreError, SocketError, systemCodeOf } from './socket-error.js'
 import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
@@ -36,6 +37,10 @@ export interface MadeWith extends SocketOptions {
   readonly remote?: SocketAddress | string | null
   /** The name by which the peer was asked for. */
   readonly host?: string | null
+  /** Whether the stream, once it is taken, stays open when its peer ends it. Default false, as in `net.connect()`. */
+  readonly allowHalfOpen?: boolean
+  /** Whether the peer is the one that connected: `startTls()` is then a server's. Default false. */
+  readonly accepted?: boolean
 }
 
 /** Streams that an nbsocket reads and writes. */
@@ -83,6 +88,8 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   readonly #output: ByteOutput
   readonly #gone: Latch<void>
   readonly #host: string | null
+  readonly #allowHalfOpen: boolean
+  readonly #accepted: boolean
   readonly #diesAt: number
   #remote: SocketAddress | string | null
   #local: SocketAddress | null = null
@@ -101,12 +108,19 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       lifetime = Number.POSITIVE_INFINITY,
       remote = null,
       host = null,
+      allowHalfOpen = false,
+      accepted = false,
     } = options
     if (owned.has(stream)) {
       throw new SynclessError('ALREADY_CONSUMED', 'this stream is read and written by another nbsocket already')
     }
+    endSourceOf(stream, 'fromSocket()')
     owned.add(stream)
     this.#stream = stream
+    this.#allowHalfOpen = allowHalfOpen
+    this.#accepted = accepted
+    // The end of what the peer says is no end of what may be said to it.
+    if (!stream.readableEnded) stream.allowHalfOpen = true
     this.timeout = timeout
     this.#host = host
     this.#remote = remote
@@ -146,6 +160,11 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   /** How many bytes have arrived and wait to be taken. */
   get buffered(): number {
     return this.#input.buffered
+  }
+
+  /** @internal A buffered reader takes bytes out of it. */
+  [readsAhead](reader: ReadAhead): void {
+    this.#input[readsAhead](reader)
   }
 
   /** How many of the bytes that were sent the kernel has taken. */
@@ -288,10 +307,10 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Secures the connection, as a client or (`isServer`) as a server; gives a new socket, and this one is given up. What was
-   * sent before is flushed first. Bytes that have arrived in the clear and were not received are refused with
-   * `STARTTLS_PLAINTEXT`: somebody on the way may have put them there, to be taken for what the peer says under TLS; so have a
-   * new buffered reader, too. Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with
+   * Secures the connection; gives a new socket, and this one is given up. A socket that was accepted is the server of the
+   * handshake, any other one the client; `isServer` says otherwise. What was sent before is flushed first. Bytes that have
+   * arrived in the clear and were not received, also those that an `nbfile` over the socket holds, are refused with
+   * `STARTTLS_PLAINTEXT`: somebody on the way may have put them there, to be taken for what the peer says under TLS. Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with
    * `BUSY` where something waits on this socket; `close()`, the life of the connection and the end of the scope end it as they
    * end any other operation. Once begun it cannot be taken back: one that fails, loses, times out or is killed leaves the
    * connection destroyed.
@@ -309,6 +328,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       }
       const begin = () => {
         this.#assertSecurable(options)
+        this.#input.takeBack(what)
         const raw = this.#giveUp('it is secured now: use the socket that startTls() gave')
         this.#endHandshake = refusal => {
           over()
@@ -323,7 +343,8 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
           over()
           reject(error)
         }
-        stop = handshake(raw, this.name, this.#host, options, secured, failed)
+        const { isServer = this.#accepted } = options
+        stop = handshake(raw, this.name, this.#host, isServer, options, secured, failed)
       }
       const flushed = this.#output.flush().node()
       flushed.performFor({
@@ -352,21 +373,32 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
           lifetime: Math.max(0, this.#diesAt - loop.clock.now()),
           remote: this.#remote,
           host: this.#host,
+          allowHalfOpen: this.#allowHalfOpen,
+          accepted: this.#accepted,
         }),
     )
   }
 
   /**
    * Node's own stream under it, a `net.Socket` or a `tls.TLSSocket`, for a library that wants one. The nbsocket is given up:
-   * using it afterwards fails with `SOCKET_CLOSED`, and the stream no longer ends with the scope. Bytes that have arrived and
-   * were not received are still in the stream. Throws `BUSY` where something waits on the socket, `SOCKET_CLOSED` where it
-   * was closed.
+   * using it afterwards fails with `SOCKET_CLOSED`, and the stream no longer ends with the scope. It behaves as one that
+   * `net.connect()` gave (one of {@link fromSocket} as it did before): when the peer ends it, it ends, too, and closes; at once
+   * where that end was received already. Bytes that have arrived and were not received are still in the stream, and so are
+   * those that an `nbfile` over the socket had read ahead.
+   *
+   * Throws `BUSY` where something waits on the socket, `SOCKET_CLOSED` where it was closed or is over, `SOCKET_BROKEN` where
+   * the connection was broken, `ALREADY_CONSUMED` where a file holds bytes that an ended stream does not take back.
    */
   get stream(): Duplex {
     this.#assertIdle('stream')
+    this.#assertAlive(`stream of ${this.name}`)
+    this.#input.takeBack(`stream of ${this.name}`)
     const stream = this.#giveUp('its stream was taken')
     this.#unbind()
     this.#gone.resolve()
+    stream.allowHalfOpen = this.#allowHalfOpen
+    // Node does so when the end is read, and nobody will read it again.
+    if (stream.readableEnded && !stream.allowHalfOpen) stream.end()
     return stream
   }
 
@@ -423,10 +455,20 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     }
   }
 
+  /** Nobody hears any more of what is over already. */
+  #assertAlive(what: string): void {
+    const stream = this.#stream
+    if (!stream.destroyed) return
+    if (stream.errored === null && stream.readableEnded && stream.writableFinished) {
+      throw new SocketError('SOCKET_CLOSED', `${what}: the connection is over, as both sides have ended it`)
+    }
+    throw explain(stream.errored, what)
+  }
+
   #assertSecurable({ buffered }: StartTlsOptions): void {
     this.#assertIdle('startTls')
     const what = `startTls on ${this.name}`
-    const there = this.#input.buffered
+    const there = this.#input.buffered + this.#input.readAhead
     if (there > 0 && buffered !== 'handshake') {
       this.destroy()
       throw new SocketError(
@@ -477,15 +519,21 @@ function explain(error: Error | null, what: string): SocketError {
   const code = systemCodeOf(error)
   return new SocketError(
     'SOCKET_BROKEN',
-    `${what}: the connection was broken${code === null ? '' : ` (${code})`}`,
+    error === null
+      ? `${what}: other code has destroyed its stream`
+      : `${what}: the connection was broken${code === null ? '' : ` (${code})`}`,
     error,
   )
 }
 
 /**
  * Makes an nbsocket of a socket that exists: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else may
- * read or write it from now on; {@link NbSocket.stream} gives it back. Throws `INVALID_ARGUMENT` for what is no Duplex of bytes,
- * and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has, `SCOPE_CLOSED` where the scope has ended.
+ * read or write it from now on; {@link NbSocket.stream} gives it back. It stays open for sending when its peer has ended it,
+ * whatever its `allowHalfOpen` was, unless that had happened before. A stream that flows is paused; bytes that an `nbfile` over it
+ * holds are put back into it.
+ *
+ * Throws `INVALID_ARGUMENT` for what is no Duplex of bytes, and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has,
+ * `BUSY` where an operation waits for its bytes, `SCOPE_CLOSED` where the scope has ended.
  *
  * @example
  * ```ts
@@ -511,7 +559,8 @@ export function fromSocket(socket: Duplex, options: SocketOptions = {}): NbSocke
     throw new SynclessError('INVALID_ARGUMENT', 'fromSocket() takes a Duplex of bytes, not one of objects or text')
   }
   assertSocketOptions(options, 'fromSocket()')
-  return new NbSocket(socket, options)
+  const accepted = (socket as { server?: unknown }).server instanceof Server
+  return new NbSocket(socket, { ...options, allowHalfOpen: socket.allowHalfOpen, accepted })
 }
 
 /**

@@ -1,13 +1,14 @@
 import { SynclessError } from '../errors.js'
 import type { Node } from '../op.js'
 import type { ByteSource } from './bytes.js'
+import { type ReadAhead, tellOfReader } from './read-ahead.js'
 import { ReaderBuffer } from './reader-buffer.js'
 
 /** How many bytes are asked of the source at a time. */
 const CHUNK = 64 * 1024
 
 /** A source with what was taken from it and not given on. All views of one file share it. */
-export class ReaderInput {
+export class ReaderInput implements ReadAhead {
   readonly buffer = new ReaderBuffer()
   readonly source: ByteSource
   readonly name: string
@@ -24,6 +25,14 @@ export class ReaderInput {
     this.limit = limit
   }
 
+  get held(): number {
+    return this.buffer.length
+  }
+
+  takeHeld(): Buffer {
+    return this.buffer.take(this.buffer.length)
+  }
+
   receive(): Node<Buffer> {
     return this.source.recv(CHUNK).node()
   }
@@ -32,7 +41,10 @@ export class ReaderInput {
   accept(received: Node<Buffer>): void {
     const chunk = received.take()
     if (chunk.length === 0) this.ended = true
-    else this.buffer.append(chunk)
+    else {
+      this.buffer.append(chunk)
+      tellOfReader(this.source, this)
+    }
   }
 
   /** Takes what the source has at once. False if one would have to wait for it. */

@@ -40,14 +40,14 @@ export type ClientTlsOptions = Omit<
  */
 export type ServerTlsOptions = Omit<NodeServerOptions, OfConnection | 'blockList'>
 
-/** How a connection is secured that exists: as its client, or as its server. */
+/** How a connection is secured that exists: as its client, or as its server; by default as it was made. */
 export type StartTlsOptions = {
   /**
    * What becomes of bytes that have arrived and were not received. `'refuse'`, the default, fails with `STARTTLS_PLAINTEXT`;
    * with `'handshake'` they are the beginning of the handshake, as where a server has peeked at the first byte.
    */
   buffered?: 'refuse' | 'handshake'
-} & (({ isServer?: false } & ClientTlsOptions) | ({ isServer: true } & ServerTlsOptions))
+} & (({ isServer?: false } & ClientTlsOptions) | ({ isServer?: true } & ServerTlsOptions))
 
 /** What two ends of a connection have agreed on. */
 export interface TlsState {
@@ -100,18 +100,15 @@ export function handshake(
   raw: Duplex,
   name: string,
   host: string | null,
+  isServer: boolean,
   options: StartTlsOptions,
   secured: Secured,
   failed: Failed,
 ): () => void {
   raw.on('error', ignoreError)
-  const { buffered: _, ...rest } = options
-  if (rest.isServer) {
-    const { isServer: _, ...server } = rest
-    return serverHandshake(raw, name, server, secured, failed)
-  }
-  const { isServer: __, ...client } = rest
-  return clientHandshake(raw, name, host, client, secured, failed)
+  const { buffered: _, isServer: __, ...rest } = options
+  if (isServer) return serverHandshake(raw, name, rest as ServerTlsOptions, secured, failed)
+  return clientHandshake(raw, name, host, rest as ClientTlsOptions, secured, failed)
 }
 
 /** @internal */

@@ -1,122 +1,158 @@
 /**
- * Libraries that want a stream of Node's take an nbsocket's. The servers are small, true to the protocols, and made of nbsockets:
- * one answers a simple query of PostgreSQL, one a text query of MySQL, each with the query itself.
+ * Libraries that want a stream of Node's take an nbsocket's, against real servers: they work, they hear that the server has ended the
+ * session, and nothing is left open.
  */
+import { once } from 'node:events'
+import { Redis, type RedisOptions } from 'ioredis'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
-import { type Co, go } from '../../../src/core/index.js'
-import type { NbSocket } from '../../../src/core/nbsocket/index.js'
-import { tcpPair } from './support.js'
+import postgres from 'postgres'
+import { connect } from '../../../src/core/nbsocket/index.js'
+import {
+  type Database,
+  describeWith,
+  mariadbServer,
+  openSockets,
+  postgresServer,
+  redisServer,
+  start,
+} from './database-servers.js'
+import { host, until } from './support.js'
 
-test('mysql2 takes the stream of an nbsocket', async () => {
-  const { here, there } = await tcpPair()
-  const serving = go(serveMysql, here)
-  const connection = await createConnection({ user: 'u', stream: there.stream })
-  expect((await connection.query('SELECT asked'))[0]).toEqual([{ asked: 'SELECT asked' }])
-  await connection.end()
-  await serving
+jest.setTimeout(60_000)
+
+let server: Database
+let before: number
+
+async function streamOf({ port }: Database) {
+  return (await connect({ port, host })).stream
+}
+
+/** Between the tests of one server, and around them. */
+function running(installed: Parameters<typeof start>[0]): void {
+  beforeAll(async () => {
+    server = await start(installed)
+  })
+  afterAll(() => server.stop())
+  beforeEach(() => {
+    before = openSockets()
+  })
+  afterEach(() => until(() => openSockets() === before))
+}
+
+describeWith(postgresServer)('PostgreSQL', () => {
+  running(postgresServer)
+
+  /** pg connects its stream by itself; this one is connected. */
+  async function pgClient(): Promise<Client> {
+    const taken = await streamOf(server)
+    const stream = Object.assign(taken, { connect: () => setImmediate(() => taken.emit('connect')) })
+    const client = new Client({ user: 'root', database: 'postgres', stream: () => stream } as never)
+    await client.connect()
+    return client
+  }
+
+  async function terminate(pid: number): Promise<void> {
+    const admin = new Client({ user: 'root', database: 'postgres', host, port: server.port })
+    await admin.connect()
+    await admin.query('SELECT pg_terminate_backend($1)', [pid])
+    await admin.end()
+  }
+
+  test('pg hears that its session was ended, and its next query fails', async () => {
+    const client = await pgClient()
+    const { rows } = await client.query('SELECT pg_backend_pid() AS pid')
+    const ended = new Promise<void>(resolve => client.on('end', () => resolve()))
+    client.on('error', () => {})
+    await terminate(rows[0].pid)
+    await ended
+    await expect(client.query('SELECT 1')).rejects.toThrow()
+  })
+
+  test('pg ends its session itself', async () => {
+    const client = await pgClient()
+    expect((await client.query('SELECT $1::int + 1 AS sum', [41])).rows).toEqual([{ sum: 42 }])
+    await client.end()
+  })
+
+  test('postgres.js connects anew for the query after the end of its session', async () => {
+    let connections = 0
+    const socket = () => {
+      connections++
+      return streamOf(server)
+    }
+    let closed = () => {}
+    const sql = postgres({ user: 'root', database: 'postgres', max: 1, socket, onclose: () => closed() } as never)
+    const [row] = await sql`SELECT pg_backend_pid() AS pid`
+    const gone = new Promise<void>(resolve => {
+      closed = resolve
+    })
+    await terminate(row?.pid)
+    await gone
+    expect(openSockets()).toBe(before)
+    expect(await sql`SELECT 42 AS answer`).toMatchObject([{ answer: 42 }])
+    expect(connections).toBe(2)
+    await sql.end()
+  })
 })
 
-test('pg takes the stream of an nbsocket', async () => {
-  const { here, there } = await tcpPair()
-  const serving = go(servePostgres, here)
-  // pg connects its stream by itself; this one is connected.
-  const stream = Object.assign(there.stream, { connect: () => setImmediate(() => stream.emit('connect')) })
-  const client = new Client({ user: 'u', database: 'd', stream: () => stream } as never)
-  await client.connect()
-  expect((await client.query('SELECT asked')).rows).toEqual([{ asked: 'SELECT asked' }])
-  await client.end()
-  await serving
+describeWith(mariadbServer)('MariaDB', () => {
+  running(mariadbServer)
+
+  test('mysql2 hears that its session was ended, and its next query fails', async () => {
+    const connection = await createConnection({ user: 'root', stream: await streamOf(server) })
+    expect((await connection.query('SELECT 41 + 1 AS sum'))[0]).toEqual([{ sum: 42 }])
+    const ended = new Promise(resolve => connection.on('end', resolve))
+    const failed = new Promise(resolve => connection.on('error', resolve))
+    const admin = await createConnection({ user: 'root', host, port: server.port })
+    await admin.query(`KILL ${connection.threadId}`)
+    await admin.end()
+    await Promise.race([ended, failed])
+    await until(() => openSockets() === before)
+    await expect(connection.query('SELECT 1')).rejects.toThrow()
+  })
+
+  test('mysql2 ends its session itself', async () => {
+    const connection = await createConnection({ user: 'root', stream: await streamOf(server) })
+    expect((await connection.execute('SELECT ? AS asked', ['this']))[0]).toEqual([{ asked: 'this' }])
+    await connection.end()
+  })
 })
 
-/** A packet of MySQL's: the length of what it carries, its number in the exchange, and that. */
-function packet(number: number, ...parts: (string | number[] | Buffer)[]): Buffer {
-  const body = Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))))
-  return Buffer.concat([Buffer.from([body.length & 255, body.length >> 8, 0, number]), body])
-}
+describeWith(redisServer)('Redis', () => {
+  running(redisServer)
 
-/** A string after its length. */
-function counted(text: string): Buffer {
-  return Buffer.from(`${String.fromCharCode(text.length)}${text}`)
-}
+  /** What ioredis asks for a stream each time it connects. */
+  class Connector {
+    static connections = 0
+    #stream: { end(): unknown } | null = null
 
-function* receivePacket(sock: NbSocket): Co<Buffer> {
-  const head = yield* sock.recvExactly(4)
-  return yield* sock.recvExactly(head.readUIntLE(0, 3))
-}
+    check(): boolean {
+      return true
+    }
 
-function* serveMysql(sock: NbSocket): Co<void> {
-  const salt = 'x'.repeat(8)
-  const zeros = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-  const greeting = packet(
-    0,
-    [10],
-    '8.0.0\0',
-    [1, 0, 0, 0],
-    salt,
-    [0, 0x09, 0xa2, 33, 2, 0, 0x08, 0, 21],
-    zeros,
-    salt,
-    'xxxx\0mysql_native_password\0',
-  )
-  yield* sock.send(greeting)
-  yield* receivePacket(sock)
-  yield* sock.send(packet(2, [0, 0, 0, 2, 0, 0, 0]))
-  const end = [0xfe, 0, 0, 2, 0]
-  for (;;) {
-    const command = yield* receivePacket(sock)
-    if (command[0] === 1) break
-    const names = ['def', '', '', '', 'asked', ''].map(counted)
-    const answer = [
-      packet(1, [1]),
-      packet(2, ...names, [12, 33, 0, 255, 0, 0, 0, 253, 0, 0, 0, 0, 0]),
-      packet(3, end),
-      packet(4, counted(String(command.subarray(1)))),
-      packet(5, end),
-    ]
-    yield* sock.send(Buffer.concat(answer))
+    disconnect(): void {
+      this.#stream?.end()
+    }
+
+    async connect() {
+      Connector.connections++
+      const stream = await streamOf(server)
+      this.#stream = stream
+      return stream
+    }
   }
-  yield* sock.close()
-}
 
-/** A message of PostgreSQL's: its type, the length of what follows, and that. */
-function message(type: string, ...parts: (string | number | Buffer)[]): Buffer {
-  const body = Buffer.concat(
-    parts.map(part => {
-      if (Buffer.isBuffer(part)) return part
-      if (typeof part === 'string') return Buffer.from(`${part}\0`)
-      const number = Buffer.alloc(4)
-      number.writeInt32BE(part)
-      return number
-    }),
-  )
-  const head = Buffer.alloc(5, type)
-  head.writeInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
-
-const ready = message('Z', Buffer.from('I'))
-
-function* servePostgres(sock: NbSocket): Co<void> {
-  const startup = (yield* sock.recvExactly(4)).readInt32BE()
-  yield* sock.recvExactly(startup - 4)
-  yield* sock.send(Buffer.concat([message('R', 0), ready]))
-  for (;;) {
-    const head = yield* sock.recvExactly(5)
-    const body = yield* sock.recvExactly(head.readInt32BE(1) - 4)
-    if (head[0] === 'X'.charCodeAt(0)) break
-    const sql = body.subarray(0, -1)
-    const one = Buffer.from([0, 1])
-    const column = Buffer.concat([
-      Buffer.from('asked\0'),
-      Buffer.alloc(6),
-      Buffer.from([0, 0, 0, 25, 255, 255]),
-      Buffer.alloc(6, 255),
-    ])
-    column.writeInt16BE(0, column.length - 2)
-    yield* sock.send(
-      Buffer.concat([message('T', one, column), message('D', one, sql.length, sql), message('C', 'SELECT 1'), ready]),
-    )
-  }
-  yield* sock.close()
-}
+  test('ioredis connects anew for the command after the end of its session', async () => {
+    const redis = new Redis({ Connector, retryStrategy: () => 1 } as unknown as RedisOptions)
+    await redis.set('key', 'value')
+    const closed = once(redis, 'close')
+    await expect(
+      redis.call('CLIENT', 'KILL', 'ID', String(await redis.call('CLIENT', 'ID')), 'SKIPME', 'no'),
+    ).resolves.toBe(1)
+    await closed
+    expect(await redis.get('key')).toBe('value')
+    expect(Connector.connections).toBe(2)
+    await redis.quit()
+  })
+})

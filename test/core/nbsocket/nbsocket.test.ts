@@ -512,7 +512,9 @@ describe('sockets that exist', () => {
     const parent = kept(fromSocket(child.stdio[3] as Socket))
     await parent.send('the child')
     expect(String(await everything(parent))).toBe('from the child')
-    await once(child, 'close')
+    const closed = once(child, 'close')
+    await parent.close()
+    await closed
     const fd = openSync(__filename, 'r')
     expect(() => fromFd(fd)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
     closeSync(fd)

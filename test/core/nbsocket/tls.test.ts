@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { type Socket, connect as tcp } from 'node:net'
+import { createServer, type Socket, connect as tcp } from 'node:net'
 import { createSecureContext, connect as tlsConnect } from 'node:tls'
 import { go, scope } from '../../../src/core/index.js'
 import {
   connect,
+  fromSocket,
   type Listener,
   listen,
   type NbSocket,
@@ -11,7 +12,7 @@ import {
 } from '../../../src/core/nbsocket/index.js'
 import { ca, server as certificate, client as clientCertificate, expired, other, own } from '../../host/certificates.js'
 import { idle, rejection, useVirtualClock, watch } from '../support.js'
-import { client, closing, everything, host, numbered, tcpPair, until, withPeer } from './support.js'
+import { client, closing, everything, host, numbered, portOf, tcpPair, until, withPeer } from './support.js'
 
 const time = useVirtualClock()
 const kept = closing()
@@ -415,5 +416,45 @@ describe('two protocols on one port', () => {
     const silent = kept(await client(server.port))
     await once(silent.resume(), 'end')
     await server.close()
+  })
+})
+
+describe('startTls() is what the connection is:', () => {
+  test('a server of one that was accepted, a client of one that was made', async () => {
+    const { here, there } = await tcpPair()
+    const [server, client] = await Promise.all([
+      here.startTls(certificate),
+      there.startTls({ ca, servername: 'localhost' }),
+    ])
+    await client.send('hello')
+    expect(String(await server.recv())).toBe('hello')
+    for (const each of [server, client]) each.destroy()
+  })
+
+  test('a server of one that a net.Server has accepted', async () => {
+    const listener = createServer().listen(0, host)
+    await once(listener, 'listening')
+    const accepted = once(listener, 'connection')
+    const plain = await connect({ port: portOf(listener), host })
+    const [socket] = await accepted
+    listener.close()
+    const [server, client] = await Promise.all([
+      fromSocket(socket).startTls(certificate),
+      plain.startTls({ ca, servername: 'localhost' }),
+    ])
+    await client.send('hello')
+    expect(String(await server.recv())).toBe('hello')
+    for (const each of [server, client]) each.destroy()
+  })
+
+  test('a client of one that was accepted, where isServer says so', async () => {
+    const { here, there } = await tcpPair()
+    const [client, server] = await Promise.all([
+      here.startTls({ ca, servername: 'localhost', isServer: false }),
+      there.startTls({ ...certificate, isServer: true }),
+    ])
+    await client.send('hello')
+    expect(String(await server.recv())).toBe('hello')
+    for (const each of [server, client]) each.destroy()
   })
 })
