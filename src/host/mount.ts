@@ -112,8 +112,8 @@ export class Mount implements ExchangeOwner {
   }
 
   /** Opens an app on the mount server. Throws what the port does. */
-  use(app: unknown, port: HostPort): void {
-    const opened = port.open(app, this.server)
+  use(app: unknown, port: HostPort, next?: boolean): void {
+    const opened = port.open(next === undefined ? app : declaring(app, next), this.server)
     this.#app = opened
     this.#port = port
     this.#raw = app
@@ -241,6 +241,14 @@ export class Mount implements ExchangeOwner {
   lingers(scope: Scope): void {
     this.#host.lingers(scope)
   }
+}
+
+/** A function that says by its parameters whether it takes `next`. */
+function declaring(app: unknown, takesNext: boolean): unknown {
+  if (typeof app !== 'function') throw new SynclessError('INVALID_ARGUMENT', 'the option next is for functions alone')
+  return takesNext
+    ? (req: unknown, res: unknown, next: unknown) => app(req, res, next)
+    : (req: unknown, res: unknown) => app(req, res)
 }
 
 function impossible(): void {}

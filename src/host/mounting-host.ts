@@ -152,7 +152,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     const mount = this.#add(checked, options)
     try {
       this.#assertServable(mount, [app])
-      mount.use(app, port)
+      mount.use(app, port, options.next)
     } catch (error) {
       this.mounts.remove(mount)
       throw error

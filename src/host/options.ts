@@ -78,6 +78,11 @@ export interface MountOptions {
    */
   accept?: readonly Difference[]
   /**
+   * For functions alone: whether the third parameter is `next`. Default: it is, unless the function shows that it is
+   * something else, by the parameter's name (`parsedUrl`, `info`, `context`, `options` and the like) or as Polka's `handler`.
+   */
+  next?: boolean
+  /**
    * For `host.server` alone: the server gets the upgrades of its path that offer one of these, which are names in
    * `Upgrade` or sub-protocols of WebSocket (`'vite-hmr'`), and nothing else. Requests of the path, and its upgrades to
    * other protocols, are another mount's. Default: the server gets all of its path.
@@ -135,7 +140,8 @@ export function assertHostOptions(options: HostOptions): void {
 /** Throws `INVALID_ARGUMENT`, as {@link assertHostOptions} does. */
 export function assertMountOptions(what: string, options: MountOptions): void {
   assertOptions(what, options)
-  const { strip, limits, protocols } = options
+  const { strip, next, limits, protocols } = options
+  if (next !== undefined && typeof next !== 'boolean') throw invalid('next', 'true or false', next)
   if (strip !== undefined && typeof strip !== 'boolean') throw invalid('strip', 'true or false', strip)
   if (limits !== undefined) assertOptions(`${what}: limits`, limits)
   assertProtocols(protocols)

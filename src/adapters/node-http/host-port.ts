@@ -31,16 +31,30 @@ function policies(app: unknown): AppPolicy[] {
   return declared === undefined ? [] : [declared]
 }
 
+/**
+ * Whether a third parameter is `next`, as far as a function shows it. Node calls its listeners with two arguments, so that
+ * some have a third of their own: the `handler` of Polka, which is bound, takes the parsed URL there.
+ */
+function takesNext(app: Middleware): boolean {
+  if (app.length !== 3) return true
+  if (app.name === 'bound handler') return false
+  const name = /^[^(]*\(\s*[^,()]+,\s*[^,()]+,\s*([\w$]+)/.exec(Function.prototype.toString.call(app))?.[1]
+  return name === undefined || !OTHER_NAMES.test(name)
+}
+
+const OTHER_NAMES = /^(url|parsed\w*|info|ctx|context|opts|options|params|query|head|body|env|bindings)$/i
+
 export const functionHostPort: HostPort = {
   name: '(req, res, next) function',
   accepts: isMiddleware,
   policies,
   open(app): MountedApp {
     if (!isMiddleware(app)) throw new TypeError('not a (req, res, next) function')
+    const passesNext = takesNext(app)
     return {
       handle(req, res, next) {
         try {
-          const result = app(req, res, next)
+          const result = passesNext ? app(req, res, next) : Reflect.apply(app, undefined, [req, res])
           if (isThenable(result)) {
             result.then(undefined, error => next(error ?? new Error('the handler rejected without a reason')))
           }
