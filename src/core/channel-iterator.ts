@@ -1,17 +1,41 @@
+import { Await, awaits } from './awaits.js'
 import type { Channel } from './channel.js'
 import { NextNode } from './channel-ops.js'
 import { loop } from './loop.js'
+import type { Node, Waiter } from './op.js'
 
 export interface IterationOptions {
   /** Leaving the iteration early does not cancel the channel. */
   preventCancel?: boolean
 }
 
+/** A `next()` that waits. */
+class PendingNext extends Await implements Waiter {
+  readonly finish: () => void
+  readonly #taken: () => void
+
+  constructor(node: Node<unknown>, finish: () => void, taken: () => void) {
+    super(node)
+    this.finish = finish
+    this.#taken = taken
+  }
+
+  wake(): void {
+    awaits.remove(this)
+    this.#taken()
+  }
+
+  // An iteration that waits for the next value is an idle service.
+  override isAwaited(): boolean {
+    return false
+  }
+}
+
 /** The async iterator of a channel. `return()` while a `next()` is pending withdraws it: nothing is lost. */
 export class ChannelIterator<T> implements AsyncIterableIterator<T> {
   readonly #channel: Channel<T>
   readonly #preventCancel: boolean
-  readonly #pending = new Set<{ node: NextNode<T>; finish: () => void }>()
+  readonly #pending = new Set<PendingNext>()
   #opened = false
   #done = false
 
@@ -32,30 +56,31 @@ export class ChannelIterator<T> implements AsyncIterableIterator<T> {
     }
     const node = new NextNode(this.#channel)
     return new Promise((resolve, reject) => {
-      const pending = { node, finish: () => resolve({ done: true, value: undefined }) }
-      this.#pending.add(pending)
-      node.performFor({
-        wake: () => {
-          this.#pending.delete(pending)
-          try {
-            const step = node.take()
-            if (step.done) this.#finish()
-            loop.pace(() => resolve(step))
-          } catch (error) {
-            // `for await` does not call return() after a rejection.
-            this.#finish()
-            if (!this.#preventCancel) this.#channel.leave(error)
-            loop.pace(() => reject(error))
-          }
-        },
+      const finish = () => resolve({ done: true, value: undefined })
+      const pending = new PendingNext(node, finish, () => {
+        this.#pending.delete(pending)
+        try {
+          const step = node.take()
+          if (step.done) this.#finish()
+          loop.pace(() => resolve(step))
+        } catch (error) {
+          // `for await` does not call return() after a rejection.
+          this.#finish()
+          if (!this.#preventCancel) this.#channel.leave(error)
+          loop.pace(() => reject(error))
+        }
       })
+      this.#pending.add(pending)
+      node.performFor(pending)
+      awaits.add(pending)
     })
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
-    for (const { node, finish } of this.#pending) {
-      node.withdraw()
-      finish()
+    for (const pending of this.#pending) {
+      pending.awaited.withdraw()
+      awaits.remove(pending)
+      pending.finish()
     }
     this.#pending.clear()
     const wasDone = this.#done

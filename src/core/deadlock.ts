@@ -4,19 +4,25 @@
  * directly or through scopes and joins, or it has something to send, or asked for a permit. One that only receives, and
  * that nobody waits for, is an idle service; one that waits for a timer, a promise or an action may be woken by a handle
  * that was unref'd; a daemon is meant to be left. None of those is ever reported.
+ *
+ * Async code that waits by itself is reported where it has something to send or asked for a permit, and where Node ends
+ * with the code of an unsettled top-level `await`.
  */
 import { writeSync } from 'node:fs'
+import { type Await, awaits } from './awaits.js'
 import { systemClock } from './clock.js'
 import { loop } from './loop.js'
 import type { Awaited } from './op.js'
 import { stackLines } from './stack.js'
 import type { Tasklet } from './tasklet.js'
-import { taskletDump, taskletLines } from './tasklet-dump.js'
+import { awaitDump, awaitLine, taskletDump, taskletLines } from './tasklet-dump.js'
 
 /** How many tasklets a report tells of. */
 const MOST_NAMED = 100
 /** For how many ms it is tried to write the report. */
 const PATIENCE = 1000
+/** The exit code of Node for a top-level `await` that never settled. */
+const UNSETTLED = 13
 
 /** @internal Called when the first tasklet starts. */
 export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void {
@@ -27,13 +33,25 @@ export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void
   process.on('uncaughtExceptionMonitor', () => {
     empty = false
   })
-  process.on('exit', () => {
+  process.on('exit', code => {
     if (!empty || isExplicitExit() || loop.clock !== systemClock) return
     const stuck = deadlocked(tasklets)
-    if (stuck.length === 0) return
+    const unsettled = code === UNSETTLED || process.exitCode === UNSETTLED
+    const waits = awaits.list().filter(one => isStuck(one, unsettled))
+    if (stuck.length === 0 && waits.length === 0) return
     if (!process.exitCode) process.exitCode = 1
-    writeToStderr(deadlockReport(stuck))
+    writeToStderr(deadlockReport(stuck, waits))
   })
+}
+
+/**
+ * Whether async code waits for ever, and will be missed: it has something to send or asked for a permit, or Node says that
+ * the program itself waits. Where tasklets are known that have to go on first, these are told of.
+ */
+function isStuck({ awaited }: Await, unsettled: boolean): boolean {
+  if (awaited.external() || !(unsettled || awaited.strands())) return false
+  for (const _ of awaited.blockers()) return false
+  return true
 }
 
 /** Whether somebody called `process.exit()`: a loop that has been empty may have gone on since. Only the stack tells. */
@@ -91,12 +109,15 @@ class Missed {
   }
 }
 
-function deadlockReport(stuck: Tasklet<unknown>[]): string {
-  const lines = ['syncless: deadlock: nothing is left that could run, and these tasklets are waited for:']
+function deadlockReport(stuck: Tasklet<unknown>[], waits: Await[]): string {
+  const whose = stuck.length === 0 ? 'async code waits' : 'these tasklets are waited for'
+  const lines = [`syncless: deadlock: nothing is left that could run, and ${whose}:`]
   for (const tasklet of stuck.slice(0, MOST_NAMED)) {
     for (const line of taskletLines(taskletDump(tasklet, null))) lines.push(`  ${line}`)
   }
   if (stuck.length > MOST_NAMED) lines.push(`  and ${stuck.length - MOST_NAMED} more`)
+  for (const one of waits.slice(0, MOST_NAMED)) lines.push(`  ${awaitLine(awaitDump(one))}`)
+  if (waits.length > MOST_NAMED) lines.push(`  and ${waits.length - MOST_NAMED} more awaits`)
   const cycle = waitForCycle(stuck)
   if (cycle !== null) lines.push(`  cycle: ${cycle.map(({ id, name }) => `#${id} "${name}"`).join(' -> ')}`)
   return `${lines.join('\n')}\n`

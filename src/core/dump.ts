@@ -1,11 +1,12 @@
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
+import { awaits } from './awaits.js'
 import { SynclessError } from './errors.js'
 import { roomForListener } from './listener-room.js'
 import { loop } from './loop.js'
 import { liveTasklets } from './registry.js'
 import type { Scope } from './scope.js'
-import { type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
+import { type AwaitDump, awaitDump, awaitLine, type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
 
 /** Scopes that are nested deeper than this are written as if they were not: else most of the text would be spaces. */
 const MOST_INDENTS = 50
@@ -28,13 +29,16 @@ export class Dump {
   /** The scopes that have tasklets, and those around them. */
   readonly scopes: readonly ScopeDump[]
   readonly tasklets: readonly TaskletDump[]
+  /** The waits of async code. */
+  readonly awaits: readonly AwaitDump[]
 
   /** @internal Use {@link dump}. */
-  constructor(seed: number, ready: number[], scopes: ScopeDump[], tasklets: TaskletDump[]) {
+  constructor(seed: number, ready: number[], scopes: ScopeDump[], tasklets: TaskletDump[], waits: AwaitDump[]) {
     this.seed = seed
     this.ready = ready
     this.scopes = scopes
     this.tasklets = tasklets
+    this.awaits = waits
   }
 
   /** The text: the tree of scopes with their tasklets, each with what it waits for and for how long. */
@@ -61,6 +65,7 @@ export class Dump {
       addTasklets(scope.id, '  '.repeat(depth + 1))
       open.push((scopes.get(scope.id) ?? []).values())
     }
+    for (const one of this.awaits) lines.push(`  ${awaitLine(one)}`)
     return `${lines.join('\n')}\n`
   }
 
@@ -102,7 +107,7 @@ class ScopeIds {
 
 /**
  * Tells of every tasklet that has not ended: its name, its scope, whether it is ready, running or waiting, for which
- * operation, on whom, and for how long. With `SYNCLESS_DEBUG=1` in the environment also where it was started and where
+ * operation, on whom, and for how long. And of every `await` of an operation in async code. With `SYNCLESS_DEBUG=1` in the environment also where it was started and where
  * it waits. `String(dump())` is a text, `JSON.stringify(dump())` the same as data. Semantics: Go's goroutine dump.
  *
  * @example
@@ -129,6 +134,7 @@ export function dump(): Dump {
     Array.from(loop.ready(), ({ id }) => id),
     scopes.list,
     tasklets,
+    awaits.list().map(awaitDump),
   )
 }
 

@@ -1,9 +1,10 @@
+import { Await, awaits } from './awaits.js'
 import { roomForListener } from './listener-room.js'
 import { loop } from './loop.js'
 import type { Node, Op, Waiter } from './op.js'
 import { holdCallbacks } from './withdrawal.js'
 
-class AbortableWaiter<T> implements Waiter {
+class AbortableWaiter<T> extends Await implements Waiter {
   readonly promise: Promise<T>
   readonly #node: Node<T>
   readonly #signal: AbortSignal
@@ -12,6 +13,7 @@ class AbortableWaiter<T> implements Waiter {
   #aborted = false
 
   constructor(node: Node<T>, signal: AbortSignal) {
+    super(node)
     this.#node = node
     this.#signal = signal
     const settled = new Promise<void>(resolve => {
@@ -25,6 +27,7 @@ class AbortableWaiter<T> implements Waiter {
     signal.addEventListener('abort', this.#abort)
     try {
       node.performFor(this)
+      awaits.add(this)
     } catch (error) {
       this.#unlisten()
       throw error
@@ -37,7 +40,10 @@ class AbortableWaiter<T> implements Waiter {
     holdCallbacks(() => {
       this.#node.withdraw()
       if (this.#node.lingers(this.#signal.reason)) this.#node.enter(this)
-      else this.#settled()
+      else {
+        awaits.remove(this)
+        this.#settled()
+      }
     })
   }
 
@@ -47,12 +53,9 @@ class AbortableWaiter<T> implements Waiter {
     this.#leaveRoom = null
   }
 
-  isAwaited(): boolean {
-    return true
-  }
-
   wake(): void {
     this.#unlisten()
+    awaits.remove(this)
     loop.pace(this.#settled)
   }
 }

@@ -1,13 +1,15 @@
+import { Await, awaits } from './awaits.js'
 import { loop } from './loop.js'
 import type { Node, Op, Waiter } from './op.js'
 
 /** Waits for a node on behalf of `then`: one promise, shared by every call. */
-export class PromiseWaiter<T> implements Waiter {
+export class PromiseWaiter<T> extends Await implements Waiter {
   readonly promise: Promise<T>
   #settled: () => void = () => {}
 
   /** `op` is the operation that `node` performs. */
   constructor(node: Node<T>, op: Op<T>) {
+    super(node)
     const committed = new Promise<void>(resolve => {
       this.#settled = resolve
     })
@@ -15,17 +17,15 @@ export class PromiseWaiter<T> implements Waiter {
     this.promise = committed.then(() => takeFor(op, node))
     try {
       node.performFor(this)
+      awaits.add(this)
     } catch (error) {
       this.promise = Promise.reject(error)
     }
   }
 
   wake(): void {
+    awaits.remove(this)
     loop.pace(this.#settled)
-  }
-
-  isAwaited(): boolean {
-    return true
   }
 }
 

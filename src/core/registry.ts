@@ -6,6 +6,7 @@
  * is from then on held weakly, until it runs again. One that is collected so is reported: nobody could ever have woken
  * it, and its `finally` blocks do not run. (Go 1.26 calls that a goroutine leak.)
  */
+import { awaits } from './awaits.js'
 import { reportDeadlockAtExit } from './deadlock.js'
 import { captureStacksIfAsked } from './debug.js'
 import { SynclessError } from './errors.js'
@@ -186,6 +187,7 @@ function reportLeak(what: string): void {
 
 /** @internal The tasklets of the process. */
 export const registry = new Registry()
+awaits.onFirst = () => registry.begin()
 
 /** @internal */
 export function liveTasklets(): Iterable<Tasklet<unknown>> {

@@ -1,4 +1,5 @@
 /** What can be said of one tasklet: data for `dump()` and the deadlock report, and the lines of their text. */
+import type { Await } from './awaits.js'
 import { stacksOf } from './debug.js'
 import { loop } from './loop.js'
 import type { Tasklet, TaskletState } from './tasklet.js'
@@ -53,6 +54,31 @@ function firstIds(tasklets: Iterable<Tasklet<unknown>>): number[] {
   const ids: number[] = []
   for (const { id } of tasklets) if (ids.push(id) === MOST_BLOCKERS) break
   return ids
+}
+
+/** Async code that waits for an operation: an `await`, a `perform()`, or a `for await`. */
+export interface AwaitDump {
+  /** The operation that it waits for: `receive on "orders"`. */
+  readonly waitsFor: string
+  /** The ids of the tasklets of which one has to go on first, where they are known. The first 100 of them. */
+  readonly waitsOn: readonly number[]
+  /** How long it has waited, in ms. */
+  readonly since: number
+}
+
+/** @internal */
+export function awaitDump({ awaited, since }: Await): AwaitDump {
+  return {
+    waitsFor: awaited.describe(),
+    waitsOn: firstIds(awaited.blockers()),
+    since: Math.max(0, Math.round(loop.clock.now() - since)),
+  }
+}
+
+/** @internal */
+export function awaitLine({ waitsFor, waitsOn, since }: AwaitDump): string {
+  const on = waitsOn.length === 0 ? '' : ` (on ${ids(waitsOn)})`
+  return `await: ${waitsFor}${on}, for ${duration(since)}`
 }
 
 /** @internal */

@@ -65,6 +65,39 @@ describe('reported, with a code that is not 0', () => {
     expect(code).not.toBe(0)
   })
 
+  test.each<[string, string, string]>([
+    ['a receive', 'await channel().receive()', 'await: receive on a channel, for'],
+    ['a for await', 'for await (const _ of channel(0, { name: "q" }));', 'await: next on "q", for'],
+    [
+      'a perform()',
+      'await perform(event("never set").wait(), { signal: new AbortController().signal })',
+      'wait for never set',
+    ],
+    ['a select', 'await select({ a: channel().receive(), b: event().wait() })', 'await: select { a: receive'],
+    [
+      'an async function that is awaited',
+      'await (async () => { await channel().receive() })()',
+      'receive on a channel',
+    ],
+    ['a send', 'await channel(0, { name: "out" }).send(1)', 'await: send on "out"'],
+  ])('a top-level await, without any tasklet: %s', async (_what, source, said) => {
+    const { code, stderr } = await script.run(source)
+    expect(stderr).toContain(header)
+    expect(stderr).toContain(said)
+    expect(code).not.toBe(0)
+  })
+
+  test('an async function that has something to send, or asked for a permit', async () => {
+    const { code, stderr } = await script.run(`
+      channel(0, { name: 'out' }).send(1).then(null)
+      const s = semaphore(1, 'lock')
+      s.acquire().then(() => s.acquire())
+    `)
+    expect(stderr).toContain('await: send on "out"')
+    expect(stderr).toContain('await: acquire 1 of lock')
+    expect(code).toBe(1)
+  })
+
   test('the cycle of those who wait for one another is named, once', async () => {
     const { stderr, code } = await script.run(`
       const a = semaphore(1, 'a'), b = semaphore(1, 'b')
@@ -116,6 +149,11 @@ describe('reported, with a code that is not 0', () => {
 
 describe('no deadlock', () => {
   test.each<[string, string]>([
+    [
+      'async code that only receives',
+      'channel().receive().then(null); (async () => { for await (const _ of channel()); })()',
+    ],
+    ['an await that is over', 'const ch = channel(); ch.receive().then(null); ch.trySend(1)'],
     ['an idle service', 'go(function* () { yield* channel().receive() })'],
     [
       'an idle service in a scope of its own, that nobody waits for',

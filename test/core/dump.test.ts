@@ -6,6 +6,7 @@ import {
   go,
   never,
   type Op,
+  perform,
   Scope,
   schedule,
   scope,
@@ -170,4 +171,26 @@ test('scopes that are nested deeper than the stack goes', async () => {
   expect(seen.tasklets.find(({ id }) => id === outer.id)?.waitsOn).toHaveLength(100)
   await gate.send()
   await outer
+})
+
+test('awaits of async code stand in it while they last', async () => {
+  const before = dump().awaits.length
+  const ch = channel<number>(0, { name: 'awaited' })
+  const waits = [
+    ch.receive().then(),
+    ch.values().next(),
+    perform(ch.receive(), { signal: new AbortController().signal }),
+  ]
+  await null
+  const { awaits } = dump()
+  expect(
+    awaits
+      .slice(before)
+      .map(({ waitsFor }) => waitsFor)
+      .sort(),
+  ).toEqual(['next on "awaited"', 'receive on "awaited"', 'receive on "awaited"'])
+  expect(String(dump())).toContain('await: next on "awaited", for ')
+  for (let i = 0; i < 3; i++) ch.trySend(i)
+  await Promise.all(waits)
+  expect(dump().awaits.length).toBe(before)
 })

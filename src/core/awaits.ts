@@ -1,0 +1,117 @@
+/**
+ * Those who wait outside of tasklets: `await op`, `perform()` and `for await`. For dumps and the deadlock report only. As with
+ * tasklets, what nothing else refers to must stay collectable: one that waits through two major garbage collections is from
+ * then on held weakly.
+ */
+import { loop } from './loop.js'
+import type { Node } from './op.js'
+
+/** One wait of async code. */
+export abstract class Await {
+  /** @internal What is waited for. */
+  readonly awaited: Node<unknown>
+  /** @internal Its neighbours in the list. */
+  older: Await | null = null
+  /** @internal */
+  younger: Await | null = null
+  /** @internal Whether it waits, and is in the list or held weakly. */
+  waits = false
+  /** @internal Whether it waits no longer, which may be before it was added. */
+  over = false
+  /** @internal When it began to wait, by the loop's clock. */
+  since = 0
+  /** @internal How many collections there had been. */
+  born = 0
+
+  constructor(awaited: Node<unknown>) {
+    this.awaited = awaited
+  }
+
+  /** @internal */
+  isAwaited(): boolean {
+    return true
+  }
+}
+
+class Awaits {
+  /** Called when async code first waits. */
+  onFirst: () => void = () => {}
+  #used = false
+  #head: Await | null = null
+  #weak: WeakRef<Await>[] = []
+  #collections = 0
+  #watching = false
+  readonly #collected = new FinalizationRegistry<null>(() => this.#afterCollection())
+
+  /** It has begun to wait, unless it is over already. */
+  add(one: Await): void {
+    if (one.over) return
+    if (!this.#used) {
+      this.#used = true
+      this.onFirst()
+    }
+    one.waits = true
+    one.since = loop.clock.now()
+    one.born = this.#collections
+    this.#link(one)
+    if (!this.#watching) this.#watch()
+  }
+
+  /** It waits no longer. */
+  remove(one: Await): void {
+    one.over = true
+    if (!one.waits) return
+    one.waits = false
+    this.#unlink(one)
+  }
+
+  /** Those that wait, the oldest first. */
+  list(): Await[] {
+    const all: Await[] = []
+    for (let one = this.#head; one !== null; one = one.older) all.push(one)
+    for (const ref of this.#weak) {
+      const one = ref.deref()
+      if (one?.waits) all.push(one)
+    }
+    return all.sort((a, b) => a.since - b.since)
+  }
+
+  #link(one: Await): void {
+    one.older = this.#head
+    if (this.#head !== null) this.#head.younger = one
+    this.#head = one
+  }
+
+  #unlink(one: Await): void {
+    const { older, younger } = one
+    if (older !== null) older.younger = younger
+    if (younger !== null) younger.older = older
+    else if (this.#head === one) this.#head = older
+    one.older = null
+    one.younger = null
+  }
+
+  /** Registers an object that the next major collection takes. */
+  #watch(): void {
+    this.#watching = true
+    this.#collected.register({}, null)
+  }
+
+  #afterCollection(): void {
+    this.#collections++
+    this.#watching = false
+    this.#weak = this.#weak.filter(ref => ref.deref()?.waits)
+    for (let one = this.#head; one !== null; ) {
+      const { older } = one
+      if (one.born + 1 < this.#collections) {
+        this.#unlink(one)
+        this.#weak.push(new WeakRef(one))
+      }
+      one = older
+    }
+    if (this.#head !== null || this.#weak.length > 0) this.#watch()
+  }
+}
+
+/** @internal */
+export const awaits = new Awaits()
