@@ -92,7 +92,8 @@ export class HostedServer extends Server implements MountServer {
   }
 
   /**
-   * Emits 'listening', and calls the callback, when the host listens. Every other argument is the host's to decide.
+   * Emits 'listening', and calls the callback, when the host listens. An aborted `signal` closes it. Every other argument is
+   * the host's to decide.
    * Throws `HOST_STATE` once closed.
    */
   override listen(...args: unknown[]): this {
@@ -101,10 +102,21 @@ export class HostedServer extends Server implements MountServer {
     }
     const callback = args.at(-1)
     if (isCallback(callback)) this.once('listening', callback)
+    this.#closeOn(signalOf(args[0]))
     this.listenRequested = true
     if (this.#host.listening) this.#host.listenRequested(this)
     else awaitHost(this)
     return this
+  }
+
+  #closeOn(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return
+    const close = () => void this.close()
+    if (signal.aborted) process.nextTick(close)
+    else {
+      signal.addEventListener('abort', close, { once: true })
+      this.once('close', () => signal.removeEventListener('abort', close))
+    }
   }
 
   /** @internal */
@@ -236,6 +248,11 @@ function upgradeTaken(path: string): SynclessError {
 
 function isCallback(value: unknown): value is () => void {
   return typeof value === 'function'
+}
+
+function signalOf(options: unknown): AbortSignal | undefined {
+  if (typeof options !== 'object' || options === null || !('signal' in options)) return undefined
+  return options.signal instanceof AbortSignal ? options.signal : undefined
 }
 
 function notRunning(): Error {
