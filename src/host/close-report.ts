@@ -14,8 +14,41 @@ export interface CloseReport {
   readonly connections: number
   /** Mount paths of the apps whose own close had not finished. */
   readonly mounts: readonly string[]
-  /** What the apps' own closes failed with. */
+  /**
+   * What the apps' own closes and the callbacks of `host.onClose()` failed with, `TIMEOUT` for a callback that had not finished,
+   * and `CLOSE_FAILED` for the file of a Unix socket that could not be removed.
+   */
   readonly errors: readonly unknown[]
+}
+
+/** What a close has to wait for, as numbers. */
+export interface Awaited {
+  /** Requests without their whole answer. */
+  readonly requests: number
+  /** Tasklets of requests. */
+  readonly tasklets: number
+  readonly upgrades: number
+  /** Mounts that have an app. */
+  readonly apps: number
+  /** Callbacks of `host.onClose()`. */
+  readonly callbacks: number
+}
+
+/** What several hosts together wait for, in one line. */
+export function describeAwaited(hosts: readonly Awaited[]): string {
+  const sum = (name: keyof Awaited) => hosts.reduce((total, host) => total + host[name], 0)
+  const names = {
+    requests: 'requests',
+    tasklets: 'tasklets of requests',
+    upgrades: 'upgraded connections',
+    apps: 'apps',
+    callbacks: 'onClose callbacks',
+  } as const
+  const parts = (Object.keys(names) as (keyof Awaited)[]).flatMap(name => {
+    const count = sum(name)
+    return count > 0 ? [`${names[name]}: ${count}`] : []
+  })
+  return parts.length === 0 ? 'closing' : `waiting for ${parts.join(', ')}`
 }
 
 /** What a report that is not clean says, in one line. */

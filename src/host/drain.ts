@@ -5,8 +5,10 @@
 import { SynclessError } from '../core/errors.js'
 import type { Scope } from '../core/scope.js'
 import { startTimer } from '../core/sleep.js'
+import type { CloseCallbacks } from './close-callbacks.js'
 import type { CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
+import { Deadline } from './deadline.js'
 import { destroyCarrier } from './engine.js'
 import type { Exchange } from './exchange.js'
 import { sayGoodbye } from './goodbye.js'
@@ -23,11 +25,12 @@ export interface DrainHost {
   readonly guests: Guests
   /** Scopes of requests that are over and whose tasklets are at work. */
   readonly lingering: Set<Scope>
+  readonly closeCallbacks: CloseCallbacks
   /** Whether clients are to take their next requests elsewhere. */
   leaving: boolean
 }
 
-/** How long an app's own cleanup gets after its connections were destroyed, in milliseconds. */
+/** How long the apps' own cleanup gets after their connections were destroyed, and callbacks after it, in milliseconds. */
 const LAST_CHANCE = 500
 /** How long apps that tell their WebSocket clients by themselves have for it, in milliseconds. */
 const OWN_GOODBYE = 1000
@@ -45,6 +48,7 @@ export async function keepServing(host: DrainHost, delay: number): Promise<void>
 }
 
 export async function drain(host: DrainHost, deadline: number): Promise<CloseReport> {
+  const time = new Deadline(deadline)
   const stopped = host.transport.stop()
   host.leaving = true
   for (const connection of host.connections) connection.endWhenAnswered()
@@ -62,8 +66,9 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   for (const [socket, server] of host.guests.upgrades) if (silent.has(server)) sayGoodbye(socket)
   const stopWaiting = startTimer(OWN_GOODBYE, () => tellAll(host))
   const closed = Promise.all(closes)
-  const inTime = await within(deadline, Promise.all([closed, stopped, noneLeft(host)])).finally(stopWaiting)
+  const inTime = await time.allows(Promise.all([closed, stopped, noneLeft(host)])).finally(stopWaiting)
   if (inTime) {
+    errors.push(...(await host.closeCallbacks.run(time, LAST_CHANCE)))
     return { clean: errors.length === 0, requests: [], tasklets: 0, upgrades: 0, connections: 0, mounts: [], errors }
   }
 
@@ -75,7 +80,9 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const tasklets = await cancelAll(host, exchanges, deadline)
   for (const connection of host.connections) destroyCarrier(connection.socket)
   for (const carrier of host.guests.carriers) destroyCarrier(carrier)
-  await within(LAST_CHANCE, closed)
+  const lastChance = new Deadline(LAST_CHANCE)
+  await lastChance.allows(closed).finally(() => lastChance.stop())
+  errors.push(...(await host.closeCallbacks.run(new Deadline(LAST_CHANCE), 0)))
   return {
     clean: exchanges.length + tasklets + upgrades + connections + open.size + errors.length === 0,
     requests: exchanges.map(exchange => exchange.label),
@@ -110,14 +117,6 @@ async function noneLeft({ connections, guests: { upgrades }, lingering }: DrainH
     const closes = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)))
     await Promise.all([...closes, ...Array.from(lingering, scope => scope.close())])
   }
-}
-
-/** Whether `work` ended within `ms`. */
-function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const stop = startTimer(ms, () => resolve(false))
-    work.then(() => resolve(true), reject).finally(stop)
-  })
 }
 
 function pass(ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Attachment } from './attach.js'
+import type { CloseCallback } from './close-callbacks.js'
 import type { CloseReport } from './close-report.js'
 import type { HostHandler } from './handler.js'
 import type { InjectedResponse, InjectOptions, StreamedResponse } from './inject.js'
@@ -71,9 +72,14 @@ export interface Host extends AsyncDisposable {
   listen(options: HostListenOptions): Promise<AddressInfo>
 
   /**
-   * Listens, and closes on SIGINT or SIGTERM: when every running host has closed the process exits, with code 0 if the
-   * closes were clean and 1 if something was left, which it writes to stderr. A second signal exits at once. Resolves and
-   * rejects as {@link Host.listen} does.
+   * Listens, and closes on SIGINT or SIGTERM. When every host that runs, or starts, has closed, the process exits. The exit
+   * code is `process.exitCode` if the program has set one, 1 if something was left, else 0. A second signal exits at once.
+   *
+   * Two lines go to stderr: at the signal, what the host waits for and until when; at the end, what was left, if anything.
+   * The process does not wait for other async listeners of these signals, and warns of them once: use {@link Host.onClose}.
+   *
+   * Resolves and rejects as {@link Host.listen} does. If a signal ends the start, it does neither: the process exits when
+   * the apps that had started are closed.
    */
   run(options: RunOptions): Promise<AddressInfo>
 
@@ -197,10 +203,35 @@ export interface Host extends AsyncDisposable {
   attach(server: NetServer): Promise<Attachment>
 
   /**
+   * Calls `callback` while the host closes, when its requests are over and its apps are closed, and waits for the promise that
+   * it returns: for the connections of a database that several apps use. The callback added last is called first, each
+   * after the one before it has finished. All share the deadline of the close. The report has their errors; one that has not
+   * finished at the deadline is a `TIMEOUT` there, and the callbacks behind it have 500 ms more. Returns the host.
+   *
+   * A callback runs in the async context in which it was added. Throws `INVALID_ARGUMENT` for anything except a function, and
+   * for a generator function; `HOST_STATE` after the close.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import { createHost } from 'syncless/host'
+   *
+   * const log: string[] = []
+   * const host = createHost()
+   * host.onClose(async () => { log.push('database closed') })
+   * host.onClose(async () => { log.push('queue flushed') })
+   * const report = await host.close()
+   * assert.deepEqual(log, ['queue flushed', 'database closed'])
+   * assert(report.clean)
+   * ```
+   */
+  onClose(callback: CloseCallback): this
+
+  /**
    * Serves on for `readinessDelay`; then stops accepting connections, closes the apps (Fastify runs its `preClose` and
    * `onClose` hooks, Socket.IO and WebSocket clients are told), and waits for unfinished responses, their tasklets and
-   * upgraded connections. At the deadline it cancels the tasklets and destroys the connections; apps' own cleanup has
-   * 500 ms more. Resolves with what was left; never rejects for that. Later calls return the first one's promise. Rejects
+   * upgraded connections; then calls what {@link Host.onClose} was given. At the deadline it cancels the tasklets and
+   * destroys the connections; apps' own cleanup has 500 ms more, and the callbacks as much after it. Resolves with what was left; never rejects for that. Later calls return the first one's promise. Rejects
    * with `INVALID_ARGUMENT` for bad options.
    */
   close(options?: CloseOptions): Promise<CloseReport>

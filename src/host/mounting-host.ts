@@ -13,7 +13,8 @@ import { assertAgreement, differentTrust, outside, type Party } from './agreemen
 import type { Attachment, RequestEvent, Visited } from './attach.js'
 import { assertFunction, assertOptions } from './check.js'
 import { choosePort } from './choose-port.js'
-import type { CloseReport } from './close-report.js'
+import { type CloseCallback, CloseCallbacks } from './close-callbacks.js'
+import type { Awaited, CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
 import { Dispatcher, type DispatchHost } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
@@ -50,7 +51,7 @@ import {
   type RunOptions,
 } from './options.js'
 import type { RequestIdStage } from './request-id.js'
-import { closeOnSignals } from './signals.js'
+import { closeOnSignals, exitsSoon, reportListeners } from './signals.js'
 import { StageMaker } from './stage-maker.js'
 import { Transport } from './transport.js'
 
@@ -62,6 +63,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly connections = new Set<Connection>()
   readonly guests = new Guests()
   readonly lingering = new Set<Scope>()
+  readonly closeCallbacks = new CloseCallbacks()
   readonly limits: Required<LimitOptions>
   readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
@@ -382,11 +384,49 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   async run(options: RunOptions): Promise<AddressInfo> {
     checkedAddresses('host.run()', options)
-    checkedCloseOptions(options)
+    const { deadline, readinessDelay } = checkedCloseOptions(options)
     const { deadline: _deadline, readinessDelay: _delay, ...where } = options
-    const address = await this.listen(where)
-    this.#ignoreSignals = closeOnSignals(() => this.close(options))
-    return address
+    if (exitsSoon()) return never()
+    const awaited = () => this.#awaited
+    const ignoreSignals = closeOnSignals({
+      close: () => this.close(options),
+      patience: deadline + readinessDelay,
+      get awaited() {
+        return awaited()
+      },
+    })
+    try {
+      const address = await this.listen(where)
+      this.#ignoreSignals = ignoreSignals
+      // Behind what the program does next.
+      setImmediate(reportListeners)
+      return address
+    } catch (error) {
+      // The failure of a start that a signal has ended would end the process before the apps have closed.
+      if (exitsSoon()) return never()
+      ignoreSignals()
+      throw error
+    }
+  }
+
+  get #awaited(): Awaited {
+    const exchanges = [...this.connections].flatMap(connection => connection.exchanges)
+    exchanges.push(...this.guests.exchanges)
+    const scopes = new Set(this.lingering)
+    for (const { startedScope } of exchanges) if (startedScope !== null) scopes.add(startedScope)
+    const upgraded = [...this.connections].filter(({ upgradedBy }) => upgradedBy !== null)
+    return {
+      requests: exchanges.length,
+      tasklets: [...scopes].reduce((sum, scope) => sum + scope.size, 0),
+      upgrades: upgraded.length + this.guests.upgrades.size,
+      apps: [...this.mounts].filter(({ hasApp, internal }) => hasApp && !internal).length,
+      callbacks: this.closeCallbacks.count,
+    }
+  }
+
+  onClose(callback: CloseCallback): this {
+    this.closeCallbacks.add(callback)
+    return this
   }
 
   async close(options: CloseOptions = {}): Promise<CloseReport> {
@@ -487,6 +527,11 @@ const anyoneCanCause: ReadonlySet<ErrorCode> = new Set([
   'MALFORMED_REQUEST',
   'TLS_HANDSHAKE_FAILED',
 ])
+
+/** For a caller whom the end of the process takes by surprise otherwise. */
+function never(): Promise<never> {
+  return new Promise(() => {})
+}
 
 function isHost(app: unknown): app is MountingHost {
   return app instanceof MountingHost

@@ -104,7 +104,7 @@ export interface HostListenOptions extends ListenAddress {
 export interface CloseOptions {
   /**
    * How long requests, tasklets and upgraded connections may take to finish, in milliseconds, from the moment at which
-   * the host stops accepting. Default: 10 000.
+   * the host stops accepting. Default: 8000, because container runtimes kill 10 s after they have asked.
    */
   deadline?: number
   /**
@@ -118,7 +118,7 @@ export interface CloseOptions {
 /** Options of `host.run`. */
 export interface RunOptions extends HostListenOptions, CloseOptions {}
 
-const DEADLINE = 10_000
+const DEADLINE = 8000
 
 /** Throws `INVALID_ARGUMENT` for what is of another kind. What the options hold is looked at where it is used. */
 export function assertHostOptions(options: HostOptions): void {

@@ -1,41 +1,93 @@
 /** One pair of signal handlers for all hosts that run in the process: it exits when the last of them has closed. */
 import { writeSync } from 'node:fs'
-import { type CloseReport, describeLeft } from './close-report.js'
+import { types } from 'node:util'
+import { SynclessError } from '../core/errors.js'
+import { report } from '../core/report.js'
+import { type Awaited, type CloseReport, describeAwaited, describeLeft } from './close-report.js'
+import { messageOf } from './error-text.js'
 
-type Close = () => Promise<CloseReport>
+/** A host that runs, or is about to. */
+export interface RunningHost {
+  close(): Promise<CloseReport>
+  /** What a close would wait for now. */
+  readonly awaited: Awaited
+  /** How long a close may take, in milliseconds. */
+  readonly patience: number
+}
 
-const running = new Set<Close>()
+const running = new Set<RunningHost>()
 let closing = false
+let toldOfListeners = false
+
+/** Whether a signal has come, and the process exits when the hosts have closed. */
+export function exitsSoon(): boolean {
+  return closing
+}
 
 /**
  * Closes on the first SIGINT or SIGTERM, and exits when every host has closed; exits at once on the second signal, as
  * a killed process would. Returns what undoes it, for a host that has been closed otherwise.
  */
-export function closeOnSignals(close: Close): () => void {
+export function closeOnSignals(host: RunningHost): () => void {
   if (running.size === 0) process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  running.add(close)
+  running.add(host)
   return () => {
-    running.delete(close)
+    running.delete(host)
     if (running.size === 0 && !closing) process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
 }
 
-function onSignal(_name: string, number: number): void {
+function onSignal(name: NodeJS.Signals, number: number): void {
   if (closing) process.exit(128 + number)
   closing = true
-  Promise.all(Array.from(running, close => close())).then(
-    reports => {
-      const left = reports.filter(report => !report.clean)
-      for (const report of left) say(`syncless host: left at its close: ${describeLeft(report)}\n`)
-      process.exit(left.length === 0 ? 0 : 1)
-    },
-    () => process.exit(1),
-  )
+  const hosts = [...running]
+  say(`${name}: ${describeAwaited(hosts.map(host => host.awaited))}, until ${until(hosts)}${listenersLeft(name)}`)
+  // What closes may be running inside, or throw.
+  Promise.allSettled(hosts.map(host => host.close())).then(closes => {
+    const left = closes.flatMap(close => {
+      if (close.status === 'rejected') return [messageOf(close.reason)]
+      return close.value.clean ? [] : [describeLeft(close.value)]
+    })
+    for (const line of left) say(`left at its close: ${line}`)
+    // A code that the program has set says more.
+    if (left.length > 0 && !process.exitCode) process.exitCode = 1
+    process.exit()
+  })
+}
+
+function until(hosts: readonly RunningHost[]): string {
+  const patience = Math.max(...hosts.map(host => host.patience))
+  const end = new Date(Date.now() + patience)
+  return Number.isNaN(end.getTime()) ? 'it has ended' : `${end.toISOString()} (${patience} ms)`
+}
+
+/** Says once that async listeners of the signals are not waited for: Node keeps their promises to itself. */
+export function reportListeners(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    if (toldOfListeners || !hasAsyncListener(signal)) continue
+    toldOfListeners = true
+    report(
+      new SynclessError('MISUSE', `${ADVICE}: the process exits without waiting for it`),
+      `an async ${signal} listener`,
+    )
+  }
+}
+
+function listenersLeft(signal: NodeJS.Signals): string {
+  if (toldOfListeners || !hasAsyncListener(signal)) return ''
+  toldOfListeners = true
+  return `; not for the async ${signal} listener: ${ADVICE}`
+}
+
+const ADVICE = 'give it to host.onClose()'
+
+function hasAsyncListener(signal: NodeJS.Signals): boolean {
+  return process.listeners(signal).some(listener => types.isAsyncFunction(listener))
 }
 
 /** Writes at once: the process ends before a stream would have written. One whose errors nobody reads ends as well. */
 function say(text: string): void {
   try {
-    writeSync(2, text)
+    writeSync(2, `syncless host: ${text}\n`)
   } catch {}
 }

@@ -447,7 +447,7 @@ describe('WebSocket clients', () => {
 })
 
 describe('the deadline', () => {
-  test('is ten seconds, unless something else is said', async () => {
+  test('is eight seconds, unless something else is said', async () => {
     const begun = defer()
     const host = newHost().mount('/', () => begun.resolve())
     const { port } = await started(host)
@@ -457,7 +457,7 @@ describe('the deadline', () => {
     const report = host.close().finally(() => {
       closed = true
     })
-    await clock.advance(9999)
+    await clock.advance(7999)
     await turns()
     expect(closed).toBe(false)
     await clock.advance(1)

@@ -12,6 +12,10 @@ export interface Program {
   said(pattern: RegExp): Promise<string>
   /** As `said`, on stderr. */
   warned(pattern: RegExp): Promise<string>
+  /** The whole of its stdout, once it has ended. */
+  output(): Promise<string>
+  /** The whole of its stderr, once it has ended. */
+  all(): Promise<string>
 }
 
 /** Sets up a folder for the tests of a file; gives what runs a program in which `createHost`, `host` and `say` exist. */
@@ -55,6 +59,8 @@ export function programs(): (body: string, hostOptions?: string) => Program {
       exit: new Promise(resolve => child.once('exit', resolve)),
       said: pattern => stdout.match(pattern),
       warned: pattern => stderr.match(pattern),
+      output: () => stdout.whole(),
+      all: () => stderr.whole(),
     }
   }
 }
@@ -62,12 +68,19 @@ export function programs(): (body: string, hostOptions?: string) => Program {
 class Output {
   #text = ''
   #wake = () => {}
+  readonly #ended: Promise<void>
 
   constructor(stream: NodeJS.ReadableStream) {
+    this.#ended = new Promise(resolve => stream.once('close', resolve))
     stream.setEncoding('utf8').on('data', chunk => {
       this.#text += chunk
       this.#wake()
     })
+  }
+
+  async whole(): Promise<string> {
+    await this.#ended
+    return this.#text
   }
 
   async match(pattern: RegExp): Promise<string> {

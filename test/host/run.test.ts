@@ -37,6 +37,142 @@ test('exits with 1 when something was left at the deadline', async () => {
   expect(await warned(/^.*left.*$/m)).toBe('syncless host: left at its close: requests without their answer: GET /slow')
 })
 
+test('a signal is answered by one line: what is awaited, and until when; nothing more if nothing is left', async () => {
+  const { child, exit, said, all, port } = await program(`
+    let finish
+    host.onClose(() => {})
+    host.mount('/', (req, res) => {
+      say('begun')
+      process.once('SIGTERM', () => setImmediate(() => res.end('the answer')))
+    })
+    ${run.replace('50', '60_000')}`)
+  const answer = exchange(port, get('/?secret'))
+  await said(/begun/)
+  const before = Date.now()
+  child.kill('SIGTERM')
+  await answer
+  expect(await exit).toBe(0)
+  const [, until] = (await all()).match(
+    /^syncless host: SIGTERM: waiting for requests: 1, apps: 1, onClose callbacks: 1, until (\S+) \(60000 ms\)\n$/,
+  ) ?? [all()]
+  const time = Date.parse(String(until)) - before
+  expect(time).toBeGreaterThanOrEqual(60_000)
+  expect(time).toBeLessThan(90_000)
+})
+
+test('callbacks of onClose are awaited before the exit; one that fails is told, and exits with 1', async () => {
+  const { child, exit, said, all } = await program(`
+    host.onClose(async () => { throw new Error('no goodbye') })
+    host.onClose(async () => {
+      await new Promise(resolve => setTimeout(resolve, 20))
+      say('flushed')
+    })
+    ${run.replace('50', '60_000')}`)
+  child.kill('SIGINT')
+  expect(await exit).toBe(1)
+  expect(await said(/flushed/)).toBe('flushed')
+  const lines = (await all()).trimEnd().split('\n')
+  expect(lines).toHaveLength(2)
+  expect(lines[1]).toBe('syncless host: left at its close: errors: no goodbye')
+})
+
+describe('process.exitCode', () => {
+  test.each([
+    ['clean', '', 3],
+    ['left', 'host.onClose(() => Promise.reject(new Error()))', 3],
+  ])('set before is kept: %s', async (_, left, code) => {
+    const { child, exit } = await program(`process.exitCode = 3; ${left}; ${run}`)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(code)
+  })
+})
+
+describe('other listeners of the signal', () => {
+  test('that are async are told of once, when the host has begun to run', async () => {
+    const { child, exit, warned, all } = await program(`
+      ${run}
+      process.on('SIGTERM', async () => {})
+      process.on('SIGINT', async () => {})`)
+    await warned(/host\.onClose\(\)/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect((await all()).match(/async SIG\w+ listener/g)).toHaveLength(1)
+  })
+
+  test('or when the signal comes, if they were added later', async () => {
+    const { child, exit, said, all } = await program(`
+      ${run}
+      setTimeout(() => {
+        process.on('SIGTERM', async () => {})
+        say('added')
+      }, 20)`)
+    await said(/added/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect(await all()).toMatch(
+      /^syncless host: SIGTERM: .*; not for the async SIGTERM listener: .*host\.onClose\(\)\n$/,
+    )
+  })
+
+  test('that are not async are nobody’s business', async () => {
+    const { child, exit, all } = await program(`process.on('SIGTERM', () => {}); ${run}`)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect(await all()).not.toContain('onClose')
+  })
+})
+
+describe('a signal during the start', () => {
+  const slow = `
+    import fastify from 'fastify'
+    const app = fastify({ serverFactory: HOST.serverFactory('/api') })
+    app.addHook('onClose', async () => say('database closed'))
+    app.addHook('onReady', () => { say('starting'); return new Promise(resolve => setTimeout(resolve, 50)) })
+    HOST.run({ port: 0, host: '127.0.0.1' }).then(() => say('listens'), () => say('rejected'))`
+
+  test('closes what has started, and exits with 0', async () => {
+    const { child, exit, said, output } = begin(slow.replaceAll('HOST', 'host'))
+    await said(/starting/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect(await output()).toBe('starting\ndatabase closed\n')
+  })
+
+  test('a host that is starting is awaited by one that runs', async () => {
+    const { child, exit, said, output } = begin(`
+      const other = createHost()
+      await other.run({ port: 0, host: '127.0.0.1' })
+      ${slow.replaceAll('HOST', 'host')}`)
+    await said(/starting/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect(await output()).toBe('starting\ndatabase closed\n')
+  })
+
+  test('a host that is told to run after it does not start', async () => {
+    const { child, exit, said, output } = begin(`
+      ${slow.replaceAll('HOST', 'host')}
+      process.on('SIGTERM', () => {
+        const late = createHost()
+        late.onClose(() => say('late'))
+        late.run({ port: 0 }).finally(() => say('settled'))
+      })`)
+    await said(/starting/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(0)
+    expect(await output()).toBe('starting\ndatabase closed\n')
+  })
+
+  test('a start that fails leaves no handler', async () => {
+    const { child, exit, said } = begin(`
+      await host.run({ port: 0, host: '192.0.2.1' }).catch(error => say(error.code))
+      setInterval(() => {}, 1000)`)
+    await said(/ADDRESS_IN_USE/)
+    child.kill('SIGTERM')
+    expect(await exit).toBe(null)
+  })
+})
+
 test('exits, too, when it cannot say what was left', async () => {
   const { child, exit, said, port } = await program(`
     process.on('unhandledRejection', () => {})
