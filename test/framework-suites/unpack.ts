@@ -10,6 +10,11 @@ export const root = resolve(import.meta.dirname, '../..')
 
 const installed = createRequire(join(root, 'package.json'))
 
+/** What tools/fetch-suites.js has fetched. */
+export function archiveFile(archive: string): string {
+  return join(root, 'build/suites', `${archive}.tar.gz`)
+}
+
 /**
  * The folder in which the archive's files lie as in the framework's repository, so that their `require('..')` finds the
  * framework. It is removed when the process ends.
@@ -17,7 +22,11 @@ const installed = createRequire(join(root, 'package.json'))
 export function unpack(archive: string, framework: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'syncless-suite-'))
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
-  execFileSync('tar', ['-xzf', join(root, 'test/framework-suites/archives', `${archive}.tar.gz`), '-C', dir])
+  // The tests, what they want beside them, and nothing of the framework.
+  const members = ['LICENSE', 'package.json', 'test', 'examples'].map(name => `${archive}/${name}`)
+  const listed = execFileSync('tar', ['-tzf', archiveFile(archive)], { encoding: 'utf8' }).split('\n')
+  const wanted = members.filter(name => listed.some(file => file === name || file.startsWith(`${name}/`)))
+  execFileSync('tar', ['-xzf', archiveFile(archive), '-C', dir, ...wanted])
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'), 'junction')
   const suite = join(dir, archive)
   const at = dirname(installed.resolve(`${framework}/package.json`))
