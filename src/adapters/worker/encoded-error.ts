@@ -22,6 +22,12 @@ export type EncodedError =
 /** How deep a chain of causes is followed. */
 const DEPTH = 8
 
+/** How many errors one error may carry, as causes and in lists, all levels together; further ones are left out. */
+const MOST = 1000
+
+/** How many properties of one error are taken over. */
+const MOST_PROPERTIES = 100
+
 /** The builtin errors by their names. */
 const builtins: Readonly<Record<string, ErrorConstructor>> = {
   Error,
@@ -39,14 +45,20 @@ const builtins: Readonly<Record<string, ErrorConstructor>> = {
  */
 export function encodeError(error: unknown): EncodedError {
   try {
-    return encode(error, DEPTH)
+    return encode(error, DEPTH, { left: MOST })
   } catch {
     // A proxy that refuses everything.
     return { value: 'an error that cannot be read' }
   }
 }
 
-function encode(error: unknown, depth: number): EncodedError {
+/** An error that is found in several places counts in each, as it is copied there where JSON carries it. */
+interface Budget {
+  left: number
+}
+
+function encode(error: unknown, depth: number, budget: Budget): EncodedError {
+  budget.left--
   if (isTaskletExit(error)) return { value: undefined }
   if (!isError(error)) return { value: isPrimitive(error) ? error : describe(error) }
   const name = readable(() => String(error.name)) ?? 'Error'
@@ -58,40 +70,85 @@ function encode(error: unknown, depth: number): EncodedError {
     name,
     message,
     stack: readable(() => String(error.stack)) ?? `${name}: ${message}`,
-    ...(inner ? { cause: encode(cause, depth - 1) } : {}),
-    ...(depth > 0 && Array.isArray(errors) ? { errors: errors.map(one => encode(one, depth - 1)) } : {}),
+    ...(inner ? { cause: encode(cause, depth - 1, budget) } : {}),
+    ...(depth > 0 && Array.isArray(errors)
+      ? { errors: someOf(errors, budget, one => encode(one, depth - 1, budget)) }
+      : {}),
     ...(error instanceof SynclessError ? { own: true } : {}),
     more: primitives(error),
   }
 }
 
-/** The error again, as far as it goes: see docs/bridges/worker.md. It bears whatever the other side has sent. */
-export function decodeError(encoded: unknown, depth = DEPTH): unknown {
-  const { value, name, message, stack, cause, errors, more, own }: Partial<Record<string, unknown>> = Object(encoded)
-  // JSON leaves out an undefined value.
-  if (typeof name !== 'string') return isPrimitive(value) ? value : undefined
-  const inner = depth > 0 && cause !== undefined
-  const options = inner ? { cause: decodeError(cause, depth - 1) } : undefined
-  const text = String(message)
-  // `name` has been taken care of; a SynclessError has a getter for it.
-  const { code, name: _, ...rest }: Partial<Record<string, unknown>> = Object(more)
-  const ours = own === true && isCode(code)
-  const error = ours
-    ? new SynclessError(code, text, options)
-    : depth > 0 && Array.isArray(errors)
-      ? new AggregateError(
-          errors.map(one => decodeError(one, depth - 1)),
-          text,
-          options,
-        )
-      : new (builtin(name))(text, options)
-  define(error, 'stack', stack, false)
-  if (!ours && error.name !== name) define(error, 'name', name, false)
-  // Defined and not assigned, so that no name, not even `__proto__`, does more than that.
-  for (const [key, property] of Object.entries(ours || code === undefined ? rest : { code, ...rest })) {
-    if (isPrimitive(property)) define(error, key, property, true)
+/** The first of a list, as far as the budget goes. It may have more places than it has values. */
+function someOf<T>(list: readonly unknown[], budget: Budget, each: (one: unknown) => T): T[] {
+  const some: T[] = []
+  for (let i = 0; i < list.length && budget.left > 0; i++) some.push(each(list[i]))
+  return some
+}
+
+/**
+ * The error again, as far as it goes: see docs/bridges/worker.md. It bears whatever the other side has sent, and takes time in
+ * proportion to that: an error that stands in several places is decoded once.
+ */
+export function decodeError(encoded: unknown): unknown {
+  return new Decoding().decode(encoded, DEPTH)
+}
+
+class Decoding {
+  readonly #budget: Budget = { left: MOST }
+  /** What has been decoded; undefined for an error within itself. */
+  readonly #known = new Map<unknown, unknown>()
+
+  decode(encoded: unknown, depth: number): unknown {
+    this.#budget.left--
+    if (typeof encoded !== 'object' || encoded === null) return undefined
+    const known = this.#known
+    if (known.has(encoded)) return known.get(encoded)
+    known.set(encoded, undefined)
+    const decoded = this.#decodeNew(encoded, depth)
+    known.set(encoded, decoded)
+    return decoded
   }
-  return error
+
+  #decodeNew(encoded: object, depth: number): unknown {
+    const { value, name, message, stack, cause, errors, more, own }: Partial<Record<string, unknown>> = encoded
+    // JSON leaves out an undefined value.
+    if (typeof name !== 'string') return isPrimitive(value) ? value : undefined
+    const inner = depth > 0 && this.#budget.left > 0 && cause !== undefined
+    const options = inner ? { cause: this.decode(cause, depth - 1) } : undefined
+    const text = typeof message === 'string' ? message : ''
+    const properties = primitivesOf(more)
+    const code = properties.get('code')
+    const ours = own === true && isCode(code)
+    const error = ours
+      ? new SynclessError(code, text, options)
+      : depth > 0 && Array.isArray(errors)
+        ? new AggregateError(
+            someOf(errors, this.#budget, one => this.decode(one, depth - 1)),
+            text,
+            options,
+          )
+        : new (builtin(name))(text, options)
+    if (typeof stack === 'string') define(error, 'stack', stack, false)
+    if (!ours && error.name !== name) define(error, 'name', name, false)
+    // `name` has been taken care of; a SynclessError has a getter for it.
+    properties.delete('name')
+    if (ours) properties.delete('code')
+    // Defined and not assigned, so that no name, not even `__proto__`, does more than that.
+    for (const [key, property] of properties) define(error, key, property, true)
+    return error
+  }
+}
+
+/** The primitive properties of a plain object; none of anything else, which may have any number of places. */
+function primitivesOf(more: unknown): Map<string, Primitive> {
+  const properties = new Map<string, Primitive>()
+  if (Object.prototype.toString.call(more) !== '[object Object]') return properties
+  for (const [key, property] of Object.entries(more as object)) {
+    if (properties.size === MOST_PROPERTIES) break
+    if (isPrimitive(property)) properties.set(key, property)
+  }
+  return properties
 }
 
 function builtin(name: string): ErrorConstructor {

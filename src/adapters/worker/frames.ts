@@ -68,9 +68,11 @@ export function isBridgeMessage(message: unknown): boolean {
 
 /** Whether it is one in every part that counts: another thread may say what it likes. */
 export function isFrame(message: unknown): message is Frame {
-  const { syncless, topic, kind, ...rest }: Record<string, unknown> = Object(message)
+  // Nothing is copied: it may be any message of the user's, such as an array of many bytes.
+  const said: Readonly<Record<string, unknown>> = Object(message)
+  const { syncless, topic, kind } = said
   if (syncless !== 'bridge' || typeof topic !== 'string' || typeof kind !== 'string') return false
-  return Object.hasOwn(parts, kind) && (parts[kind]?.every(([name, is]) => is(rest[name])) ?? false)
+  return Object.hasOwn(parts, kind) && (parts[kind]?.every(([name, is]) => is(said[name])) ?? false)
 }
 
 type Part = readonly [name: string, is: (value: unknown) => boolean]
