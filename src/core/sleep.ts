@@ -5,6 +5,11 @@ import { Node, type Op } from './op.js'
 /** The longest delay that Node's timers take, in ms; longer sleeps chain. */
 const MAX_DELAY = 2 ** 31 - 1
 
+/** A delay for one of Node's own timers, which take a longer one for 1 ms; `spare` is what Node adds to it. */
+export function timerDelay(ms: number, spare = 0): number {
+  return Math.min(ms, MAX_DELAY - spare)
+}
+
 /** Throws `INVALID_ARGUMENT` unless `ms` is a time that can be waited for. */
 export function assertDuration(ms: number, what: string): void {
   if (typeof ms !== 'number' || Number.isNaN(ms)) {

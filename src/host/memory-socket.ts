@@ -3,9 +3,11 @@
  * as from a real socket: neither side runs within the other's calls, each keeps its own async context, and a stalled
  * reader stops the writer. Beside being a Duplex an end has what HTTP code asks of a `net.Socket`.
  */
+
 import { AsyncResource } from 'node:async_hooks'
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
+import { timerDelay } from '../core/sleep.js'
 
 /** What may come in: bytes, with the callback of a writer that waits, or the end of the other side. */
 type Arrival = { chunk: Buffer; taken: Done | null } | { error: Error | null }
@@ -177,7 +179,7 @@ export class MemorySocket extends Duplex {
     this.timeout = ms
     if (ms > 0) {
       if (callback !== undefined) this.once('timeout', callback)
-      this.#timer = setTimeout(() => this.#context.runInAsyncScope(() => this.emit('timeout')), ms).unref()
+      this.#timer = setTimeout(() => this.#context.runInAsyncScope(() => this.emit('timeout')), timerDelay(ms)).unref()
     } else if (callback !== undefined) this.off('timeout', callback)
     return this
   }
@@ -230,6 +232,7 @@ export interface MemorySocketOptions {
  * ```ts
  * import assert from 'node:assert/strict'
  * import { createServer, request } from 'node:http'
+import { timerDelay } from '../core/sleep.js'
  * import { memorySocketPair } from 'syncless/testing'
  *
  * const server = createServer((req, res) => res.end(`hello ${req.url}`)) // listens nowhere

@@ -2,6 +2,7 @@
 import { type IncomingMessage, type RequestListener, Server, type ServerOptions, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { inspect } from 'node:util'
+import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { type MessageClasses, messageClasses, prototypesPay } from './message-prototypes.js'
 
@@ -106,15 +107,25 @@ export function nodeHttpEngine(sink: EngineSink, options: NodeHttpOptions): Engi
 function httpServer(sink: EngineSink, options: NodeHttpOptions & MessageClasses['options']): Server {
   const { timeout, maxHeadersCount, maxRequestsPerSocket, ...rest } = options
   // Node 20, and early releases of 22 and 24, do not know the callback, and upgrade whatever offers it.
-  const server = new HttpServer({ ...rest, shouldUpgradeCallback: req => sink.wantsUpgrade(req) }, sink)
+  const server = new HttpServer(
+    { ...rest, ...longTimes(rest), shouldUpgradeCallback: req => sink.wantsUpgrade(req) },
+    sink,
+  )
   // Node takes these as properties only, and then whatever they are.
   for (const [name, value] of Object.entries({ timeout, maxHeadersCount, maxRequestsPerSocket })) {
     if (value === undefined) continue
     if (!Number.isInteger(value) || value < 0) throw new RangeError(`${name} is ${inspect(value)}: give a whole number`)
-    Object.assign(server, { [name]: value })
+    Object.assign(server, { [name]: name === 'timeout' ? timerDelay(value) : value })
   }
   server.on('connection', socket => sink.connection(socket))
   server.on('checkContinue', (req, res) => sink.checkContinue(req, res))
   server.on('checkExpectation', (req, res) => sink.checkExpectation(req, res))
   return server
+}
+
+/** Node would wait 1 ms where one is too long for its timers, and adds a second or so to `keepAliveTimeout`. */
+function longTimes(options: ServerOptions): Partial<ServerOptions> {
+  const times = ['headersTimeout', 'requestTimeout', 'keepAliveTimeout', 'connectionsCheckingInterval'] as const
+  const given = times.filter(name => typeof options[name] === 'number')
+  return Object.fromEntries(given.map(name => [name, timerDelay(Number(options[name]), 60_000)]))
 }

@@ -15,6 +15,7 @@ import {
   type ServerOptions,
 } from 'node:http2'
 import { SynclessError } from '../core/errors.js'
+import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { codeOf } from './error-text.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
@@ -92,7 +93,7 @@ function carry(session: ServerHttp2Session, keepAliveTimeout: number) {
     streams++
     stream.once('close', () => streams--)
   })
-  session.setTimeout(keepAliveTimeout)
+  session.setTimeout(timerDelay(keepAliveTimeout))
   session.on('timeout', () => {
     if (streams === 0) session.close()
   })
@@ -116,7 +117,7 @@ function limitTime(stream: ServerHttp2Stream, ms: number): void {
       // It would wait for the app to read what has come in.
       setImmediate(() => stream.destroy())
     }
-  }, ms)
+  }, timerDelay(ms))
   const clear = () => clearTimeout(timer)
   stream.once('end', clear).once('close', clear)
 }

@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import { createServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from 'node:tls'
+import { timerDelay } from '../core/sleep.js'
 
 /**
  * Options of `tls.createServer()`: `key` and `cert`, `SNICallback` for several names, `ca`, `requestCert` and
@@ -27,7 +28,12 @@ export function tlsTermination(
   sink: TlsSink,
 ): (raw: Socket) => void {
   const chosen = options.ALPNProtocols !== undefined || options.ALPNCallback !== undefined
-  const server = createServer(chosen ? options : { ...options, ALPNProtocols: [...protocols] })
+  const { handshakeTimeout } = options
+  const server = createServer({
+    ...options,
+    ...(chosen ? {} : { ALPNProtocols: [...protocols] }),
+    ...(typeof handshakeTimeout === 'number' ? { handshakeTimeout: timerDelay(handshakeTimeout) } : {}),
+  })
   // Node does not say to which connection a secured socket belongs; what it calls for a handshake knows where it began.
   const handshake = new AsyncLocalStorage<Socket>()
   server.on('secureConnection', socket => {

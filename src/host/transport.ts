@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { MessagePrototypes } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
+import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { codeOf, messageOf } from './error-text.js'
 import { type ListenAddress, nameOf, type Protocol } from './listen-address.js'
@@ -160,7 +161,7 @@ export class Transport {
   #distinguish(socket: Socket): void {
     const destroy = () => socket.destroy()
     socket.on('error', ignore)
-    socket.setTimeout(this.#http.headersTimeout ?? HEADERS_TIMEOUT, destroy)
+    socket.setTimeout(timerDelay(this.#http.headersTimeout ?? HEADERS_TIMEOUT), destroy)
     peekFirstByte(socket, byte => {
       socket.off('error', ignore).off('timeout', destroy).setTimeout(0)
       if (byte === TLS_HANDSHAKE) {

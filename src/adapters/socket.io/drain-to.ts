@@ -145,7 +145,7 @@ function assertDrainOptions<T>(target: EmitTarget, options: DrainToOptions<T>): 
   if (ack !== undefined) {
     const { timeout, window = 1 }: Partial<Awaited> = Object(ack)
     assertWindow(window)
-    if (!(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) {
+    if (!(typeof timeout === 'number' && timeout > 0)) {
       throw new SynclessError('INVALID_ARGUMENT', 'ack takes a timeout in milliseconds: { timeout: 5000 }')
     }
     if (volatile === true) throw new SynclessError('INVALID_ARGUMENT', 'what is volatile is not acknowledged')

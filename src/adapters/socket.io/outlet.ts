@@ -4,6 +4,7 @@ import { SynclessError, TimeoutError } from '../../core/errors.js'
 import { Latch } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
 import { select } from '../../core/select.js'
+import { timerDelay } from '../../core/sleep.js'
 import { Listeners } from '../listeners.js'
 import { listenShared } from '../shared-listeners.js'
 import { listen, whenDisconnected } from './disconnected.js'
@@ -139,7 +140,7 @@ export class Outlet {
 
   /** With a timer of its own: Socket.IO does not clear that of a socket which is disconnected. */
   #emitAwaited(socket: AnySocket, args: readonly unknown[], timeout: number): void {
-    const timer = setTimeout(() => this.#late(timeout), timeout)
+    const timer = setTimeout(() => this.#late(timeout), timerDelay(timeout))
     this.#outstanding.set(timer, timer)
     socket.emit(this.#event, ...args, (refused?: unknown) => {
       // A client with `ackTimeout` or `retries` has given up: nobody has acknowledged anything.
@@ -154,7 +155,7 @@ export class Outlet {
     const room = this.#target as unknown as { timeout(ms: number): EmitTarget }
     const emitted = {}
     this.#outstanding.set(emitted, null)
-    room.timeout(timeout).emit(this.#event, ...args, (error: Error | null) => {
+    room.timeout(timerDelay(timeout)).emit(this.#event, ...args, (error: Error | null) => {
       this.#outstanding.delete(emitted)
       if (error) this.#late(timeout)
       this.#changed()

@@ -5,6 +5,7 @@ import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Op } from '../../core/op.js'
 import { bondToScope } from '../../core/scope-bond.js'
+import { timerDelay } from '../../core/sleep.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { until } from '../../core/until.js'
 import { whenSettled } from '../settled.js'
@@ -100,7 +101,7 @@ export class ThreadPool implements AsyncDisposable {
     this.name = name
     this.maxThreads = maxThreads
     this.maxQueue = maxQueue
-    const threads = { minThreads, maxThreads, idleTimeout: Math.min(idleTimeout, 2 ** 31 - 1) }
+    const threads = { minThreads, maxThreads, idleTimeout: timerDelay(idleTimeout) }
     const given = Object.fromEntries(
       Object.entries({ env, execArgv, resourceLimits }).filter(([, value]) => value !== undefined),
     )

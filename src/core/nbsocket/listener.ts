@@ -15,6 +15,7 @@ import { assertOptions } from '../options.js'
 import { report } from '../report.js'
 import { bondToScope } from '../scope-bond.js'
 import { scope } from '../scope-fn.js'
+import { timerDelay } from '../sleep.js'
 import { timeout } from '../timeout.js'
 import { nameOf, type SocketAddress } from './address.js'
 import { ByteInput } from './byte-input.js'
@@ -332,7 +333,7 @@ export class Listener implements AsyncDisposable, Disposable {
       raw.setTimeout(0)
       raw.destroy()
     }
-    const patience = tls.handshakeTimeout ?? HANDSHAKE_TIMEOUT
+    const patience = timerDelay(tls.handshakeTimeout ?? HANDSHAKE_TIMEOUT)
     this.#securing.add(stop)
     raw.setTimeout(patience, stop)
     first.performFor({

@@ -14,6 +14,7 @@ import {
 } from 'node:tls'
 import { SynclessError } from '../errors.js'
 import { assertOptions } from '../options.js'
+import { timerDelay } from '../sleep.js'
 import { ignoreError, messageOf, SocketError } from './socket-error.js'
 
 type OfConnection =
@@ -167,7 +168,10 @@ export function terminatorOf(options: ServerTlsOptions, name: string): Server {
   let server = servers.get(options)
   if (server !== undefined) return server
   try {
-    server = createServer(options)
+    const { handshakeTimeout } = options
+    server = createServer(
+      handshakeTimeout === undefined ? options : { ...options, handshakeTimeout: timerDelay(handshakeTimeout) },
+    )
   } catch (error) {
     throw new SocketError('INVALID_ARGUMENT', `the TLS options of ${name}: ${messageOf(error)}`, error)
   }
