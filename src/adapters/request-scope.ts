@@ -40,9 +40,10 @@ function isGone(req: IncomingMessage, res: ServerResponse): boolean {
   return (res.closed || carrierOf(req).destroyed) && !isAnswered(res)
 }
 
-/** `GET /path`, for messages. The query may hold secrets and is left out. */
+/** `GET /path`, for messages. The query, and the host of an absolute target, may hold secrets and are left out. */
 export function labelOf(req: IncomingMessage): string {
-  return `${req.method} ${req.url?.split('?', 1)[0]}`
+  const path = req.url?.split(/[?#]/, 1)[0]?.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
+  return `${req.method} ${path}`
 }
 
 /** A request that no host serves. */

@@ -14,10 +14,7 @@ export interface CloseReport {
   readonly connections: number
   /** Mount paths of the apps whose own close had not finished. */
   readonly mounts: readonly string[]
-  /**
-   * What the apps' own closes and the callbacks of `host.onClose()` failed with, `TIMEOUT` for a callback that had not finished,
-   * and `CLOSE_FAILED` for the file of a Unix socket that could not be removed.
-   */
+  /** Errors of the apps' own closes and of `host.onClose()` callbacks; `TIMEOUT` for a callback that had not finished. */
   readonly errors: readonly unknown[]
 }
 

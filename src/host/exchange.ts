@@ -9,7 +9,7 @@ import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
 import { breakOff, isAnswered } from './engine.js'
 import type { HandOver } from './hand-over.js'
-import { originalUrl } from './mount-path.js'
+import { askedPath } from './mount-path.js'
 import { traceSettled, tracing } from './tracing.js'
 
 /** What an exchange tells the mount that it belongs to. */
@@ -76,9 +76,7 @@ export class Exchange implements ScopeProvider {
 
   /** `GET /path`, as the client sent it, for messages. The query may hold secrets and is left out. */
   get label(): string {
-    const url = originalUrl(this.req)
-    const query = url.indexOf('?')
-    return `${this.req.method} ${query < 0 ? url : url.slice(0, query)}`
+    return `${this.req.method} ${askedPath(this.req)}`
   }
 
   get innermost(): Exchange {

@@ -1,7 +1,7 @@
 /** What `/livez` and `/readyz` answer, on whichever port they are asked. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SynclessError } from '../core/errors.js'
 import { answer } from './answer.js'
-import { messageOf } from './error-text.js'
 
 /** Paths of the health checks on the host's own addresses. */
 export interface HealthOptions {
@@ -15,6 +15,7 @@ export interface HealthOptions {
 export type ReadinessCheck = () => boolean | PromiseLike<boolean>
 
 export interface HealthyHost {
+  report(error: SynclessError): void
   readonly isReady: boolean
   readonly listening: boolean
   readonly draining: boolean
@@ -27,19 +28,24 @@ export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'o
 
 /** Whether requests should be sent here. */
 export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
+  // Whoever asks may be anybody: the error is told to the operator, once until the check has said yes.
+  let told = false
+  const failing = async (): Promise<string | null> => {
+    try {
+      if (check !== undefined && !(await check())) return 'not ready'
+      told = false
+      return null
+    } catch (cause) {
+      if (!told) host.report(new SynclessError('HANDLER_FAILED', 'the readiness check failed', { cause }))
+      told = true
+      return 'not ready'
+    }
+  }
   return async (req, res) => {
-    const problem = host.isReady ? await failing(check) : host.draining ? 'closing' : 'starting'
+    const problem = host.isReady ? await failing() : host.draining ? 'closing' : 'starting'
     // It may have begun to close meanwhile.
     if (problem === null && host.isReady) answerHealth(req, res, 200, 'ok')
     else answerHealth(req, res, 503, problem ?? 'closing')
-  }
-}
-
-async function failing(check: ReadinessCheck | undefined): Promise<string | null> {
-  try {
-    return check === undefined || (await check()) ? null : 'not ready'
-  } catch (error) {
-    return `not ready: ${messageOf(error)}`
   }
 }
 

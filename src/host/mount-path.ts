@@ -60,6 +60,15 @@ export function originalUrl(req: MountedRequest): string {
   return req.originalUrl ?? req.url ?? ''
 }
 
+/**
+ * The path that the client asked for, for messages. The query may hold secrets, and an absolute target a password; both are
+ * left out.
+ */
+export function askedPath(req: MountedRequest): string {
+  const [target = ''] = originalUrl(req).split(/[?#]/, 1)
+  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
+}
+
 /** Shows the request as `app.use(path, subApp)` does in Express: a shorter `url`, with `baseUrl` and `originalUrl`. */
 export function stripMountPath(req: MountedRequest, path: string): void {
   const url = req.url ?? '/'

@@ -18,6 +18,7 @@ import { SynclessError } from '../core/errors.js'
 import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { codeOf } from './error-text.js'
+import { askedPath } from './mount-path.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
 
 /** Options of `http2.createSecureServer()`: `settings`, and bounds on what a session may cost. */
@@ -142,7 +143,7 @@ function serve(
   sink.failed(
     new SynclessError(
       'HTTP2_UNSUPPORTED',
-      `what serves ${req.method} ${req.url} makes HTTP/1 objects of its request and response, as Express does: mount it ` +
+      `what serves ${req.method} ${askedPath(req as unknown as IncomingMessage)} makes HTTP/1 objects of its request and response, as Express does: mount it ` +
         'on a host without http2',
     ),
   )

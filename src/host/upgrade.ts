@@ -13,7 +13,7 @@ import type { UpgradeOffer } from './exchange.js'
 import { rememberWebSocket } from './goodbye.js'
 import { elsewhere } from './guests.js'
 import type { Mount } from './mount.js'
-import { originalUrl, stripMountPath, strippedUrl } from './mount-path.js'
+import { askedPath, stripMountPath, strippedUrl } from './mount-path.js'
 
 /** Asks the apps in front of the taker of an upgrade. */
 export interface UpgradeGuard {
@@ -193,7 +193,7 @@ function handOver(
   } catch (error) {
     socket.destroy()
     host.report(
-      new SynclessError('HANDLER_FAILED', `the upgrade of "${originalUrl(req)}", mounted at "${mount.path}", failed`, {
+      new SynclessError('HANDLER_FAILED', `the upgrade of "${askedPath(req)}", mounted at "${mount.path}", failed`, {
         cause: error,
       }),
     )
@@ -206,15 +206,10 @@ function answeredTwice(host: DispatchHost, mount: Mount, req: IncomingMessage): 
   host.report(
     new SynclessError(
       'UPGRADE_TAKEN',
-      `two listeners on the server at "${mount.path}" answered the upgrade of "${pathOf(req)}": let each leave the paths ` +
+      `two listeners on the server at "${mount.path}" answered the upgrade of "${askedPath(req)}": let each leave the paths ` +
         'of the other alone, or give each a server of its own with host.server(path)',
     ),
   )
-}
-
-/** The query may hold secrets. */
-function pathOf(req: IncomingMessage): string {
-  return originalUrl(req).split('?', 1)[0] ?? ''
 }
 
 function isWebSocket(req: IncomingMessage): boolean {

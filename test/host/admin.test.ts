@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HostPort } from '../../src/adapters/port.js'
+import type { SynclessError } from '../../src/core/index.js'
 import type { HostOptions } from '../../src/host/index.js'
 import { virtualClock } from '../../src/testing/index.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
@@ -110,16 +111,23 @@ describe('readiness', () => {
 
   test('what the host is told to ask has a say', async () => {
     let answer: () => boolean | Promise<boolean> = () => true
-    const { admin } = await operated({ readiness: () => answer() })
+    const errors: SynclessError[] = []
+    const { admin } = await operated({ readiness: () => answer(), onError: error => errors.push(error) })
     expect(await ask(admin, '/readyz')).toBe('200 ok\n')
     answer = () => false
     expect(await ask(admin, '/readyz')).toBe('503 not ready\n')
     answer = () => Promise.reject(new Error('no database'))
-    expect(await ask(admin, '/readyz')).toBe('503 not ready: no database\n')
+    expect(await ask(admin, '/readyz')).toBe('503 not ready\n')
+    expect(await ask(admin, '/readyz')).toBe('503 not ready\n')
+    // What it failed with is the operator's to know, once.
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { message: 'no database' } }])
+    answer = () => true
+    expect(await ask(admin, '/readyz')).toBe('200 ok\n')
     answer = () => {
       throw new Error('broken')
     }
-    expect(await ask(admin, '/readyz')).toBe('503 not ready: broken\n')
+    expect(await ask(admin, '/readyz')).toBe('503 not ready\n')
+    expect(errors).toMatchObject([{}, { message: 'the readiness check failed', cause: { message: 'broken' } }])
     expect(await ask(admin, '/livez')).toBe('200 ok\n')
   })
 

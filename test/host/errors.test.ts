@@ -231,3 +231,19 @@ test('a mount server that waits in listen() when the process runs out of work is
   process.emit('beforeExit', 0)
   expect(warn).toHaveBeenCalledWith(expect.stringContaining('"/api"'), expect.objectContaining({ code: 'HOST_STATE' }))
 })
+
+describe('queries and passwords of targets stay out of messages', () => {
+  test.each(['/x?token=secret', 'http://user:secret@host/x?token=secret', '/x#secret'])('%s', async target => {
+    const { errors, port, host } = await serve(() => {
+      throw new Error('handler')
+    })
+    host.server('/up').on('upgrade', () => {
+      throw new Error('upgrade')
+    })
+    await exchange(port, get(target))
+    const upgrade = target.replace('/x', '/up')
+    await exchange(port, `GET ${upgrade} HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: foo\n\n`)
+    expect(errors).toHaveLength(2)
+    for (const { message } of errors) expect(message).not.toContain('secret')
+  })
+})

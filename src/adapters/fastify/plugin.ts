@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SynclessError } from '../../core/errors.js'
 import { enterScope, type Scope, type ScopeProvider } from '../../core/scope.js'
-import { requestScopeOf } from '../request-scope.js'
+import { labelOf, requestScopeOf } from '../request-scope.js'
 import { isGenerator } from '../run-handler.js'
 import { errorHandler, handler, hook } from './handler.js'
 import { responses } from './responses.js'
@@ -82,7 +82,7 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
     responses.set(request.raw, reply.raw)
     if (isGenerator(request.routeOptions?.handler)) {
       const advice = 'wait for app.register(syncless) before you add routes, or wrap it with handler()'
-      next(new SynclessError('MISUSE', `the handler of ${request.method} ${request.url} came too early: ${advice}`))
+      next(new SynclessError('MISUSE', `the handler of ${labelOf(request.raw)} came too early: ${advice}`))
     } else enterScope(provider(request), next) // Fastify keeps the async context while it reads the body.
   })
   done()
