@@ -5,6 +5,7 @@ export default {
   // Workers keep of each file what they can, and collect garbage ever longer: above this they begin anew.
   workerIdleMemoryLimit: '512MB',
   setupFiles: ['<rootDir>/test/storages.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/warnings.ts'],
   // For what hangs. On a busy machine the slowest tests take many times their usual two seconds.
   testTimeout: 60_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],

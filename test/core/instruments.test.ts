@@ -1,7 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { addInstrument, channel, current, go, type Instrument, schedule, type Tasklet } from '../../src/core/index.js'
 import { loop } from '../../src/core/loop.js'
+import { meantWarnings } from '../warnings.js'
 import { idle } from './support.js'
+
+meantWarnings(/an error sent on "bad" was dropped/)
 
 /** An instrument that logs each hook with the name of the tasklet. */
 function logging(log: string[]): Instrument {

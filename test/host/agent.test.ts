@@ -8,7 +8,10 @@ import { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type Host, requestScope } from '../../src/host/index.js'
+import { meantWarnings } from '../warnings.js'
 import { closeHosts, defer, exchange, newHost, started, turns } from './support.js'
+
+meantWarnings(/its onListen hooks will not run/)
 
 afterEach(closeHosts)
 

@@ -10,9 +10,13 @@ import { never, type Scope, type SynclessError, until } from '../../src/core/ind
 import { Random } from '../../src/core/random.js'
 import { type FetchBindings, type Host, type HostOptions, requestScope, taskletHandler } from '../../src/host/index.js'
 import { sized } from '../sized.js'
+import { meantWarnings } from '../warnings.js'
 import { ca, server as tls } from './certificates.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { closeHosts, defer, newHost, started, turns } from './support.js'
+
+// A handler that is killed no longer waits for the body that breaks off.
+meantWarnings(/a promise was rejected after those who waited for it had left: Error: aborted/)
 
 afterEach(closeHosts)
 

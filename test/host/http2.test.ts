@@ -17,8 +17,11 @@ import type { SynclessError } from '../../src/core/errors.js'
 import { sleep } from '../../src/core/index.js'
 import { type Host, type HostOptions, requestScope, taskletHandler } from '../../src/host/index.js'
 import { virtualClock } from '../../src/testing/index.js'
+import { meantWarnings } from '../warnings.js'
 import { ca, server as tls } from './certificates.js'
 import { closeHosts, defer, exchange, get, newHost, turns } from './support.js'
+
+meantWarnings(/its onListen hooks will not run/)
 
 const express4: typeof express = jest.requireActual('express4')
 const sessions: ClientHttp2Session[] = []

@@ -7,8 +7,11 @@ import fastify from 'fastify'
 import multer from 'multer'
 import { scope, sleep, until } from '../../src/core/index.js'
 import { type Host, type InjectOptions, requestScope, taskletHandler } from '../../src/host/index.js'
+import { meantWarnings } from '../warnings.js'
 import { server as tls } from './certificates.js'
 import { closeHosts, defer, newHost, started, turns } from './support.js'
+
+meantWarnings(/its onListen hooks will not run/)
 
 afterEach(closeHosts)
 

@@ -5,7 +5,10 @@ import express from 'express'
 import fastify from 'fastify'
 import type { RequestTrace } from '../../src/adapters/port.js'
 import { go, sleep } from '../../src/core/index.js'
+import { meantWarnings } from '../warnings.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
+
+meantWarnings(/its onListen hooks will not run/)
 
 afterEach(closeHosts)
 

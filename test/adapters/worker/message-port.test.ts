@@ -4,8 +4,11 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { encodeError } from '../../../src/adapters/worker/encoded-error.js'
 import * as worker from '../../../src/adapters/worker/index.js'
 import { type Channel, channel, SynclessError, TimeoutError } from '../../../src/core/index.js'
+import { meantWarnings } from '../../warnings.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
 import { listeners } from './participant.js'
+
+meantWarnings(/"port" ended with an error that nobody received/)
 
 let port1: MessagePort
 let port2: MessagePort
