@@ -232,7 +232,6 @@ export interface MemorySocketOptions {
  * ```ts
  * import assert from 'node:assert/strict'
  * import { createServer, request } from 'node:http'
-import { timerDelay } from '../core/sleep.js'
  * import { memorySocketPair } from 'syncless/testing'
  *
  * const server = createServer((req, res) => res.end(`hello ${req.url}`)) // listens nowhere
