@@ -59,8 +59,34 @@ export interface MountServer extends Server {
   readonly handsOver: boolean
   /** Whether there is another app for this request; if not, the app answers it itself, as it would alone. */
   hasNext(req: IncomingMessage): boolean
-  /** Takes the request to that app. The response must not have begun. */
-  passOn(req: IncomingMessage): void
+  /** Takes the request to that app. The response must not have begun. The headers of a reply go along. */
+  passOn(of: IncomingMessage | PendingReply): void
+  /**
+   * As `passOn`, for an app that goes on when the next one has decided on its answer: that answer is kept back until it is
+   * released, so that headers can still be added to it.
+   */
+  passOnAndHold(req: IncomingMessage): HeldPass
+  /** Whether the app's hooks in front of its routes run for a request that it hands over. */
+  readonly runsHooks: boolean
+}
+
+/** A request that another app has, and whose answer is kept back. */
+export interface HeldPass {
+  /** Resolves when the next app has decided on its answer, or none will come. */
+  readonly decided: PromiseLike<void>
+  /** Lets the answer go out. */
+  release(): void
+}
+
+/** A reply in which a framework keeps the headers that it would send, such as Fastify's. */
+export interface PendingReply {
+  readonly raw: ServerResponse
+  /** Whether it was answered already, or is not the framework's to answer. */
+  readonly sent: boolean
+  /** Keeps the framework from answering. */
+  hijack(): unknown
+  /** Has the framework answer, with no body: its hooks may still add headers. */
+  send(): unknown
 }
 
 /** The prototypes of the requests and responses of an app that has its own. */

@@ -8,6 +8,7 @@ import { outside, type Party } from './agreement.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { Connection, outermostExchange, withdraw } from './connection.js'
+import { continueOnce } from './continue-once.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, type ExchangeOwner, type UpgradeOffer } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
@@ -74,6 +75,7 @@ export class Dispatcher implements EngineSink {
   }
 
   checkContinue(req: IncomingMessage, res: ServerResponse): void {
+    continueOnce(res)
     const mount = this.#openMount(req, res)
     if (mount !== undefined) this.#serve(mount, 'checkContinue', req, res)
   }
@@ -85,6 +87,7 @@ export class Dispatcher implements EngineSink {
 
   /** A request on a connection that is another server's. `next` has it where no mount does, or the one that does declines. */
   visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: () => void, behind = false): void {
+    if (event === 'checkContinue') continueOnce(res)
     const mount = this.#host.mounts.find(req.url ?? '/')
     if (mount === undefined) {
       next()

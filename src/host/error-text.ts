@@ -1,15 +1,57 @@
+import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+
 /** The message of whatever was thrown. Errors may come from another realm, where `instanceof` does not know them. */
 export function messageOf(error: unknown): string {
   return hasField(error, 'message') ? String(error.message) : String(error)
 }
 
-/** The HTTP status that an error asks for, as the field's own errors say it (`status`, `statusCode`); 500 for others. */
-export function statusOf(error: unknown): number {
+/** What an error asks its answer to be. */
+export interface ErrorAnswer {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+}
+
+/**
+ * The answer that an error asks for, as `finalhandler` reads it, which ends the chains of Connect and Express: the error's own
+ * `status` or `statusCode`, and then its `headers` too; else a status of 400 or more that the response has; else 500.
+ */
+export function answerTo(error: unknown, res: ServerResponse): ErrorAnswer {
   for (const name of ['status', 'statusCode'] as const) {
     const status = hasField(error, name) ? error[name] : undefined
-    if (typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600) return status
+    if (isErrorStatus(status)) return { status, headers: headersOf(error) }
   }
-  return 500
+  return { status: isErrorStatus(res.statusCode) ? res.statusCode : 500, headers: {} }
+}
+
+function isErrorStatus(status: unknown): status is number {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600
+}
+
+/** The host's own answer says how long it is and how the connection goes on. */
+const FRAMING = new Set(['content-length', 'content-type', 'transfer-encoding', 'connection', 'keep-alive', 'trailer'])
+
+/** The headers of an error that can be sent. */
+function headersOf(error: unknown): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  const given = hasField(error, 'headers') ? error.headers : undefined
+  if (typeof given !== 'object' || given === null) return headers
+  for (const [name, value] of Object.entries(given)) {
+    if (!FRAMING.has(name.toLowerCase()) && isSendable(name, value)) headers[name] = value
+  }
+  return headers
+}
+
+function isSendable(name: string, value: unknown): value is string | number | string[] {
+  try {
+    validateHeaderName(name)
+    for (const each of [value].flat()) {
+      if (typeof each !== 'string' && typeof each !== 'number') return false
+      validateHeaderValue(name, String(each))
+    }
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The system's or Node's code of an error; empty where it has none. */

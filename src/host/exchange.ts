@@ -3,13 +3,17 @@
  * provider of everything that runs for the request, and makes that scope only when something asks for it: an app that
  * starts no tasklet pays for this one small object.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
+import { Latch } from '../core/latched.js'
+import type { Op } from '../core/op.js'
 import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
 import { breakOff, isAnswered } from './engine.js'
 import type { HandOver } from './hand-over.js'
+import type { HeldAnswer } from './held-answer.js'
 import { askedPath } from './mount-path.js'
+import type { RequestMarks } from './request-marks.js'
 import { traceSettled, tracing } from './tracing.js'
 
 /** What an exchange tells the mount that it belongs to. */
@@ -49,6 +53,13 @@ export function rememberedExchange(req: IncomingMessage): Exchange | undefined {
 
 function unheard(): void {}
 
+/** A client has to take the answer. */
+class Answered extends Latch<void> {
+  override external(): boolean {
+    return true
+  }
+}
+
 export class Exchange implements ScopeProvider {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -56,6 +67,10 @@ export class Exchange implements ScopeProvider {
   owner: ExchangeOwner
   /** How the request gets to the next app; null where there is none, or it is too late. */
   handOver: HandOver | null = null
+  /** The marks of the app that had it before; null where it has been handed over by none. */
+  marks: RequestMarks | null = null
+  /** The answers that apps in front keep back, the latest last; null where there is none. */
+  held: HeldAnswer[] | null = null
   /** Null while the client waits for the rest of the response. */
   outcome: 'ended' | 'gone' | null = null
   /** Of a request on a connection of another server, what the host owes to that server; null for one of its own. */
@@ -67,6 +82,7 @@ export class Exchange implements ScopeProvider {
   /** What its connection listens with on the response. */
   responseClosed: () => void = unheard
   #scope: Scope | null = null
+  #answered: Answered | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse, owner: ExchangeOwner) {
     this.req = req
@@ -83,6 +99,17 @@ export class Exchange implements ScopeProvider {
     let at: Exchange = this
     while (at.inner !== null) at = at.inner
     return at
+  }
+
+  /** Settles when the response has ended or its client is gone. It is made on first use. */
+  get answered(): Op<void> {
+    if (this.#answered === null) {
+      const answered = new Answered('the answer of the next app')
+      this.#answered = answered
+      if (this.outcome === null) this.res.once('close', () => answered.resolve(undefined))
+      else answered.resolve(undefined)
+    }
+    return this.#answered
   }
 
   /** Takes an inner exchange off. */
@@ -110,19 +137,19 @@ export class Exchange implements ScopeProvider {
   }
 
   /** Answers with `status`, or breaks off a response that has begun, ends the request's tasklets and reports. Never throws. */
-  fail(error: unknown, status = 500): void {
+  fail(error: unknown, status = 500, headers: OutgoingHttpHeaders = {}): void {
     const consequence = this.outcome === 'gone' && (isTaskletExit(error) || error instanceof TaskletKilled)
     if (consequence) return
-    this.#refuse(status)
+    this.#refuse(status, headers)
     this.#scope?.cancel(error)
     // What asks for a status of the 400s says what its client did, and anyone can do it.
     if (status >= 500) this.owner.failed(this, error)
   }
 
-  #refuse(status: number): void {
+  #refuse(status: number, headers: OutgoingHttpHeaders): void {
     const { res } = this
     try {
-      if (!res.headersSent) answer(res, status)
+      if (!res.headersSent) answer(res, status, headers)
       else if (!res.writableEnded) breakOff(res)
     } catch {
       // A handler may have left its own methods on the response.
@@ -136,8 +163,11 @@ export class Exchange implements ScopeProvider {
    */
   settle(): void {
     if (this.outcome !== null) return
+    this.marks?.giveBackAll()
+    if (this.held !== null) for (const held of this.held.splice(0)) held.abandon()
     this.inner?.settle()
     this.outcome = isAnswered(this.res) ? 'ended' : 'gone'
+    this.#answered?.resolve(undefined)
     if (this.outcome === 'gone') {
       exchanges.set(this.req, this)
       this.#scope?.cancel(this.#gone())

@@ -31,6 +31,13 @@ export function handOverLimit(option: boolean | HandOverOptions | undefined): nu
   return limit
 }
 
+/** Whether an app's own hooks run for a request that it hands over. Throws `INVALID_ARGUMENT`. */
+export function runsHooks(option: 'run' | 'skip' | undefined): boolean {
+  if (option === undefined || option === 'run') return true
+  if (option === 'skip') return false
+  throw invalid('hooks', "'run' or 'skip'", option)
+}
+
 export class HandOver {
   /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
   awaitsContinue: boolean
@@ -94,7 +101,8 @@ export class HandOver {
     this.#decided = null
     this.#body.rewind(outcome => {
       if (outcome === 'unread') {
-        this.#marks.restore()
+        this.#marks.takeOff()
+        this.#exchange.marks = this.#marks
         if (this.#rest.length === 0 && (mount === undefined || !this.#visits)) {
           this.#body.remove()
           this.end()

@@ -6,11 +6,13 @@
 import { EventEmitter } from 'node:events'
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { MountServer } from '../adapters/port.js'
+import type { HeldPass, MountServer, PendingReply } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import { answer } from './answer.js'
+import { carryHeaders } from './carry-headers.js'
 import { exchangeAt } from './connection.js'
+import { HeldAnswer } from './held-answer.js'
 import { InFlight } from './in-flight.js'
 
 /** What a mount server asks its host. */
@@ -34,6 +36,7 @@ export interface MountServerHost {
 export class HostedServer extends Server implements MountServer {
   readonly path: string
   readonly handsOver: boolean
+  readonly runsHooks: boolean
   readonly inFlight = new InFlight()
   listenRequested = false
   /** Which upgrades its listener takes, by their URL as it sees it; null where it takes all of them. */
@@ -59,10 +62,11 @@ export class HostedServer extends Server implements MountServer {
     })
   }
 
-  constructor(path: string, host: MountServerHost, handsOver: boolean) {
+  constructor(path: string, host: MountServerHost, handsOver: boolean, runsHooks: boolean) {
     super()
     this.path = path
     this.handsOver = handsOver
+    this.runsHooks = runsHooks
     this.#host = host
     // Node's own listeners serve a server that has connections: they parse, and time slow clients out.
     this.removeAllListeners('connection')
@@ -148,9 +152,22 @@ export class HostedServer extends Server implements MountServer {
     return (exchangeAt(this, req)?.handOver ?? null) !== null
   }
 
-  passOn(req: IncomingMessage): void {
+  passOn(of: IncomingMessage | PendingReply): void {
+    if ('hijack' in of) carryHeaders(of, () => this.passOn(of.raw.req))
+    else {
+      const exchange = exchangeAt(this, of)
+      exchange?.owner.passOn(exchange)
+    }
+  }
+
+  passOnAndHold(req: IncomingMessage): HeldPass {
     const exchange = exchangeAt(this, req)
-    exchange?.owner.passOn(exchange)
+    if (exchange === undefined || exchange.outcome !== null || exchange.res.headersSent) return nothingHeld
+    const held = new HeldAnswer(exchange.res)
+    exchange.held ??= []
+    exchange.held.push(held)
+    exchange.owner.passOn(exchange)
+    return held
   }
 
   quiesce(): Promise<void> {
@@ -209,6 +226,8 @@ export class HostedServer extends Server implements MountServer {
     return this
   }
 }
+
+const nothingHeld: HeldPass = { decided: Promise.resolve(), release() {} }
 
 // Awaiting an app's listen() before host.listen() waits forever, and Node would end without a word.
 const waiting = new Set<HostedServer>()

@@ -2,14 +2,15 @@
 import type { IncomingMessage } from 'node:http'
 import type { AppPolicy, HostPort, MessagePrototypes, MountedApp } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
+import type { Op } from '../core/op.js'
 import type { Scope } from '../core/scope.js'
 import { acceptedDifferences, type Difference } from './agreement.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { withdraw } from './connection.js'
-import { messageOf, statusOf } from './error-text.js'
+import { answerTo, messageOf } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
-import { type HandOver, handOverLimit } from './hand-over.js'
+import { type HandOver, handOverLimit, runsHooks } from './hand-over.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
 import type { MountOptions } from './options.js'
 import { exchangeOf } from './request-scope.js'
@@ -56,14 +57,14 @@ export class Mount implements ExchangeOwner {
   readonly #host: MountHost
 
   constructor(path: string, options: MountOptions, host: MountHost, internal = false) {
-    const { strip = false, protocols, handOver, accept } = options
+    const { strip = false, protocols, handOver, accept, hooks } = options
     this.path = path
     this.strip = strip
     this.internal = internal
     this.protocols = protocols === undefined ? null : new Set(protocols)
     this.handOverLimit = handOverLimit(handOver)
     this.accepted = acceptedDifferences(accept)
-    this.server = new HostedServer(path, host, this.handOverLimit !== null)
+    this.server = new HostedServer(path, host, this.handOverLimit !== null, runsHooks(hooks))
     this.#host = host
   }
 
@@ -148,6 +149,7 @@ export class Mount implements ExchangeOwner {
     } catch (error) {
       exchange.fail(error)
     }
+    exchange.marks?.giveBackHelpers()
   }
 
   /** The exchange of a request that has just been emitted: what a look-up would find. */
@@ -207,9 +209,13 @@ export class Mount implements ExchangeOwner {
     if (this.stages !== null) await Promise.all(this.stages.map(stage => stage.idle?.()))
   }
 
-  #declined(exchange: Exchange, error: unknown): void {
-    if (error !== undefined && error !== null) exchange.fail(error, statusOf(error))
-    else this.passOn(exchange)
+  #declined(exchange: Exchange, error: unknown): Op<void> {
+    if (error === undefined || error === null) this.passOn(exchange)
+    else {
+      const { status, headers } = answerTo(error, exchange.res)
+      exchange.fail(error, status, headers)
+    }
+    return exchange.answered
   }
 
   /** Once more than is needed, by an app that declines twice or has answered, it does nothing. */

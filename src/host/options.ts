@@ -72,6 +72,11 @@ export interface MountOptions {
    */
   handOver?: boolean | HandOverOptions
   /**
+   * Whether `onRequest` hooks of a Fastify app run for a request that no route of it matches and that it hands over, as they do
+   * in `@fastify/express`. Hooks are guards: authentication, CORS, rate limits. `'skip'` hands over before them. Default: `'run'`.
+   */
+  hooks?: 'run' | 'skip'
+  /**
    * What this app may treat differently from one that it hands over to, or that hands over to it: without it, such a
    * difference is a `PATH_MISMATCH` or a `TRUST_MISMATCH` at the start, and a path with another `'spelling'` is refused
    * with 400. Default: none.

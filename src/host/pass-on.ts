@@ -1,20 +1,18 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { PendingReply } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
+import type { Op } from '../core/op.js'
+import { carryHeaders } from './carry-headers.js'
 import { openExchange } from './connection.js'
-
-/** A reply in which a framework keeps what it would send, such as Fastify's. */
-export interface PendingReply {
-  readonly raw: ServerResponse
-  /** Keeps the framework from answering. */
-  hijack(): unknown
-  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>
-}
 
 /**
  * Hands a request over to the app that is next, from anywhere in an app that was mounted with `handOver`: where Fastify has
  * a route and its handler or a hook finds that the request is for another app, or where a plain server has no `next` to call.
- * Takes Node's request, or Fastify's reply, whose headers then go along. Without a next app the answer is 404. Does nothing
- * once the response has begun or the client is gone.
+ * Takes Node's request, or Fastify's reply. Headers and cookies of a reply go along, and its `onSend` hooks run. Without a next
+ * app the answer is 404. Does nothing once the response has begun or the client is gone.
+ *
+ * The operation that it returns need not be performed. It settles when the next app has answered or the client is gone: `await`
+ * it, or `yield*` it in a tasklet, to go on after that.
  *
  * Throws `HOST_STATE` for a request that no host serves, and for one whose response is over; `INVALID_ARGUMENT` for what is
  * neither a request nor a reply.
@@ -42,20 +40,15 @@ export interface PendingReply {
  * await host.close()
  * ```
  */
-export function passOn(of: IncomingMessage | PendingReply): void {
+export function passOn(of: IncomingMessage | PendingReply): Op<void> {
   const req = requestOf(of)
   const exchange = openExchange(req)
   if (exchange === undefined) {
     throw new SynclessError('HOST_STATE', 'passOn(): no host serves this request, or its response is over')
   }
-  if ('hijack' in of) {
-    of.hijack()
-    if (!of.raw.headersSent) {
-      for (const [name, value] of Object.entries(of.getHeaders()))
-        if (value !== undefined) of.raw.setHeader(name, value)
-    }
-  }
-  exchange.owner.passOn(exchange)
+  if ('hijack' in of) carryHeaders(of, () => exchange.owner.passOn(exchange))
+  else exchange.owner.passOn(exchange)
+  return exchange.answered
 }
 
 function requestOf(of: IncomingMessage | PendingReply): IncomingMessage {

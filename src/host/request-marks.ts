@@ -1,8 +1,11 @@
 /**
- * What an app puts on a request and its response merely by looking at them, and how to take it off again. What middleware
- * has put there on purpose, such as `req.user` and `req.session`, stays: the next app may need it.
+ * The marks that an app leaves on a request and its response merely by looking at them. They are taken off for the next app,
+ * and given back to what the first app has set in motion: hooks that act when the answer goes out ask for `req.get`,
+ * `req.params` or `res.locals`, as they would above a sub-app of Express. Properties that middleware has set on purpose, such
+ * as `req.user` and `req.session`, stay: the next app may need them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { onHead } from './first-byte.js'
 
 /** The names that Connect, Express and their routers use, and those under which body parsers leave what they have read. */
 const REQUEST_NAMES = [
@@ -23,6 +26,20 @@ const REQUEST_NAMES = [
   'length',
 ]
 const RESPONSE_NAMES = ['locals', 'statusCode', 'statusMessage']
+/** The marks that the next app would take for its own as long as it reads the request; given back when its answer begins. */
+const MISLEADING = new Set([
+  'baseUrl',
+  'originalUrl',
+  '_parsedUrl',
+  '_parsedOriginalUrl',
+  'body',
+  '_body',
+  'rawBody',
+  'file',
+  'files',
+  'length',
+])
+const NEVER_BACK = new Set(['statusCode', 'statusMessage'])
 const POWERED_BY = 'X-Powered-By'
 
 /** One object as it was. */
@@ -32,6 +49,10 @@ class ObjectMarks {
   readonly #prototype: object | null
   /** Values of the names that were there; where a host is not inside something else, there are none. */
   #own: Map<string, unknown> | null = null
+  /** The marks that were taken off. */
+  #taken: Map<string, unknown> | null = null
+  /** The prototype that was taken off. */
+  #helpers: object | null = null
 
   constructor(object: object, names: readonly string[]) {
     this.#object = object
@@ -44,10 +65,18 @@ class ObjectMarks {
     }
   }
 
-  restore(): void {
+  takeOff(): void {
     const object = this.#object
-    if (Object.getPrototypeOf(object) !== this.#prototype) Object.setPrototypeOf(object, this.#prototype)
+    const helpers = Object.getPrototypeOf(object)
+    if (helpers !== this.#prototype) {
+      this.#helpers = helpers
+      Object.setPrototypeOf(object, this.#prototype)
+    }
     for (const name of this.#names) {
+      if (Object.hasOwn(object, name) && !NEVER_BACK.has(name)) {
+        this.#taken ??= new Map()
+        this.#taken.set(name, Reflect.get(object, name))
+      }
       if (this.#own?.has(name) === true) Reflect.set(object, name, this.#own.get(name))
       else Reflect.deleteProperty(object, name)
     }
@@ -56,6 +85,43 @@ class ObjectMarks {
       if (Reflect.get(object, symbol) === undefined) Reflect.deleteProperty(object, symbol)
     }
   }
+
+  /** Gives the marks back, except those that the next app has made itself. Misleading ones stay off until `answered`. */
+  giveBack(answered: boolean): void {
+    const object = this.#object
+    if (this.#helpers !== null) {
+      if (Object.getPrototypeOf(object) === this.#prototype) Object.setPrototypeOf(object, this.#helpers)
+      this.#helpers = null
+    }
+    if (this.#taken === null) return
+    for (const [name, value] of this.#taken) {
+      if (!answered && MISLEADING.has(name)) continue
+      this.#taken.delete(name)
+      if (!Object.hasOwn(object, name)) Reflect.set(object, name, value)
+      else if (name === 'locals') addMissing(Reflect.get(object, name), value)
+    }
+  }
+}
+
+/** The `locals` of the next app, with those of the one before that it has not set itself. */
+function addMissing(own: unknown, taken: unknown): void {
+  if (typeof own !== 'object' || own === null || typeof taken !== 'object' || taken === null) return
+  for (const [name, value] of Object.entries(taken)) if (!(name in own)) Reflect.set(own, name, value)
+}
+
+/**
+ * Cookies that earlier apps have set go along: `writeHead(status, headers)` of the next app would put its own in their place.
+ */
+function keepCookies(res: ServerResponse, writeHead: unknown[]): void {
+  const set = res.getHeader('set-cookie')
+  const at = writeHead.findLastIndex(part => typeof part === 'object' && part !== null)
+  const headers = writeHead[at]
+  if (set === undefined || at < 0 || Array.isArray(headers)) return
+  const name = Object.keys(Object(headers)).find(key => key.toLowerCase() === 'set-cookie')
+  if (name === undefined) return
+  const added = [Reflect.get(Object(headers), name)].flat()
+  const kept = [set].flat().filter(cookie => !added.includes(cookie))
+  writeHead[at] = { ...Object(headers), [name]: [...kept, ...added] }
 }
 
 /** A request and its response as they were. */
@@ -67,6 +133,7 @@ export class RequestMarks {
   readonly #url: string | undefined
   readonly #method: string | undefined
   readonly #poweredBy: ReturnType<ServerResponse['getHeader']>
+  #watched = false
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req
@@ -78,13 +145,31 @@ export class RequestMarks {
     this.#poweredBy = res.getHeader(POWERED_BY)
   }
 
-  /** Only for a response that has not begun. */
-  restore(): void {
-    this.#request.restore()
-    this.#response.restore()
+  /** Makes both as they were. Only for a response that has not begun. */
+  takeOff(): void {
+    this.#request.takeOff()
+    this.#response.takeOff()
     this.#req.url = this.#url
     this.#req.method = this.#method
     if (this.#poweredBy === undefined) this.#res.removeHeader(POWERED_BY)
     else this.#res.setHeader(POWERED_BY, this.#poweredBy)
+    if (this.#watched) return
+    this.#watched = true
+    onHead(this.#res, writeHead => {
+      this.giveBackAll()
+      if (writeHead !== null) keepCookies(this.#res, writeHead)
+    })
+  }
+
+  /** The next app has been called, and has put its own marks on. */
+  giveBackHelpers(): void {
+    this.#request.giveBack(false)
+    this.#response.giveBack(false)
+  }
+
+  /** The answer begins, or there will be none. */
+  giveBackAll(): void {
+    this.#request.giveBack(true)
+    this.#response.giveBack(true)
   }
 }

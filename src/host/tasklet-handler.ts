@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isTaskletExit } from '../core/errors.js'
-import type { Co } from '../core/op.js'
+import type { Co, Op } from '../core/op.js'
 import { answer } from './answer.js'
 import { assertFunction } from './check.js'
-import { scopeOf } from './request-scope.js'
+import { exchangeOf, scopeOf } from './request-scope.js'
 
 /**
  * A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. One that has nothing for
- * the request calls `next()`, as middleware does.
+ * the request calls `next()`, as middleware does; `yield* next()` goes on when the next handler has answered.
  */
 export type TaskletHandler<
   Req extends IncomingMessage = IncomingMessage,
   Res extends ServerResponse = ServerResponse,
-> = (req: Req, res: Res, next: () => void) => Co<unknown>
+> = (req: Req, res: Res, next: () => Op<void>) => Co<unknown>
 
 /**
  * Makes a `(req, res, next)` function of a tasklet handler, for `host.mount()`, for an Express route, and for a bare
@@ -49,9 +49,14 @@ export function taskletHandler<
   assertFunction('the handler of taskletHandler()', handler)
   return function handle(req, res, next) {
     scopeOf(req, res).go(function* () {
-      if (next === undefined) return yield* handler(req, res, () => answer(res, 404))
+      const decline = () => {
+        if (next === undefined) answer(res, 404)
+        else next()
+        return exchangeOf(req, res).answered
+      }
+      if (next === undefined) return yield* handler(req, res, decline)
       try {
-        yield* handler(req, res, () => next())
+        yield* handler(req, res, decline)
       } catch (error) {
         if (isTaskletExit(error)) throw error
         next(error ?? new Error(`the tasklet handler threw ${error}`))

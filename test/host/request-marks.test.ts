@@ -21,7 +21,7 @@ test('what was there before, from a server in front of the host, is there again'
     Object.assign(req, { baseUrl: '/inner', originalUrl: '/', body: undefined, params: { id: 1 }, _body: true })
     Object.assign(res, { locals: {}, statusCode: 404 })
     res.setHeader('X-Powered-By', 'inner')
-    marks.restore()
+    marks.takeOff()
     expect(req).toMatchObject(before)
     expect([Object.hasOwn(req, '_body'), res.statusCode]).toEqual([false, 201])
     expect([res.getHeader('x-powered-by'), Object(res).locals]).toEqual(['outer', { user: 1 }])
@@ -34,7 +34,7 @@ test('symbols that middleware has set stay, unless they say nothing', async () =
     const [kept, empty] = [Symbol('kept'), Symbol('empty')]
     const marks = new RequestMarks(req, res)
     Object.assign(req, { [kept]: 1, [empty]: undefined })
-    marks.restore()
+    marks.takeOff()
     expect([Object.hasOwn(req, kept), Object.hasOwn(req, empty)]).toEqual([true, false])
   })
 })

@@ -123,16 +123,22 @@ function quiesceOnClose(app: FastifyInstance, server: MountServer): void {
   })
 }
 
-/** What no route matches goes on before its body is read; Fastify's own 404 would read it, and refuse what it cannot parse. */
+/**
+ * A request that no route matches goes on before its body is read; Fastify's own 404 would read it, and refuse what it cannot
+ * parse. The `onRequest` hooks of the app run first, because they are guards, unless the mount skips them.
+ */
 function passOnUnknown(app: FastifyInstance, server: MountServer): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404 || !server.hasNext(request.raw)) {
-      done()
-      return
-    }
-    reply.hijack()
-    server.passOn(request.raw)
-  })
+  if (server.runsHooks) {
+    app.addHook('preParsing', (request, reply, _payload, done) => {
+      if (request.is404 && server.hasNext(request.raw)) server.passOn(reply)
+      else done()
+    })
+  } else {
+    app.addHook('onRequest', (request, reply, done) => {
+      if (request.is404 && server.hasNext(request.raw)) server.passOn(reply)
+      else done()
+    })
+  }
 }
 
 function forward(event: string, own: FastifyInstance['server'], server: MountServer): void {

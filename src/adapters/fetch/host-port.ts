@@ -3,9 +3,15 @@
  * `Response`. Such an app answers every request, so that its 404 is an answer like any other, unless it was mounted to hand
  * over what it has nothing for: it has no other way to say so.
  */
+import { report } from '../../core/report.js'
 import type { HostPort, MountedApp, MountServer } from '../port.js'
+import { carryHeaders } from './carry-headers.js'
 import { type FetchFunction, serve } from './fetch-handler.js'
+import { LastRoute } from './last-route.js'
 import { fetchPolicy } from './policy.js'
+
+/** For a request that was answered otherwise. */
+const ANSWERED = new Response(null, { headers: { 'x-hono-already-sent': 'true' } })
 
 interface FetchApp {
   fetch: FetchFunction
@@ -23,13 +29,30 @@ export const fetchHostPort: HostPort = {
   open(app, server): MountedApp {
     if (!isFetchApp(app)) throw new TypeError('not a fetch app')
     const fetch: FetchFunction = (request, env) => app.fetch(request, env)
-    const declining: FetchFunction = async (request, env) => {
-      const response = await app.fetch(request, env)
-      if (response?.status !== 404 || !server.hasNext(env.incoming)) return response
+    const last = new LastRoute(server)
+    const declining: FetchFunction = async (request, { incoming, outgoing }) => {
+      let response: Response | null | undefined
+      try {
+        response = await app.fetch(request, { incoming, outgoing })
+      } catch (error) {
+        if (!last.release(incoming, outgoing, null)) throw error
+        report(error, 'a fetch app failed after it had handed a request over')
+        return ANSWERED
+      }
+      if (last.release(incoming, outgoing, response)) {
+        response?.body?.cancel().catch(() => {})
+        return ANSWERED
+      }
+      if (response?.status !== 404 || !server.hasNext(incoming)) return response
+      carryHeaders(response.headers, outgoing)
       response.body?.cancel().catch(() => {})
       return null
     }
     return {
+      // It comes behind the routes that there are: so not before.
+      async ready() {
+        if (server.handsOver) last.add(app)
+      },
       handle(req, res, next) {
         const stripped = 'baseUrl' in req
         serve(

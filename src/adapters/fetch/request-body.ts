@@ -20,12 +20,26 @@ class Pieces {
   readonly #client: Client
   #controller: ReadableByteStreamController | null = null
   #pulled = () => {}
+  /** The rest of a body that had come in as a whole when its client left; null where there is none. */
+  #rest: Buffer | null = null
 
   constructor(client: Client) {
     this.#client = client
+    client.whenOver(() => {
+      const { req } = client
+      // Node destroys the request, and reads of it that begin later get nothing.
+      if (client.outcome === 'gone' && req.complete) this.#rest = takeBuffered(req)
+    })
   }
 
   pull(controller: ReadableByteStreamController): Promise<void> {
+    if (this.#rest !== null) {
+      if (this.#rest.length > 0) controller.enqueue(new Uint8Array(this.#rest))
+      this.#rest = null
+      this.#controller = controller
+      this.#end()
+      return Promise.resolve()
+    }
     if (this.#controller === null) this.#start(controller)
     return new Promise(resolve => {
       this.#pulled = resolve
@@ -44,7 +58,8 @@ class Pieces {
     req.pause().on('data', this.#piece).on('end', this.#end).on('close', this.#fail).on('error', this.#fail)
     // Node skips what nobody has begun to read; the rest of what somebody has is for us to skip.
     this.#client.whenOver(() => {
-      this.#fail()
+      if (this.#rest !== null) void this.pull(controller)
+      else this.#fail()
       if (!req.destroyed) req.resume()
     })
     if (req.destroyed) this.#fail()
@@ -75,6 +90,16 @@ class Pieces {
     this.#stop()
     controller?.error(this.#client.signal.reason ?? new DOMException('the request is over', 'AbortError'))
   }
+}
+
+function takeBuffered(req: IncomingMessage): Buffer {
+  const pieces: Buffer[] = []
+  while (req.readableLength > 0) {
+    const piece: unknown = req.read()
+    if (piece === null) break
+    pieces.push(typeof piece === 'string' ? Buffer.from(piece) : (piece as Buffer))
+  }
+  return Buffer.concat(pieces)
 }
 
 // HTTP/1.1 says so in the head; HTTP/2 with the end of its stream.

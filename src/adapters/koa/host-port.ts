@@ -2,9 +2,9 @@
  * Koa apps, mounted unchanged: what their own `listen()` would give to a server, `callback()`, is called for each
  * request. It answers every one, with Koa's own 404 and errors.
  */
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import type Koa from 'koa'
-import type { HostPort, MountedApp, MountServer, TrustPolicy } from '../port.js'
+import type { HeldPass, HostPort, MountedApp, MountServer, TrustPolicy } from '../port.js'
 
 type KoaApp = Pick<Koa, 'callback' | 'use' | 'proxy' | 'maxIpsCount'>
 
@@ -19,12 +19,17 @@ function isKoa(app: unknown): app is KoaApp {
   )
 }
 
-/** Middleware behind all others: what it sees, none of them has answered. */
-function passOn(server: MountServer): Koa.Middleware {
-  return ctx => {
+/**
+ * Middleware behind all others: what it sees, none of them has answered. The others go on after their `await next()` when the
+ * next app has decided on its answer, and before that goes out, as above any Koa middleware: a session sets its cookie then.
+ */
+function passOn(server: MountServer, held: Map<IncomingMessage, HeldPass>): Koa.Middleware {
+  return async ctx => {
     if (ctx.body !== undefined || ctx.status !== 404 || !server.hasNext(ctx.req)) return
     ctx.respond = false
-    server.passOn(ctx.req)
+    const pass = server.passOnAndHold(ctx.req)
+    held.set(ctx.req, pass)
+    await pass.decided
   }
 }
 
@@ -40,16 +45,25 @@ export const koaHostPort: HostPort = {
   open(app, server): MountedApp {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null
+    /** The answers of the next app that wait for the middleware in front of it. */
+    const held = new Map<IncomingMessage, HeldPass>()
+    const release = (req: IncomingMessage) => {
+      held.get(req)?.release()
+      held.delete(req)
+    }
     return {
       // It takes the middleware that there is, and adds Koa's own error listener where there is none: so not before.
       async ready() {
         if (listener !== null) return
-        if (server.handsOver) app.use(passOn(server))
+        if (server.handsOver) app.use(passOn(server, held))
         listener = app.callback()
       },
       handle(req, res, next) {
         // Koa answers errors itself; what rejects is an error listener of the app's.
-        Promise.resolve(listener?.(req, res)).catch(error => next(error ?? new Error('the Koa app rejected')))
+        const handled = Promise.resolve(listener?.(req, res)).catch(error => {
+          next(error ?? new Error('the Koa app rejected'))
+        })
+        if (server.handsOver) handled.then(() => release(req))
       },
     }
   },

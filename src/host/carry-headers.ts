@@ -1,0 +1,88 @@
+/**
+ * The headers that a framework keeps in a reply of its own, for the app that gets the request next. Plugins add some of theirs,
+ * such as cookies, only when the reply is sent. So the framework sends it, with all its hooks, and what it writes is taken here.
+ */
+import type { ServerResponse } from 'node:http'
+import type { PendingReply } from '../adapters/port.js'
+
+/** Of this one answer only, which is not sent. */
+const OWN = new Set(['content-length', 'transfer-encoding'])
+
+/** Takes the reply from its framework, puts its headers on Node's response, and calls `done`, now or when hooks have run. */
+export function carryHeaders(reply: PendingReply, done: () => void): void {
+  const { raw } = reply
+  if (reply.sent || raw.headersSent) {
+    if (!reply.sent) reply.hijack()
+    done()
+    return
+  }
+  const capture = new Capture(raw, reply, done)
+  reply.send()
+  capture.sending()
+}
+
+class Capture {
+  readonly #res: ServerResponse
+  readonly #reply: PendingReply
+  readonly #done: () => void
+  readonly #statusCode: number
+  readonly #before = new Map<string, PropertyDescriptor | undefined>()
+  #open = true
+
+  constructor(res: ServerResponse, reply: PendingReply, done: () => void) {
+    this.#res = res
+    this.#reply = reply
+    this.#done = done
+    this.#statusCode = res.statusCode
+    this.#define('writeHead', { value: (...args: unknown[]) => this.#head(args) })
+    for (const name of ['write', 'end', 'flushHeaders']) this.#define(name, { value: () => this.#body() })
+    res.once('close', this.#restore)
+  }
+
+  /** Hooks that take their time are at work: to the framework the reply is sent. */
+  sending(): void {
+    if (this.#open) this.#define('writableEnded', { get: () => true })
+  }
+
+  /** A hook that fails has the framework answer the error, which goes out. */
+  #head(args: unknown[]): unknown {
+    const res = this.#res
+    const [statusCode] = args
+    if (statusCode !== this.#statusCode && Number(statusCode) >= 400) {
+      this.#restore()
+      return Reflect.apply(res.writeHead, res, args)
+    }
+    const headers = args.findLast(part => typeof part === 'object' && part !== null)
+    for (const [name, value] of Object.entries(Object(headers))) {
+      if (!OWN.has(name.toLowerCase()) && isHeader(value)) res.setHeader(name, value)
+    }
+    return res
+  }
+
+  #body(): ServerResponse {
+    if (!this.#open) return this.#res
+    this.#restore()
+    this.#reply.hijack()
+    this.#done()
+    return this.#res
+  }
+
+  readonly #restore = () => {
+    if (!this.#open) return
+    this.#open = false
+    this.#res.off('close', this.#restore)
+    for (const [name, own] of this.#before) {
+      if (own === undefined) Reflect.deleteProperty(this.#res, name)
+      else Object.defineProperty(this.#res, name, own)
+    }
+  }
+
+  #define(name: string, property: PropertyDescriptor): void {
+    this.#before.set(name, Object.getOwnPropertyDescriptor(this.#res, name))
+    Object.defineProperty(this.#res, name, { ...property, configurable: true })
+  }
+}
+
+function isHeader(value: unknown): value is string | number | string[] {
+  return typeof value === 'string' || typeof value === 'number' || Array.isArray(value)
+}

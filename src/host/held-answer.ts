@@ -1,0 +1,114 @@
+/**
+ * An answer that is kept back while the app in front goes on with what it does after `await next()`. The next app's calls are
+ * noted on this one response; nothing is sent until the front app is done. To everybody the answer looks begun, so that nobody
+ * answers a second time. Node itself has sent no head, so that `res.setHeader()` still adds to it: sessions set their cookie so.
+ */
+import type { ServerResponse } from 'node:http'
+
+const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
+type Method = (typeof METHODS)[number]
+
+export class HeldAnswer {
+  /** Resolves when the next app has decided on its answer, or none will come. */
+  readonly decided: Promise<void>
+  readonly #res: ServerResponse
+  /** Own properties that were there before ours. */
+  readonly #before = new Map<string, PropertyDescriptor | undefined>()
+  #calls: (readonly [Method, unknown[]])[] = []
+  #headGiven = false
+  #begun = false
+  #ended = false
+  #over = false
+  #decide = () => {}
+
+  constructor(res: ServerResponse) {
+    this.#res = res
+    this.decided = new Promise(resolve => {
+      this.#decide = resolve
+    })
+    for (const method of METHODS) this.#define(method, { value: (...args: unknown[]) => this.#note(method, args) })
+  }
+
+  /** The front app is done: the answer goes out as it was given, and later calls go through. */
+  release(): void {
+    if (this.#over) return
+    this.#restore()
+    const res = this.#res
+    if (this.#headGiven && !res.headersSent) res.writeHead(res.statusCode)
+    let room = true
+    for (const [method, args] of this.#calls.splice(0)) room = Reflect.apply(res[method], res, args) !== false && room
+    // Writers were told to wait.
+    if (this.#begun && !this.#ended && room) res.emit('drain')
+  }
+
+  /** The client has left: nothing of the answer can go out any more. */
+  abandon(): void {
+    if (this.#over) return
+    this.#restore()
+    const gone = new Error('the client left before the answer went out')
+    for (const [, args] of this.#calls.splice(0)) {
+      const callback = args.at(-1)
+      if (typeof callback === 'function') callback(gone)
+    }
+  }
+
+  #restore(): void {
+    this.#over = true
+    for (const [name, own] of this.#before) {
+      if (own === undefined) Reflect.deleteProperty(this.#res, name)
+      else Object.defineProperty(this.#res, name, own)
+    }
+    this.#decide()
+  }
+
+  #note(method: Method, args: unknown[]): unknown {
+    const res = this.#res
+    // Middleware has put a cover of its own on ours, and goes on calling it.
+    if (this.#over) return Reflect.apply(res[method], res, args)
+    if (!this.#begun) {
+      this.#begun = true
+      this.#define('headersSent', { get: () => true })
+    }
+    if (method === 'writeHead') this.#noteHead(args)
+    else if (method === 'flushHeaders') this.#calls.push([method, args])
+    else if (!this.#ended) this.#calls.push([method, args])
+    if (method === 'end' && !this.#ended) {
+      this.#ended = true
+      this.#define('writableEnded', { get: () => true })
+    }
+    this.#decide()
+    return method === 'write' ? false : res
+  }
+
+  /** The head is put together as `writeHead` does it, so that headers can still be added. */
+  #noteHead([statusCode, ...rest]: unknown[]): void {
+    const res = this.#res
+    this.#headGiven = true
+    res.statusCode = Number(statusCode)
+    if (typeof rest[0] === 'string' && res.req.httpVersionMajor < 2) res.statusMessage = rest[0]
+    const headers = rest.findLast(part => typeof part === 'object' && part !== null)
+    if (Array.isArray(headers)) {
+      const pairs = Array.isArray(headers[0]) ? headers : pairsOf(headers)
+      for (const [name] of pairs) res.removeHeader(name)
+      for (const [name, value] of pairs) res.appendHeader(name, value)
+    } else if (headers !== undefined) {
+      for (const [name, value] of Object.entries(headers as object)) if (value !== undefined) res.setHeader(name, value)
+    }
+  }
+
+  #define(name: string, property: PropertyDescriptor): void {
+    this.#before.set(name, Object.getOwnPropertyDescriptor(this.#res, name))
+    Object.defineProperty(this.#res, name, {
+      ...property,
+      configurable: true,
+      enumerable: false,
+      ...('value' in property && { writable: true }),
+    })
+  }
+}
+
+function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
+  const pairs: (readonly [string, string])[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? ''])
+  return pairs
+}
