@@ -85,6 +85,7 @@ export interface PendingReply {
   readonly sent: boolean
   /** Keeps the framework from answering. */
   hijack(): unknown
+  getHeaders(): object
   /** Has the framework answer, with no body: its hooks may still add headers. */
   send(): unknown
 }

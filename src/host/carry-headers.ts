@@ -1,6 +1,7 @@
 /**
- * The headers that a framework keeps in a reply of its own, for the app that gets the request next. Plugins add some of theirs,
- * such as cookies, only when the reply is sent. So the framework sends it, with all its hooks, and what it writes is taken here.
+ * The headers that a framework keeps in a reply of its own, for the app that gets the request next. Fastify's plugins for cookies
+ * and sessions add theirs only when the reply is sent: where there is such a plugin, Fastify sends the reply, with its `onSend`
+ * hooks, and the head that it writes is taken here. Without one no `onSend` hook runs: such hooks count on a body.
  */
 import type { ServerResponse } from 'node:http'
 import type { PendingReply } from '../adapters/port.js'
@@ -11,14 +12,14 @@ const OWN = new Set(['content-length', 'transfer-encoding'])
 /** Takes the reply from its framework, puts its headers on Node's response, and calls `done`, now or when hooks have run. */
 export function carryHeaders(reply: PendingReply, done: () => void): void {
   const { raw } = reply
-  if (reply.sent || raw.headersSent) {
-    if (!reply.sent) reply.hijack()
+  if (reply.sent || raw.headersSent || !('setCookie' in reply)) {
+    if (!raw.headersSent) setHeaders(raw, reply.getHeaders())
+    reply.hijack()
     done()
     return
   }
-  const capture = new Capture(raw, reply, done)
+  new Capture(raw, reply, done)
   reply.send()
-  capture.sending()
 }
 
 class Capture {
@@ -39,11 +40,6 @@ class Capture {
     res.once('close', this.#restore)
   }
 
-  /** Hooks that take their time are at work: to the framework the reply is sent. */
-  sending(): void {
-    if (this.#open) this.#define('writableEnded', { get: () => true })
-  }
-
   /** A hook that fails has the framework answer the error, which goes out. */
   #head(args: unknown[]): unknown {
     const res = this.#res
@@ -53,9 +49,7 @@ class Capture {
       return Reflect.apply(res.writeHead, res, args)
     }
     const headers = args.findLast(part => typeof part === 'object' && part !== null)
-    for (const [name, value] of Object.entries(Object(headers))) {
-      if (!OWN.has(name.toLowerCase()) && isHeader(value)) res.setHeader(name, value)
-    }
+    setHeaders(res, Object(headers))
     return res
   }
 
@@ -80,6 +74,12 @@ class Capture {
   #define(name: string, property: PropertyDescriptor): void {
     this.#before.set(name, Object.getOwnPropertyDescriptor(this.#res, name))
     Object.defineProperty(this.#res, name, { ...property, configurable: true })
+  }
+}
+
+function setHeaders(res: ServerResponse, headers: object): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!OWN.has(name.toLowerCase()) && isHeader(value)) res.setHeader(name, value)
   }
 }
 

@@ -4,24 +4,49 @@
  * prototype is still what runs.
  */
 import type { ServerResponse } from 'node:http'
+import { putHead } from './put-head.js'
 
 const BYTES = ['write', 'end', 'flushHeaders'] as const
 const HEAD = ['writeHead', ...BYTES] as const
 
 /** Calls `begun` once, when the first byte of the answer is about to be written. */
 export function onFirstByte(res: ServerResponse, begun: () => void): void {
-  coverOnce(res, BYTES, begun)
+  coverOnce(res, BYTES, (_name, args) => {
+    begun()
+    return args
+  })
 }
 
-/** Calls `begun` once, when the head of the answer is about to be decided. It gets the arguments of `writeHead`, if any. */
-export function onHead(res: ServerResponse, begun: (writeHead: unknown[] | null) => void): void {
-  coverOnce(res, HEAD, (name, args) => begun(name === 'writeHead' ? args : null))
+/**
+ * Calls `begun` once, when the head of the answer is about to be decided, before anything that middleware has put over the
+ * methods runs. Only what is covered already is covered again, so that a response looks as before. Where middleware covers
+ * `end` or `write`, or where `always`, `writeHead` is covered as well: its arguments pass through `adapt`, and the head
+ * waits for the first byte, so that such middleware can still add to it.
+ */
+export function onHead(
+  res: ServerResponse,
+  always: boolean,
+  begun: () => void,
+  adapt: (writeHead: unknown[]) => unknown[],
+): void {
+  const waits = Object.hasOwn(res, 'end') || Object.hasOwn(res, 'write')
+  // All of them where the head waits: Node writes it by `writeHead`, too, when a byte is written.
+  const methods = HEAD.filter(name => waits || Object.hasOwn(res, name) || (always && name === 'writeHead'))
+  coverOnce(res, methods, (name, args) => {
+    begun()
+    if (name !== 'writeHead') return args
+    const adapted = adapt(args)
+    if (!waits) return adapted
+    putHead(res, adapted)
+    return null
+  })
 }
 
+/** `begun` returns the arguments with which the call goes on; null if the call is done. */
 function coverOnce(
   res: ServerResponse,
   methods: readonly (typeof HEAD)[number][],
-  begun: (name: string, args: unknown[]) => void,
+  begun: (name: string, args: unknown[]) => unknown[] | null,
 ): void {
   const undo: (() => void)[] = []
   let waiting = true
@@ -32,10 +57,13 @@ function coverOnce(
   for (const name of methods) {
     // Covered before, for another who waits, or by middleware.
     const own = Object.getOwnPropertyDescriptor(res, name)
-    const cover = function (this: ServerResponse, ...args: unknown[]): unknown {
+    const cover = function (this: ServerResponse, ...given: unknown[]): unknown {
+      let args = given
       if (waiting) {
         uncover()
-        begun(name, args)
+        const goesOn = begun(name, given)
+        if (goesOn === null) return this
+        args = goesOn
       }
       // Somebody who has wrapped the cover in the meantime goes on calling it.
       return Reflect.apply(own === undefined ? Object.getPrototypeOf(this)[name] : own.value, this, args)

@@ -4,6 +4,7 @@
  * answers a second time. Node itself has sent no head, so that `res.setHeader()` still adds to it: sessions set their cookie so.
  */
 import type { ServerResponse } from 'node:http'
+import { putHead } from './put-head.js'
 
 const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 type Method = (typeof METHODS)[number]
@@ -69,8 +70,10 @@ export class HeldAnswer {
       this.#begun = true
       this.#define('headersSent', { get: () => true })
     }
-    if (method === 'writeHead') this.#noteHead(args)
-    else if (method === 'flushHeaders') this.#calls.push([method, args])
+    if (method === 'writeHead') {
+      this.#headGiven = true
+      putHead(res, args)
+    } else if (method === 'flushHeaders') this.#calls.push([method, args])
     else if (!this.#ended) this.#calls.push([method, args])
     if (method === 'end' && !this.#ended) {
       this.#ended = true
@@ -78,22 +81,6 @@ export class HeldAnswer {
     }
     this.#decide()
     return method === 'write' ? false : res
-  }
-
-  /** The head is put together as `writeHead` does it, so that headers can still be added. */
-  #noteHead([statusCode, ...rest]: unknown[]): void {
-    const res = this.#res
-    this.#headGiven = true
-    res.statusCode = Number(statusCode)
-    if (typeof rest[0] === 'string' && res.req.httpVersionMajor < 2) res.statusMessage = rest[0]
-    const headers = rest.findLast(part => typeof part === 'object' && part !== null)
-    if (Array.isArray(headers)) {
-      const pairs = Array.isArray(headers[0]) ? headers : pairsOf(headers)
-      for (const [name] of pairs) res.removeHeader(name)
-      for (const [name, value] of pairs) res.appendHeader(name, value)
-    } else if (headers !== undefined) {
-      for (const [name, value] of Object.entries(headers as object)) if (value !== undefined) res.setHeader(name, value)
-    }
   }
 
   #define(name: string, property: PropertyDescriptor): void {
@@ -105,10 +92,4 @@ export class HeldAnswer {
       ...('value' in property && { writable: true }),
     })
   }
-}
-
-function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
-  const pairs: (readonly [string, string])[] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? ''])
-  return pairs
 }

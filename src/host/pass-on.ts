@@ -8,7 +8,7 @@ import { openExchange } from './connection.js'
 /**
  * Hands a request over to the app that is next, from anywhere in an app that was mounted with `handOver`: where Fastify has
  * a route and its handler or a hook finds that the request is for another app, or where a plain server has no `next` to call.
- * Takes Node's request, or Fastify's reply. Headers and cookies of a reply go along, and its `onSend` hooks run. Without a next
+ * Takes Node's request, or Fastify's reply. Its headers and cookies go along. Without a next
  * app the answer is 404. Does nothing once the response has begun or the client is gone.
  *
  * The operation that it returns need not be performed. It settles when the next app has answered or the client is gone: `await`

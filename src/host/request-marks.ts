@@ -75,7 +75,8 @@ class ObjectMarks {
     for (const name of this.#names) {
       if (Object.hasOwn(object, name) && !NEVER_BACK.has(name)) {
         this.#taken ??= new Map()
-        this.#taken.set(name, Reflect.get(object, name))
+        // A router takes them off as it leaves; the request of a sub-app always has some.
+        this.#taken.set(name, Reflect.get(object, name) ?? (name === 'params' ? {} : undefined))
       }
       if (this.#own?.has(name) === true) Reflect.set(object, name, this.#own.get(name))
       else Reflect.deleteProperty(object, name)
@@ -112,16 +113,16 @@ function addMissing(own: unknown, taken: unknown): void {
 /**
  * Cookies that earlier apps have set go along: `writeHead(status, headers)` of the next app would put its own in their place.
  */
-function keepCookies(res: ServerResponse, writeHead: unknown[]): void {
+function withCookies(res: ServerResponse, writeHead: unknown[]): unknown[] {
   const set = res.getHeader('set-cookie')
   const at = writeHead.findLastIndex(part => typeof part === 'object' && part !== null)
   const headers = writeHead[at]
-  if (set === undefined || at < 0 || Array.isArray(headers)) return
+  if (set === undefined || at < 0 || Array.isArray(headers)) return writeHead
   const name = Object.keys(Object(headers)).find(key => key.toLowerCase() === 'set-cookie')
-  if (name === undefined) return
+  if (name === undefined) return writeHead
   const added = [Reflect.get(Object(headers), name)].flat()
   const kept = [set].flat().filter(cookie => !added.includes(cookie))
-  writeHead[at] = { ...Object(headers), [name]: [...kept, ...added] }
+  return writeHead.with(at, { ...Object(headers), [name]: [...kept, ...added] })
 }
 
 /** A request and its response as they were. */
@@ -155,10 +156,10 @@ export class RequestMarks {
     else this.#res.setHeader(POWERED_BY, this.#poweredBy)
     if (this.#watched) return
     this.#watched = true
-    onHead(this.#res, writeHead => {
-      this.giveBackAll()
-      if (writeHead !== null) keepCookies(this.#res, writeHead)
-    })
+    const res = this.#res
+    const giveBack = () => this.giveBackAll()
+    onHead(res, res.hasHeader('set-cookie'), giveBack, writeHead => withCookies(res, writeHead))
+    res.prependOnceListener('finish', giveBack)
   }
 
   /** The next app has been called, and has put its own marks on. */

@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import connect from 'connect'
 import type { SynclessError } from '../../src/core/index.js'
+import type { Host } from '../../src/host/index.js'
+import { express } from './frameworks.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
 
 afterEach(closeHosts)
@@ -245,5 +248,49 @@ describe('queries and passwords of targets stay out of messages', () => {
     await exchange(port, `GET ${upgrade} HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: foo\n\n`)
     expect(errors).toHaveLength(2)
     for (const { message } of errors) expect(message).not.toContain('secret')
+  })
+})
+
+describe('errors that carry a status or headers, passed to next()', () => {
+  const failing: Record<string, (res: ServerResponse) => unknown> = {
+    '/busy': () =>
+      Object.assign(new Error('no'), { status: 503, headers: { 'Retry-After': '7', 'Content-Length': '999' } }),
+    '/put': () => Object.assign(new Error('no'), { statusCode: 405, headers: { Allow: ['PUT', 'DELETE'] } }),
+    '/conflict': res => {
+      res.statusCode = 409
+      return new Error('no')
+    },
+    '/odd': () =>
+      Object.assign(new Error('no'), { status: 400, headers: { 'bad name': '1', ok: 'bad\nvalue', fine: '1' } }),
+    '/plain': () => new Error('no'),
+    '/headers-only': () => Object.assign(new Error('no'), { headers: { 'Retry-After': '7' } }),
+  }
+  const fail = (req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void) =>
+    next(failing[req.url ?? '']?.(res))
+  const apps: Record<string, (host: Host) => void> = {
+    'a function': host => void host.mount('/', fail),
+    'Express 5 that hands over': host =>
+      void host.mount('/', express().set('env', 'test').use(fail), { handOver: true }).mount('/', express()),
+    'Connect that hands over': host =>
+      void host.mount('/', connect().use(fail), { handOver: true }).mount('/', express()),
+  }
+
+  test.each(Object.entries(apps))('%s: the answer has them, as finalhandler gives them', async (_name, mount) => {
+    const host = newHost({ onError: () => {} })
+    mount(host)
+    const { url } = await started(host)
+    const seen: Record<string, unknown[]> = {}
+    for (const path of Object.keys(failing)) {
+      const { status, headers } = await fetch(url + path)
+      seen[path] = [status, ...['retry-after', 'allow', 'fine'].map(name => headers.get(name))]
+    }
+    expect(seen).toEqual({
+      '/busy': [503, '7', null, null],
+      '/put': [405, null, 'PUT, DELETE', null],
+      '/conflict': [409, null, null, null],
+      '/odd': [400, null, null, '1'],
+      '/plain': [500, null, null, null],
+      '/headers-only': [500, null, null, null],
+    })
   })
 })

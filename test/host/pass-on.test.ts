@@ -139,26 +139,32 @@ describe('a request that its app has nothing for', () => {
     }
   })
 
-  test('in Fastify goes on before its body is read, whatever its type, and before the app’s own 404', async () => {
-    const host = newHost()
-    for (const [path, make] of [
-      ['/4', fastify4],
-      ['/5', fastify],
-    ] as const) {
-      const app = make({ serverFactory: host.serverFactory(path, { handOver: true }), bodyLimit: 10 })
-      const ran: string[] = []
-      app.addHook('onRequest', async () => void ran.push('onRequest'))
-      app.setNotFoundHandler(async () => 'own 404')
-      app.post(`${path}/own`, async () => ran.splice(0))
-    }
-    host.mount('/', async (req, res) => void res.end(String((await buffer(req)).length)))
-    const { port } = await started(host)
-    const headers = { 'content-type': 'application/x-strange' }
-    for (const path of ['/4', '/5']) {
-      expect(await body(port, `${path}/x`, { method: 'POST', headers, body: 'x'.repeat(100_000) })).toBe('100000')
-      expect(await body(port, `${path}/own`, { method: 'POST' })).toBe('["onRequest"]')
-    }
-  })
+  test.each([
+    ['run', ['onRequest', 'onRequest']],
+    ['skip', ['onRequest']],
+  ] as const)(
+    'in Fastify goes on before its body is read and before its 404; its onRequest hooks: %s',
+    async (hooks, ran) => {
+      const host = newHost()
+      for (const [path, make] of [
+        ['/4', fastify4],
+        ['/5', fastify],
+      ] as const) {
+        const app = make({ serverFactory: host.serverFactory(path, { handOver: true, hooks }), bodyLimit: 10 })
+        const calls: string[] = []
+        app.addHook('onRequest', async () => void calls.push('onRequest'))
+        app.setNotFoundHandler(async () => 'own 404')
+        app.post(`${path}/own`, async () => calls.splice(0))
+      }
+      host.mount('/', async (req, res) => void res.end(String((await buffer(req)).length)))
+      const { port } = await started(host)
+      const headers = { 'content-type': 'application/x-strange' }
+      for (const path of ['/4', '/5']) {
+        expect(await body(port, `${path}/x`, { method: 'POST', headers, body: 'x'.repeat(100_000) })).toBe('100000')
+        expect(await body(port, `${path}/own`, { method: 'POST' })).toBe(JSON.stringify(ran))
+      }
+    },
+  )
 
   test.each([
     ['Express 4', express4],

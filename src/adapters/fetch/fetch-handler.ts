@@ -82,6 +82,8 @@ export async function serve(
   } catch (error) {
     // What the abort of the signal has ended has nobody to be told to.
     if (client.outcome === 'gone' && isAbort(error)) return
+    // That of a response that failed.
+    if (!res.headersSent) res.statusCode = 500
     next(error ?? new Error(`the fetch handler threw ${error}`))
     return
   }

@@ -61,6 +61,8 @@ export const koaHostPort: HostPort = {
       handle(req, res, next) {
         // Koa answers errors itself; what rejects is an error listener of the app's.
         const handled = Promise.resolve(listener?.(req, res)).catch(error => {
+          // Koa sets it to 404 at first.
+          res.statusCode = 500
           next(error ?? new Error('the Koa app rejected'))
         })
         if (server.handsOver) handled.then(() => release(req))
