@@ -39,7 +39,8 @@ const MISLEADING = new Set([
   'files',
   'length',
 ])
-const NEVER_BACK = new Set(['statusCode', 'statusMessage'])
+/** They say who answers. */
+const NEVER_BACK = new Set(['statusCode', 'statusMessage', 'route'])
 const POWERED_BY = 'X-Powered-By'
 
 /** One object as it was. */

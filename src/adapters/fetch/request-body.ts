@@ -22,13 +22,16 @@ class Pieces {
   #pulled = () => {}
   /** The rest of a body that had come in as a whole when its client left; null where there is none. */
   #rest: Buffer | null = null
+  #over = false
 
   constructor(client: Client) {
     this.#client = client
     client.whenOver(() => {
       const { req } = client
       // Node destroys the request, and reads of it that begin later get nothing.
-      if (client.outcome === 'gone' && req.complete) this.#rest = takeBuffered(req)
+      if (this.#over || client.outcome !== 'gone' || !req.complete) return
+      req.off('data', this.#piece)
+      this.#rest = takeBuffered(req)
     })
   }
 
@@ -58,8 +61,8 @@ class Pieces {
     req.pause().on('data', this.#piece).on('end', this.#end).on('close', this.#fail).on('error', this.#fail)
     // Node skips what nobody has begun to read; the rest of what somebody has is for us to skip.
     this.#client.whenOver(() => {
-      if (this.#rest !== null) void this.pull(controller)
-      else this.#fail()
+      if (this.#rest !== null) this.pull(controller)
+      else if (!this.#over) this.#fail()
       if (!req.destroyed) req.resume()
     })
     if (req.destroyed) this.#fail()
@@ -68,6 +71,7 @@ class Pieces {
   #stop(): void {
     this.#client.req.off('data', this.#piece).off('end', this.#end).off('close', this.#fail)
     this.#controller = null
+    this.#over = true
     this.#pulled()
   }
 

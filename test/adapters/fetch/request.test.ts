@@ -1,7 +1,7 @@
 /** What a fetch handler sees of a request. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fetchHandler } from '../../../src/host/index.js'
-import { closeHosts, exchange, get, newHost, RawClient, started, turns } from '../../host/support.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from '../../host/support.js'
 
 afterEach(closeHosts)
 
@@ -257,6 +257,32 @@ describe('the body', () => {
     })
     expect(await outcome).toMatchObject({ name: 'AbortError' })
   })
+
+  test.each(['end', 'resetAndDestroy'] as const)(
+    'that has come in as a whole is read after its client’s %s()',
+    async how => {
+      const host = newHost()
+      const received = defer<IncomingMessage>()
+      const goOn = defer()
+      const read = defer<string>()
+      host.mount('/', {
+        fetch: async (request: Request, { incoming }: { incoming: IncomingMessage }) => {
+          received.resolve(incoming)
+          await goOn.promise
+          request.text().then(read.resolve, error => read.resolve(error.name))
+          return new Response('late')
+        },
+      })
+      const client = new RawClient((await started(host)).port).send(post('hello', 'Content-Length: 5'))
+      const req = await received.promise
+      while (!req.complete) await turns()
+      client.socket[how]()
+      await new Promise(resolve => req.socket.once('close', resolve))
+      await turns()
+      goOn.resolve()
+      expect(await read.promise).toBe('hello')
+    },
+  )
 
   test('fails when the client leaves in the middle', async () => {
     const host = newHost()
