@@ -68,7 +68,7 @@ class BareRequest implements ScopeProvider {
   /** Made on first use, and again where it is asked for when the request is over. */
   get scope(): Scope {
     if (this.#scope !== null && !(this.#outcome !== null && this.#scope.ended)) return this.#scope
-    const scope = new Scope({ name: `request ${this.#label}`, onFailure: error => this.#fail(error) })
+    const scope = new Scope({ name: `request ${this.#label}`, onFailure: error => this.#fail(error), inPlace: true })
     this.#scope = scope
     if (this.#outcome !== null) {
       this.#end(scope)

@@ -66,6 +66,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     if (this.#scope !== null) return
     const scope = new Scope({
       name: this.describe(),
+      inPlace: true,
       onFailure: error => {
         if (!this.excuses(error)) this.#error = { value: error }
       },

@@ -2,7 +2,9 @@
  * Scopes: tasklets that belong together. The first failure ends the rest; whoever waits for the scope waits for all.
  * The ambient scope is what `go()` joins where no tasklet runs, for instance in an async handler of a hosted request.
  */
+
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { isThenable, registered } from './callback.js'
 import { Cancelled, type ExitSource, SynclessError, type TaskletExit } from './errors.js'
 import { Kept } from './kept.js'
 import { Latch } from './latched.js'
@@ -61,6 +63,11 @@ export function enterScope<A extends unknown[], R>(provider: ScopeProvider, fn: 
   return needed ? ambient.run(provider, fn, ...args) : fn(...args)
 }
 
+/** @internal Calls `fn` outside of every scope: for callbacks that others have registered with something that is shared. */
+export function leaveScope<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
+  return needed ? ambient.run(undefined, fn, ...args) : fn(...args)
+}
+
 /** @internal Makes a tasklet whose async context says that it belongs to `scope`. */
 export function makeTasklet<A extends unknown[], T>(
   fn: TaskletFunction<A, T>,
@@ -85,10 +92,13 @@ function describeValue(value: unknown): string {
 export interface ScopeOptions {
   name?: string
   /**
-   * Called once, with the first error of a tasklet, when the rest have been asked to end. Without it that error is an
-   * uncaught exception of the process.
+   * Called once, with the first error of a tasklet, when the rest have been asked to end. It runs where the scope was made:
+   * what it starts with `go()` belongs to the scope around. What it throws or rejects with is an uncaught exception of the
+   * process, and so is the error itself without it.
    */
-  onFailure?: (error: unknown) => void
+  onFailure?: (error: unknown) => unknown
+  /** @internal Whether `onFailure` is called in place: it is of this package, and starts nothing. */
+  inPlace?: boolean
 }
 
 /**
@@ -119,7 +129,7 @@ export class Scope implements ScopeProvider {
   parent: Scope | null = null
   /** @internal What waits for it on behalf of a tasklet or a promise, where it spans a block of code. */
   run: Awaited | null = null
-  readonly #onFailure: (error: unknown) => void
+  readonly #onFailure: (error: unknown) => unknown
   readonly #children = new Set<Child>()
   /** What ends after the tasklets. */
   #kept: Kept<Child> | null = null
@@ -131,7 +141,8 @@ export class Scope implements ScopeProvider {
 
   constructor(options: ScopeOptions = {}) {
     this.name = options.name ?? 'scope'
-    this.#onFailure = options.onFailure ?? throwUncaught
+    const { onFailure = throwUncaught, inPlace = onFailure === throwUncaught } = options
+    this.#onFailure = inPlace ? onFailure : registered(onFailure)
     this.#end = new Latch(`end of ${this.name}`)
   }
 
@@ -279,7 +290,8 @@ export class Scope implements ScopeProvider {
     this.#failure = { error }
     this.requestExit(new Cancelled(this, 'failure', error))
     try {
-      this.#onFailure(error)
+      const handled = this.#onFailure(error)
+      if (isThenable(handled)) handled.then(undefined, throwUncaught)
     } catch (handlerError) {
       throwUncaught(handlerError)
     }

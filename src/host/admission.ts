@@ -7,7 +7,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import { startTimer } from '../core/sleep.js'
-import { answer } from './answer.js'
+import { answerWithoutBody } from './answer.js'
 import { assertFunction, assertOptions, invalid } from './check.js'
 import type { Exchange } from './exchange.js'
 import { onFirstByte } from './first-byte.js'
@@ -176,12 +176,9 @@ class Ticket {
   }
 
   refuse(gate: Gate): void {
-    const { req, res } = this.#exchange
-    this.#counts.refused++
     this.leave()
-    // A client that was not told to go on may send its body or not: nothing after it could be told apart.
-    if (req.headers.expect !== undefined) res.setHeader('Connection', 'close')
-    answer(res, 503, { 'Retry-After': String(gate.retryAfter) })
+    const retryAfter = String(gate.retryAfter)
+    if (answerWithoutBody(this.#exchange.res, 503, { 'Retry-After': retryAfter })) this.#counts.refused++
   }
 
   /** Gives back what it holds, and waits for nothing more. */

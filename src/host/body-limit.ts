@@ -2,8 +2,8 @@
 import type { IncomingMessage } from 'node:http'
 import { SynclessError } from '../core/errors.js'
 import { startTimer } from '../core/sleep.js'
-import { answer } from './answer.js'
-import { breakOff, carrierOf, destroyCarrier } from './engine.js'
+import { answer, answerWithoutBody } from './answer.js'
+import { breakOff, carrierOf, destroyCarrier, destroyRequest } from './engine.js'
 import type { Exchange } from './exchange.js'
 import type { Stage } from './stage.js'
 
@@ -36,14 +36,12 @@ export class BodyLimitStage implements Stage {
 
   #refuseUnread({ req, res }: Exchange): void {
     this.refused++
-    // A client that was not told to go on may send its body or not: nothing after it could be told apart.
-    if (req.headers.expect !== undefined) res.setHeader('Connection', 'close')
-    else {
+    if (req.headers.expect === undefined) {
       // Node throws away what nobody reads, however much that is, and says nothing of it.
       new BodyCount(req, LINGER, () => destroyCarrier(carrierOf(req)))
       req.resume()
     }
-    answer(res, 413)
+    answerWithoutBody(res, 413)
   }
 
   /** What says no length is counted as it comes. */
@@ -53,10 +51,9 @@ export class BodyLimitStage implements Stage {
       this.refused++
       const what = `the body of ${exchange.label} is larger than the limit of ${this.#most} bytes`
       const error = new SynclessError('BODY_TOO_LARGE', what)
-      if (res.headersSent) breakOff(res)
-      else answer(res, 413)
+      if (!answer(res, 413)) breakOff(res)
       exchange.startedScope?.cancel(error)
-      count.swallow(this.#most + LINGER, () => whenSent(exchange, () => req.destroy(error)))
+      count.swallow(this.#most + LINGER, () => whenSent(exchange, () => destroyRequest(req, error)))
     })
   }
 }

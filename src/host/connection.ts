@@ -5,8 +5,16 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { startTimer } from '../core/sleep.js'
 import { carrierOf, hasStream, type Session } from './engine.js'
 import type { Exchange } from './exchange.js'
+
+/** How often a paused socket is read for a moment, in milliseconds. */
+const LOOK_EVERY = 1000
+/** How many requests may wait on one connection for it to be read further. */
+const MOST_LATER = 1000
+/** How often nothing may have been answered on a connection that is not read any more. */
+const MOST_LOOKS = 300
 
 const connections = new WeakMap<Duplex, Connection>()
 
@@ -24,6 +32,9 @@ export class Connection {
   #last: Exchange | null = null
   /** Requests beyond the depth to which it is served at once; null where there have been none. */
   #later: (() => void)[] | null = null
+  /** Whether a paused socket is read for a moment. */
+  #looking = false
+  #stopLooking: () => void = () => {}
 
   /** The record of `socket`, made when the socket is first seen and kept in `open` until it closes. */
   static of(socket: Duplex, open: Set<Connection>, session?: Session): Connection {
@@ -86,9 +97,36 @@ export class Connection {
     const later: (() => void)[] = []
     // The parser resumes the socket after each request, and so does whoever reads a body.
     this.socket.on('resume', () => {
-      if (later.length > 0) this.socket.pause()
+      if (later.length > 0 && !this.#looking) this.socket.pause()
     })
+    this.#lookForEnd(later)
     return later
+  }
+
+  /**
+   * A socket that is paused does not tell that its client has left. So a little more is read from time to time; what it brings
+   * waits as well. A client that has sent too much for that is cut off when nothing has been answered for long.
+   */
+  #lookForEnd(later: (() => void)[]): void {
+    let stuckSince: { readonly first: Exchange | undefined; looks: number } = { first: undefined, looks: 0 }
+    const look = () => {
+      if (this.socket.destroyed) return
+      this.#stopLooking = startTimer(LOOK_EVERY, look)
+      if (later.length === 0) return
+      if (later.length < MOST_LATER) {
+        this.#looking = true
+        this.socket.resume()
+        setImmediate(() => {
+          this.#looking = false
+          if (later.length > 0) this.socket.pause()
+        })
+        return
+      }
+      const [first] = this.exchanges
+      if (stuckSince.first !== first) stuckSince = { first, looks: 0 }
+      if (++stuckSince.looks > MOST_LOOKS) this.socket.destroy()
+    }
+    this.#stopLooking = startTimer(LOOK_EVERY, look)
   }
 
   #serveNext(later: (() => void)[]): void {
@@ -145,6 +183,7 @@ export class Connection {
   }
 
   #closed(): void {
+    this.#stopLooking()
     this.#open.delete(this)
     this.#later?.splice(0)
     for (const exchange of this.exchanges.splice(0)) exchange.settle()

@@ -226,7 +226,7 @@ export class Dispatcher implements EngineSink {
   }
 
   #refusedAsAmbiguous({ req, res }: Exchange, { passed, target }: HandOver, next: Party): boolean {
-    const other = passed.find(front => isReadDifferently(target, front, next))
+    const other = passed.find(front => isReadDifferently(target, req.headers.host, front, next))
     if (other !== undefined) this.#refuseAmbiguous(req, res, `${other.title} and ${next.title}`)
     return other !== undefined
   }

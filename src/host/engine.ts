@@ -73,6 +73,17 @@ export function destroyCarrier(carrier: Duplex): void {
   else carrier.destroy()
 }
 
+/**
+ * Destroys a request with an error for those who read it. Nobody may be listening: HTTP/2's request would then make the error
+ * an uncaught exception, where HTTP/1's keeps it to itself.
+ */
+export function destroyRequest(req: IncomingMessage, error: Error): void {
+  req.on('error', ignore)
+  req.destroy(error)
+}
+
+function ignore(): void {}
+
 /** Whether a request came by HTTP/2. Its version does not say: a client of HTTP/1.1 may claim any. */
 export function hasStream(req: IncomingMessage): req is IncomingMessage & { stream: Http2Stream } {
   return req instanceof Http2ServerRequest

@@ -1,8 +1,15 @@
 import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+import { inspect } from 'node:util'
 
 /** The message of whatever was thrown. Errors may come from another realm, where `instanceof` does not know them. */
 export function messageOf(error: unknown): string {
-  return hasField(error, 'message') ? String(error.message) : String(error)
+  try {
+    const message = hasField(error, 'message') ? error.message : error
+    return typeof message === 'string' ? message : inspect(message)
+  } catch {
+    // Its message throws when it is read.
+    return 'an error whose message cannot be read'
+  }
 }
 
 /** What an error asks its answer to be. */
@@ -16,9 +23,13 @@ export interface ErrorAnswer {
  * `status` or `statusCode`, and then its `headers` too; else a status of 400 or more that the response has; else 500.
  */
 export function answerTo(error: unknown, res: ServerResponse): ErrorAnswer {
-  for (const name of ['status', 'statusCode'] as const) {
-    const status = hasField(error, name) ? error[name] : undefined
-    if (isErrorStatus(status)) return { status, headers: headersOf(error) }
+  try {
+    for (const name of ['status', 'statusCode'] as const) {
+      const status = hasField(error, name) ? error[name] : undefined
+      if (isErrorStatus(status)) return { status, headers: headersOf(error) }
+    }
+  } catch {
+    // A property throws when it is read.
   }
   return { status: isErrorStatus(res.statusCode) ? res.statusCode : 500, headers: {} }
 }
@@ -56,7 +67,11 @@ function isSendable(name: string, value: unknown): value is string | number | st
 
 /** The system's or Node's code of an error; empty where it has none. */
 export function codeOf(error: unknown): string {
-  return hasField(error, 'code') ? String(error.code) : ''
+  try {
+    return hasField(error, 'code') && typeof error.code === 'string' ? error.code : ''
+  } catch {
+    return ''
+  }
 }
 
 function hasField<K extends string>(value: unknown, key: K): value is Record<K, unknown> {

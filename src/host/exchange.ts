@@ -127,7 +127,7 @@ export class Exchange implements ScopeProvider {
   /** The request's scope, made on first use. */
   get scope(): Scope {
     if (this.#scope !== null && !(this.#scope.ended && this.outcome !== null)) return this.#scope
-    const scope = new Scope({ name: `request ${this.label}`, onFailure: error => this.fail(error) })
+    const scope = new Scope({ name: `request ${this.label}`, onFailure: error => this.fail(error), inPlace: true })
     this.#scope = scope
     exchanges.set(this.req, this)
     if (this.outcome === 'gone') scope.cancel(this.#gone())
@@ -149,8 +149,7 @@ export class Exchange implements ScopeProvider {
   #refuse(status: number, headers: OutgoingHttpHeaders): void {
     const { res } = this
     try {
-      if (!res.headersSent) answer(res, status, headers)
-      else if (!res.writableEnded) breakOff(res)
+      if (!answer(res, status, headers) && !res.writableEnded) breakOff(res)
     } catch {
       // A handler may have left its own methods on the response.
       breakOff(res)

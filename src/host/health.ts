@@ -1,6 +1,7 @@
 /** What `/livez` and `/readyz` answer, on whichever port they are asked. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SynclessError } from '../core/errors.js'
+import { startTimer } from '../core/sleep.js'
 import { answer } from './answer.js'
 
 /** Paths of the health checks on the host's own addresses. */
@@ -30,16 +31,24 @@ export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'o
 export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
   // Whoever asks may be anybody: the error is told to the operator, once until the check has said yes.
   let told = false
-  const failing = async (): Promise<string | null> => {
+  let asked: Promise<string | null> | null = null
+  const ask = async (): Promise<string | null> => {
     try {
-      if (check !== undefined && !(await check())) return 'not ready'
+      if (check !== undefined && !(await withinLimit(check))) return 'not ready'
       told = false
       return null
     } catch (cause) {
       if (!told) host.report(new SynclessError('HANDLER_FAILED', 'the readiness check failed', { cause }))
       told = true
       return 'not ready'
+    } finally {
+      asked = null
     }
+  }
+  // Those who ask while a check is under way get its answer.
+  const failing = (): Promise<string | null> => {
+    asked ??= ask()
+    return asked
   }
   return async (req, res) => {
     const problem = host.isReady ? await failing() : host.draining ? 'closing' : 'starting'
@@ -47,6 +56,19 @@ export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): He
     if (problem === null && host.isReady) answerHealth(req, res, 200, 'ok')
     else answerHealth(req, res, 503, problem ?? 'closing')
   }
+}
+
+/** How long a check may take, in milliseconds: an orchestrator has given up by then. */
+const CHECK_LIMIT = 5000
+
+/** What the check says. Rejects with `TIMEOUT` for one that does not settle. */
+function withinLimit(check: ReadinessCheck): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const stop = startTimer(CHECK_LIMIT, () => {
+      reject(new SynclessError('TIMEOUT', `the readiness check did not settle within ${CHECK_LIMIT} ms`))
+    })
+    new Promise(settle => settle(check())).then(resolve, reject).finally(stop)
+  })
 }
 
 function answerHealth(req: IncomingMessage, res: ServerResponse, status: number, text: string): void {

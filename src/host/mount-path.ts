@@ -78,12 +78,20 @@ export function stripMountPath(req: MountedRequest, path: string): void {
   req.url = strippedUrl(url, path)
 }
 
-/** What is left of a request target that `path` owns. */
+/**
+ * The rest of a request target that `path` owns, in origin form. With the host of an absolute target in front, apps would not agree on
+ * where the path of `http://h?x=/y` begins.
+ */
 export function strippedUrl(url: string, path: string): string {
   if (path.length === 1) return url
-  const authority = url.charCodeAt(0) === SLASH ? 0 : authorityLength(url)
-  const rest = url.slice(authority + path.length)
-  return url.slice(0, authority) + (authority > 0 || rest.charCodeAt(0) === SLASH ? rest : `/${rest}`)
+  const rest = originForm(url).slice(path.length)
+  return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`
+}
+
+/** The host that an absolute target names; undefined for any other. */
+export function authorityOf(url: string): string | undefined {
+  const scheme = url.charCodeAt(0) === SLASH ? -1 : url.indexOf('://')
+  return scheme < 0 ? undefined : url.slice(scheme + 3, authorityLength(url))
 }
 
 /** `next`, for which a request looks as it does now. */

@@ -6,6 +6,7 @@ import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
 import { hostPorts } from '../adapters/registry.js'
+import { listener } from '../core/callback.js'
 import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
@@ -67,7 +68,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly limits: Required<LimitOptions>
   readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
-  readonly #onError: ((error: SynclessError) => void) | undefined
+  readonly #onError: ((error: SynclessError) => void) | null
   readonly #stages: StageMaker
   readonly #dispatcher: Dispatcher
   readonly #embedding = new Embedding()
@@ -86,7 +87,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   constructor(options: HostOptions = {}) {
     assertHostOptions(options)
     this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
-    this.#onError = options.onError
+    this.#onError = options.onError === undefined ? null : listener('onError of a syncless host', options.onError)
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
     this.#operations = new Operations(this, options)
@@ -512,12 +513,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
 
   report(error: SynclessError): void {
     if (this.metrics !== null && error.code === 'MALFORMED_REQUEST') this.metrics.malformed++
-    try {
-      if (this.#onError !== undefined) this.#onError(error)
-      else if (!anyoneCanCause.has(error.code)) report(error, 'syncless host')
-    } catch (thrown) {
-      report(thrown, 'onError of a syncless host threw')
-    }
+    if (this.#onError !== null) this.#onError(error)
+    else if (!anyoneCanCause.has(error.code)) report(error, 'syncless host')
   }
 }
 

@@ -60,6 +60,11 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
   })
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) {
     server.on(event, (req: Http2ServerRequest, res: Http2ServerResponse) => {
+      if (namesTwoHosts(req)) {
+        req.stream.respond({ [constants.HTTP2_HEADER_STATUS]: 400 }, { endStream: true })
+        req.stream.close(constants.NGHTTP2_NO_ERROR)
+        return
+      }
       if (!req.stream.endAfterHeaders) limitTime(req.stream, requestTimeout)
       serve(sink, event, req, res)
     })
@@ -106,10 +111,16 @@ function carry(session: ServerHttp2Session, keepAliveTimeout: number) {
   }
 }
 
+/** A request for two hosts at once is malformed (RFC 9113, 8.3.1): some apps go by the one, some by the other. */
+function namesTwoHosts({ headers: { host, ':authority': authority } }: Http2ServerRequest): boolean {
+  return host !== undefined && typeof authority === 'string' && host.toLowerCase() !== authority.toLowerCase()
+}
+
 /** Answers 408 if the request has not come in as a whole after `ms`, or breaks off a response that has begun. */
 function limitTime(stream: ServerHttp2Stream, ms: number): void {
   if (ms === 0) return
   const timer = setTimeout(() => {
+    if (stream.destroyed || stream.closed) return
     if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL)
     else {
       // Not ended, so that the app sees a client that was cut off rather than one that was answered.

@@ -6,6 +6,7 @@
 import type { AppPolicy } from '../adapters/port.js'
 import { accepts, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
+import { authorityOf, strippedUrl } from './mount-path.js'
 
 /** What RFC 3986 would have a client write otherwise: escapes of unreserved characters, and segments of dots. */
 const UNUSUAL = /%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])|\/\.{1,2}(?:\/|$)/i
@@ -19,16 +20,22 @@ const RESTARTING = /[#\s]/
 const ABSOLUTE = /^https?:\/\/[\w.:[\]-]+(?=\/[\w.~!$&()*+,;=:@%/-]*$)/
 const LOWER_ESCAPE = /%(?:[a-f][\dA-Fa-f]|\d[a-f])/
 
-/** Whether a request that `front` has declined may reach other routes of `back` than those of the path that `front` has read. */
-export function isReadDifferently(target: string, front: Mount, back: Party): boolean {
+/**
+ * Whether a request that `front` has declined may reach other routes of `back` than those of the path that `front` has read.
+ * `host` is the one that the `Host` header names: an absolute target that names another is two requests to two apps.
+ */
+export function isReadDifferently(target: string, host: string | undefined, front: Mount, back: Party): boolean {
   if (!front.hasApp || accepts(front, back, 'spelling')) return false
-  const path = plainPath(target)
+  const path = seenPath(target, front, back)
+  const twoHosts = !sameHost(target, host)
   const lower = path !== null && LOWER_ESCAPE.test(path)
   const backs = policiesOf(back)
   return policiesOf(front).some(one =>
     backs.some(other => {
       if (overlooks(one, other, target)) return true
       if (one.reading === other.reading) return false
+      // A URL has the host of the target; other apps go by the header.
+      if (twoHosts && isUrl(one) !== isUrl(other)) return true
       return path === null || (lower && tellsEscapes(one, other))
     }),
   )
@@ -38,6 +45,26 @@ export function isReadDifferently(target: string, front: Mount, back: Party): bo
 export function isReadDifferentlyFromOutside(target: string, { accepted, policies }: Party): boolean {
   if (plainPath(target) !== null || accepted.has('spelling')) return false
   return [...policies].some(({ reading }) => reading !== undefined)
+}
+
+function isUrl({ reading }: AppPolicy): boolean {
+  return reading?.startsWith('URL') === true
+}
+
+function sameHost(target: string, host: string | undefined): boolean {
+  const authority = authorityOf(target)
+  return authority === undefined || host === undefined || authority.toLowerCase() === host.toLowerCase()
+}
+
+/** The path, if everybody reads the target alike, and what each of the two is shown of it. */
+function seenPath(
+  target: string,
+  ...parties: (Party & { readonly strip?: boolean; readonly path?: string })[]
+): string | null {
+  for (const { strip, path } of parties) {
+    if (strip === true && path !== undefined && plainPath(strippedUrl(target, path)) === null) return null
+  }
+  return plainPath(target)
 }
 
 /** The path of a target that everybody reads alike; null for any other. */

@@ -82,7 +82,7 @@ export class Transport {
         else this.#http2.accept(socket)
       },
       failed: (error, socket) => {
-        socket.destroy(error)
+        socket.destroy()
         if (codeOf(error) === 'ECONNRESET') return
         this.#sink.failed(
           new SynclessError('TLS_HANDSHAKE_FAILED', `no secure connection with a client: ${error.message}`, {

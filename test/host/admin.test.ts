@@ -210,3 +210,29 @@ describe('start and end', () => {
     )
   })
 })
+
+test('a readiness check that never settles is answered, reported once, and asked once at a time', async () => {
+  const clock = virtualClock()
+  try {
+    const errors: SynclessError[] = []
+    let asked = 0
+    const readiness = () => {
+      asked++
+      return new Promise<boolean>(() => {})
+    }
+    const host = newHost({ health: true, readiness, onError: error => void errors.push(error) })
+    const { port } = await started(host)
+    for (let round = 1; round <= 2; round++) {
+      const answers = [exchange(port, get('/readyz')), exchange(port, get('/readyz'))]
+      while (clock.pending === 0) await turns()
+      await turns()
+      await clock.advance(5000)
+      for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*not ready/)
+      expect(asked).toBe(round)
+    }
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { code: 'TIMEOUT' } }])
+    expect(clock.pending).toBe(0)
+  } finally {
+    clock.restore()
+  }
+})

@@ -3,7 +3,14 @@ import { createServer } from 'node:http'
 import connect from 'connect'
 import { Hono } from 'hono'
 import Koa from 'koa'
-import { type Difference, type Host, type HostOptions, type MountOptions, passOn } from '../../src/host/index.js'
+import {
+  type Difference,
+  fetchHandler,
+  type Host,
+  type HostOptions,
+  type MountOptions,
+  passOn,
+} from '../../src/host/index.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { alone, closeHosts, exchange, get, newHost, started, turns } from './support.js'
 
@@ -559,5 +566,78 @@ describe('a path that two apps read differently', () => {
       last(host)
     }
     expect(await asked(mount, ['/%61dmin'])).toEqual([['/%61dmin', '200']])
+  })
+})
+
+describe('readings are told apart by what they do', () => {
+  const guard = (request: Request) =>
+    new URL(request.url).pathname.startsWith('/admin') ? new Response('no', { status: 401 }) : null
+  const spelled = ['/%61dmin', '/adm%69n', '/%41dmin']
+
+  test('a fetch function in front of Hono', async () => {
+    const host = newHost({ onError: () => {} })
+    host.mount('/', fetchHandler(guard), { handOver: true })
+    host.mount(
+      '/',
+      new Hono().get('/admin', c => c.text('secret')),
+    )
+    const { port } = await started(host)
+    expect(await exchange(port, get('/admin'))).toMatch(/^HTTP\/1\.1 401 /)
+    for (const path of spelled) expect(await exchange(port, get(path))).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  test('two fetch functions, of which nobody knows how they read; Hono apps of one kind read alike', async () => {
+    const functions = newHost({ onError: () => {} })
+    functions.mount('/', fetchHandler(guard), { handOver: true })
+    functions.mount(
+      '/',
+      fetchHandler(request => new Response(decodeURIComponent(new URL(request.url).pathname))),
+    )
+    const { port } = await started(functions)
+    for (const path of spelled) expect(await exchange(port, get(path))).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await exchange(port, get('/caf%C3%A9'))).toMatch(/café|cafÃ©/)
+    const honos = newHost()
+    honos.mount('/', new Hono(), { handOver: true })
+    honos.mount(
+      '/',
+      new Hono().get('/open', c => c.text('open')),
+    )
+    expect(await exchange((await started(honos)).port, get('/%6Fpen'))).toMatch(/open$/)
+  })
+
+  test('a stripped target is in origin form, and looked at as the app will see it', async () => {
+    const host = newHost({ onError: () => {} })
+    const seen: (string | undefined)[] = []
+    const front = express().use((req, _res, next) => {
+      seen.push(req.url)
+      next()
+    })
+    host.mount('/app', front, { handOver: true, strip: true })
+    const api = fastify4({ serverFactory: host.serverFactory('/app', { strip: true }), useSemicolonDelimiter: false })
+    api.get('/admin', async () => 'secret')
+    const { port } = await started(host)
+    for (const target of [
+      'http://x/app?x=/admin',
+      'http://x/app',
+      'http://x/app/?y',
+      '/app?x=/admin',
+      'http://x/app/b',
+    ]) {
+      expect(await exchange(port, `GET ${target} HTTP/1.1\nHost: x\nConnection: close\n\n`)).not.toMatch(/secret/)
+    }
+    expect(seen).toEqual(['/?x=/admin', '/', '/?y', '/?x=/admin', '/b'])
+  })
+
+  test('an absolute target that names another host than the Host header is refused between two readings', async () => {
+    const host = newHost({ onError: () => {} })
+    host.mount('/', express(), { handOver: true })
+    host.mount(
+      '/',
+      new Hono().get('/', c => c.text(new URL(c.req.url).host)),
+    )
+    const { port } = await started(host)
+    const ask = (name: string) => exchange(port, `GET http://${name}/ HTTP/1.1\nHost: x\nConnection: close\n\n`)
+    expect(await ask('x')).toMatch(/x$/)
+    expect(await ask('inner')).toMatch(/^HTTP\/1\.1 400 /)
   })
 })

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import connect from 'connect'
 import type { SynclessError } from '../../src/core/index.js'
 import type { Host } from '../../src/host/index.js'
+import { reported } from '../adapters/support.js'
 import { express } from './frameworks.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
 
@@ -292,5 +293,69 @@ describe('errors that carry a status or headers, passed to next()', () => {
       '/plain': [500, null, null, null],
       '/headers-only': [500, null, null, null],
     })
+  })
+})
+
+describe('what the host tells cannot hurt it', () => {
+  test('onError that throws or rejects is reported, and requests are served', async () => {
+    for (const onError of [
+      () => {
+        throw new Error('threw')
+      },
+      async () => {
+        throw new Error('rejected')
+      },
+    ]) {
+      const host = newHost({ onError })
+      host.mount('/', (_req: IncomingMessage, _res: ServerResponse) => {
+        throw new Error('no')
+      })
+      const { port } = await started(host)
+      const warnings = await reported(async () => {
+        expect(await exchange(port, get('/'))).toMatch(/^HTTP\/1\.1 500 /)
+        expect(await exchange(port, get('/'))).toMatch(/^HTTP\/1\.1 500 /)
+      })
+      expect(warnings).toEqual(
+        Array(2).fill(expect.stringMatching(/^onError of a syncless host (threw|was rejected): /)),
+      )
+    }
+  })
+
+  const odd: Record<string, () => unknown> = {
+    'a message that is no text': () => Object.assign(new Error(), { message: Symbol('no') }),
+    'a message that throws': () =>
+      Object.defineProperty(new Error(), 'message', {
+        get() {
+          throw new Error('inner')
+        },
+      }),
+    'an object without a prototype': () => Object.create(null),
+    'a symbol': () => Symbol('no'),
+    undefined: () => undefined,
+    'a proxy that throws': () =>
+      new Proxy(
+        {},
+        {
+          get() {
+            throw new Error('inner')
+          },
+          has() {
+            throw new Error('inner')
+          },
+        },
+      ),
+    'a status that throws': () =>
+      Object.defineProperty(new Error('no'), 'status', {
+        get() {
+          throw new Error('inner')
+        },
+      }),
+  }
+  test.each(Object.keys(odd))('a handler that throws %s is answered with 500', async name => {
+    const { port, errors } = await serve(() => {
+      throw odd[name]?.()
+    })
+    expect(await exchange(port, get('/'))).toMatch(/^HTTP\/1\.1 500 /)
+    expect(errors).toMatchObject([{ code: 'HANDLER_FAILED' }])
   })
 })

@@ -669,3 +669,15 @@ describe('the end of the host', () => {
     expect((await ask(session, '/b')).text).toBe('b')
   })
 })
+
+test('a request that names one host in :authority and another in Host is refused', async () => {
+  const host = newHttp2Host()
+  host.mount('/', (req: IncomingMessage, res: ServerResponse) => void res.end(String(req.headers.host)))
+  const session = await client(host)
+  const authority = `127.0.0.1:${host.addresses()[0]?.port}`
+  const statuses: unknown[] = []
+  for (const name of ['inner', authority, authority.toUpperCase()]) {
+    statuses.push((await ask(session, '/', { headers: { ':authority': authority, host: name } })).status)
+  }
+  expect(statuses).toEqual([400, 200, 200])
+})

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
+import { registered } from '../../core/callback.js'
 import type { Co } from '../../core/op.js'
 import { report } from '../../core/report.js'
 import type { Scope } from '../../core/scope.js'
@@ -119,7 +120,9 @@ export function paramHandler<Req extends Request = Request, Res extends Response
   }
 }
 
-function run(scope: Scope, next: NextFunction, name: string, body: (next: NextFunction) => Co<unknown>): void {
+function run(scope: Scope, follower: NextFunction, name: string, body: (next: NextFunction) => Co<unknown>): void {
+  // The handlers behind run where they would without this one: in the scope of the request, and not in this handler's, which ends.
+  const next = registered((error: unknown) => follower(error))
   let called = false
   const once = (error?: unknown) => {
     if (!called) {

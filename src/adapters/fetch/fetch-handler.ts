@@ -4,6 +4,7 @@ import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import { declarePolicy } from '../declared-policy.js'
 import { Client } from './client.js'
+import { readingOf } from './policy.js'
 import { toRequest } from './request.js'
 import { respond } from './respond.js'
 
@@ -53,7 +54,7 @@ export function fetchHandler(
   function handle(req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void {
     serve(handler, req, res, next ?? lastResort(req, res))
   }
-  declarePolicy(handle, { reading: 'URL' })
+  declarePolicy(handle, { reading: readingOf(handler) })
   return handle
 }
 

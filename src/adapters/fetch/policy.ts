@@ -5,14 +5,47 @@ interface PathGetter {
   getPath(request: Request): unknown
 }
 
+/** Paths that some apps decode, normalise or compare in another way than others. */
+const PROBES = [
+  '/%61',
+  '/%41',
+  '/a%2Fb',
+  '/a%2fb',
+  '/%c3%a9',
+  '/%E0',
+  '/a%',
+  '//a',
+  '/a//b',
+  '/a/%2e%2e/b',
+  '/%25',
+  '/a+b',
+  '/a?b',
+]
+
+/** The readings of functions and apps of which nothing is known: each its own. */
+const unknown = new WeakMap<object, string>()
+let count = 0
+
 /**
- * A URL has its dots resolved, whatever the app does with it. Hono says by a function of its own which paths it takes for
- * the same; it depends on nothing but the request.
+ * How a fetch app reads its path. All of them get a URL, which has its dots resolved; then some decode it. An app of a class, such
+ * as h3's, reads as others of that class do. Of a function nobody knows: it reads as nobody else.
+ */
+export function readingOf(app: object): string {
+  const { constructor: kind } = app
+  if (typeof app !== 'function' && typeof kind === 'function' && kind !== Object) return `URL, as read by ${kind.name}`
+  const known = unknown.get(app) ?? `URL, as read by function ${++count}`
+  unknown.set(app, known)
+  return known
+}
+
+/**
+ * Hono says by a function of its own how it reads a path, and which paths it takes for the same; it depends on nothing but the
+ * request. So its reading is what that function makes of some paths.
  */
 export function fetchPolicy(app: object): AppPolicy {
-  const policy = { reading: 'URL' }
-  if (!hasPathGetter(app)) return policy
+  if (!hasPathGetter(app)) return { reading: readingOf(app) }
   const path = (url: string) => app.getPath(new Request(`http://localhost${url}`))
+  const policy = { reading: `URL, decoded as ${PROBES.map(path).join(' ')}` }
   const rule = (url: string): PathRule => ({ ignored: path(url) === path('/x/a') ? 'always' : 'never' })
   const paths = {
     case: rule('/x/A'),

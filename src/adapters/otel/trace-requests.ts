@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
+import { inspect } from 'node:util'
 import {
   type Attributes,
   type Context,
@@ -12,6 +13,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import { ask } from '../../core/callback.js'
 import type { RequestTrace } from '../port.js'
 import { endAttributes, errorType, expressRoute, spanName, startAttributes, wholeRoute } from './http-attributes.js'
 
@@ -21,7 +23,7 @@ export interface TraceRequestsOptions {
   tracer?: Tracer
   /** Requests for which there is to be no span, such as those of a health check. Default: none. */
   ignore?: (request: IncomingMessage) => boolean
-  /** More attributes of a span, asked for when it starts. What these functions throw is uncaught, as in any listener. */
+  /** More attributes of a span, asked for when it starts. An error of these functions is reported, and the request goes on. */
   attributes?: (trace: RequestTrace) => Attributes
 }
 
@@ -76,12 +78,15 @@ export function traceRequests(options: TraceRequestsOptions = {}): () => void {
   /** Where hosts are nested, what the innermost tells of a request. */
   const latest = new WeakMap<IncomingMessage, RequestTrace>()
   const fastifyRoutes = new WeakMap<IncomingMessage, { route: string; mount: string; trace: RequestTrace }>()
+  const { ignore, attributes: attributesOf } = options
   let stopped = false
 
   function start(request: RequestTrace): void {
-    if (stopped || options.ignore?.(request.request) === true) return
+    if (stopped || (ignore !== undefined && ask('ignore of traceRequests()', false, ignore, request.request) === true))
+      return
     const { parent, kind } = origin(request.request)
-    const attributes = { ...startAttributes(request), ...options.attributes?.(request) }
+    const more = attributesOf === undefined ? {} : ask('attributes of traceRequests()', {}, attributesOf, request)
+    const attributes = { ...startAttributes(request), ...more }
     const name = spanName(request, undefined)
     const span = tracer.startSpan(name, { kind, attributes }, parent)
     spans.set(request, { span, name })
@@ -91,7 +96,7 @@ export function traceRequests(options: TraceRequestsOptions = {}): () => void {
   }
 
   function fail(request: RequestTrace): void {
-    const error = request.error instanceof Error ? request.error : new Error(String(request.error))
+    const error = request.error instanceof Error ? request.error : new Error(inspect(request.error))
     spans.get(request)?.span.recordException(error)
   }
 

@@ -1,7 +1,9 @@
 import { isObservable, type Observer, Subscription } from 'rxjs'
+import { onNobodysBehalf } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { assertOptions } from '../../core/options.js'
+import { leaveScope } from '../../core/scope.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
@@ -55,14 +57,16 @@ export function drainTo<T>(
   assertReceiver(receiver, 'rx.drainTo()')
   assertObserver(observer)
   const end = options.end !== false
+  // Others have subscribed to a subject, and what they start or bridge is not this scope's, such as a request's.
+  const tell = isObservable(observer) ? tellOthers : call
   return drain(receiver, {
     what: 'an observer',
-    put: value => observer.next(value),
+    put: value => tell(() => observer.next(value)),
     end: () => {
-      if (end) observer.complete()
+      if (end) tell(() => observer.complete())
     },
     fail: error => {
-      if (end) observer.error(error)
+      if (end) tell(() => observer.error(error))
     },
     watch: (listeners, leave) => {
       let watch = new Subscription()
@@ -74,6 +78,14 @@ export function drainTo<T>(
       )
     },
   })
+}
+
+function call(fn: () => void): void {
+  fn()
+}
+
+function tellOthers(fn: () => void): void {
+  leaveScope(onNobodysBehalf, fn)
 }
 
 function assertObserver(value: unknown): void {

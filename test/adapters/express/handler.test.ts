@@ -1,6 +1,7 @@
 /** Handlers of Express 4 and 5 that are tasklets, on real sockets, hosted and alone. */
 import http, { type Server } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import express5 from 'express'
 // @ts-expect-error it has no types of its own
 import express4 from 'express4'
@@ -12,6 +13,7 @@ import {
   paramHandler,
   toChannel,
 } from '../../../src/adapters/express/index.js'
+import * as stream from '../../../src/adapters/stream/index.js'
 import { channel, current, go, never, sleep, timeout } from '../../../src/core/index.js'
 import { createHost } from '../../../src/host/index.js'
 import { leakCheck } from '../../../src/testing/index.js'
@@ -68,6 +70,52 @@ async function text(url: string, init?: RequestInit): Promise<string> {
 }
 
 describe.each(cases)('$name', ({ express, hosted }) => {
+  test('handlers behind one that calls next() run in the scope of the request, and not in its own', async () => {
+    const app = express()
+    const authenticated = handler(function* (_req, _res, next) {
+      yield* sleep(1)
+      next()
+    })
+    app.param(
+      'id',
+      paramHandler(function* (_req, _res, next) {
+        yield* sleep(1)
+        next()
+      }),
+    )
+    const started: express5.RequestHandler = (_req, res, next) => {
+      turns()
+        .then(() =>
+          go(function* () {
+            yield* sleep(1)
+            return 'works'
+          }),
+        )
+        .then(text => res.send(text), next)
+    }
+    const bridged: express5.RequestHandler = (_req, res, next) => {
+      const rows = stream.toChannel<string>(Readable.from(['works']))
+      turns()
+        .then(() => rows.receive())
+        .then(text => res.send(text), next)
+    }
+    app.get('/go', authenticated, started)
+    app.get('/bridge', authenticated, bridged)
+    app.get('/param/:id', started)
+    app.get(
+      '/failed',
+      handler(function* () {
+        yield* sleep(1)
+        throw failure
+      }),
+    )
+    app.use(((_error, req, res, next) => started(req, res, next)) as express5.ErrorRequestHandler)
+    const { url } = await serve(app, hosted)
+    for (const path of ['/go', '/bridge', '/param/7', '/failed']) {
+      expect([path, await text(url + path)]).toEqual([path, '200 works'])
+    }
+  })
+
   test('a handler waits, answers, and what it returns is ignored', async () => {
     const app = express()
     app.get(

@@ -17,6 +17,7 @@ import { go, sleep } from '../../../src/core/index.js'
 import { type HostOptions, passOn, taskletHandler } from '../../../src/host/index.js'
 import { ca, server as tls } from '../../host/certificates.js'
 import { alone, closeHosts, defer, exchange, get, newHost, RawClient, started } from '../../host/support.js'
+import { reported } from '../support.js'
 
 const exporter = new InMemorySpanExporter()
 /** The spans that have begun and not ended. */
@@ -448,4 +449,19 @@ test('a host in another server that gives a request back has ended its span', as
   )
   expect((await finished(1))[0]).toMatchObject({ name: 'GET /', status: { code: SpanStatusCode.UNSET } })
   expect(open.size).toBe(0)
+})
+
+test('attributes and ignore that throw or reject are reported, and the request is served and traced', async () => {
+  const fails = () => {
+    throw new Error('no')
+  }
+  const rejects = async () => fails()
+  const host = traced({ ignore: fails, attributes: rejects as never })
+  host.mount('/', (_req, res) => res.end('served'))
+  const { port } = await started(host)
+  const warnings = await reported(async () => {
+    expect(await exchange(port, get('/'))).toMatch(/served$/)
+  })
+  expect(warnings).toEqual(['ignore of traceRequests() threw: no', 'attributes of traceRequests() was rejected: no'])
+  expect(await finished(1)).toHaveLength(1)
 })

@@ -1,4 +1,17 @@
-import { EmptyError, firstValueFrom, NEVER, Observable, of, Subject, throwError, toArray } from 'rxjs'
+import {
+  catchError,
+  EmptyError,
+  firstValueFrom,
+  mergeMap,
+  NEVER,
+  Observable,
+  of,
+  repeat,
+  retry,
+  Subject,
+  throwError,
+  toArray,
+} from 'rxjs'
 import * as rx from '../../../src/adapters/rx/index.js'
 import { channel, current, go, never, select, sleep } from '../../../src/core/index.js'
 import { assertNoLeaks } from '../../../src/testing/index.js'
@@ -204,4 +217,62 @@ test('a source that never ends is left by a scope that ends', async () => {
   request.scope.cancel()
   await turns()
   expect(waiting.outcome).toMatchObject({ code: 'TASKLET_KILLED' })
+})
+
+describe('whoever is told runs where it has subscribed', () => {
+  const flaky = () => {
+    let attempts = 0
+    return rx.fromTasklet(function* () {
+      yield* sleep(0)
+      if (++attempts < 3) throw new Error(`attempt ${attempts}`)
+      return attempts
+    })
+  }
+
+  test('retry and catchError subscribe again after a failure', async () => {
+    const other = rx.fromTasklet(function* () {
+      yield* sleep(0)
+      return 'the other'
+    })
+    expect(await firstValueFrom(flaky().pipe(retry(5)))).toBe(3)
+    expect(await firstValueFrom(flaky().pipe(retry({ count: 5, delay: 0 })))).toBe(3)
+    expect(await firstValueFrom(flaky().pipe(catchError(() => other)))).toBe('the other')
+    expect(await firstValueFrom(other.pipe(repeat(2), toArray()))).toEqual(['the other', 'the other'])
+  })
+
+  test('in a scope, a retry belongs to it, and ends with it', async () => {
+    const request = new TestScope()
+    const waiting = watch(request.run(() => firstValueFrom(flaky().pipe(retry({ delay: () => NEVER })))))
+    await turns()
+    expect(waiting.outcome).toBe('pending')
+    expect(request.failures).toEqual([])
+  })
+
+  test('a subject of all outlives the request that feeds it', async () => {
+    const all = new Subject<number>()
+    const seen: number[] = []
+    const errors: unknown[] = []
+    all
+      .pipe(
+        mergeMap(value =>
+          rx.fromTasklet(function* () {
+            yield* sleep(0)
+            return value * 10
+          }),
+        ),
+      )
+      .subscribe({ next: value => seen.push(value), error: error => errors.push(error) })
+    for (const value of [1, 2]) {
+      const request = new TestScope()
+      const values = channel<number>(1)
+      request.run(() => rx.drainTo(values, all, { end: false }))
+      await values.send(value)
+      values.close()
+      await turns()
+      request.scope.cancel('the client left')
+    }
+    while (seen.length + errors.length < 2) await turns(1)
+    expect(errors).toEqual([])
+    expect(seen).toEqual([10, 20])
+  })
 })
