@@ -144,6 +144,11 @@ export interface MountedApp {
    * makes no `next` for it. Left out where the app listens to the mount server's events by itself.
    */
   handle?(req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /**
+   * Whether its upgrades are complete handshakes of WebSockets alone. It would serve every other offer as a plain request, so
+   * that such an offer goes the way of one. Left out where it takes whatever its server is offered.
+   */
+  takesWebSocketsOnly?(): boolean
   /** Resolves when the app can serve. Until then its requests get 503. A rejection fails the start of the host. */
   ready?(): Promise<void>
   /**

@@ -93,6 +93,11 @@ export class Mount implements ExchangeOwner {
     return this.#app !== null || this.server.served
   }
 
+  /** Whether its app takes complete handshakes of WebSockets alone, and would serve every other offer as a plain request. */
+  get takesWebSocketsOnly(): boolean {
+    return this.#app?.takesWebSocketsOnly?.() === true
+  }
+
   get takesUpgrades(): boolean {
     return !this.over && this.server.listenerCount('upgrade') > 0
   }

@@ -27,7 +27,7 @@ export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean 
 
 /** An incomplete handshake for an app that takes WebSockets is served as the plain request that it is. */
 function isRefused(host: DispatchHost, req: IncomingMessage): boolean {
-  return isWebSocket(req) && (isHandshake(req) || !host.mounts.forUpgrade(req.url ?? '/', req).some(isFramework))
+  return isWebSocket(req) && (isHandshake(req) || !host.mounts.forUpgrade(req.url ?? '/', req).some(takesWebSockets))
 }
 
 export function dispatchUpgrade(
@@ -154,14 +154,12 @@ export function upgradeTaker(
     const { path, server, strip } = mount
     if (!listens(mount)) return false
     if (server.takesUpgrade !== null) return server.takesUpgrade(strip ? strippedUrl(url, path) : url, req)
-    // A framework takes WebSockets and nothing else; any other offer it would serve like a request, past whatever is in front.
-    return mount.app === undefined || isHandshake(req)
+    return !mount.takesWebSocketsOnly || isHandshake(req)
   })
 }
 
-/** Whether its upgrades are those of an app's plugin. */
-function isFramework(mount: Mount): boolean {
-  return mount.app !== undefined && mount.server.takesUpgrade === null && listens(mount)
+function takesWebSockets(mount: Mount): boolean {
+  return mount.takesWebSocketsOnly && listens(mount)
 }
 
 function listens({ server }: Mount): boolean {

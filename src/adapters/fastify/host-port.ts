@@ -56,6 +56,7 @@ function hasField<K extends string>(value: unknown, key: K): value is Record<K, 
 function openOwn(app: FastifyInstance, server: MountServer): MountedApp {
   quiesceOnClose(app, server)
   return {
+    takesWebSocketsOnly: () => takesWebSocketsOnly(app),
     async ready() {
       await app.ready()
       // A listen() of the user's waited for the same, ahead of us, and has reached the mount server.
@@ -80,6 +81,7 @@ function openPrebuilt(app: FastifyInstance, server: MountServer): MountedApp {
     { type: 'SynclessWarning' },
   )
   return {
+    takesWebSocketsOnly: () => takesWebSocketsOnly(app),
     handle(req, res) {
       // Another host may be attached to it.
       if (Object.hasOwn(own, 'emit')) own.emit('request', req, res)
@@ -139,6 +141,11 @@ function passOnUnknown(app: FastifyInstance, server: MountServer): void {
       else done()
     })
   }
+}
+
+/** `@fastify/websocket` routes an offer that is no WebSocket like a request. */
+function takesWebSocketsOnly(app: FastifyInstance): boolean {
+  return app.hasDecorator('websocketServer')
 }
 
 function forward(event: string, own: FastifyInstance['server'], server: MountServer): void {
