@@ -4,11 +4,13 @@ import type { Writable } from 'node:stream'
 import type { Receiver } from '../core/channel.js'
 import { currentScope } from '../core/current-scope.js'
 import { isTaskletExit, SynclessError } from '../core/errors.js'
+import { Latch } from '../core/latched.js'
 import type { Co } from '../core/op.js'
 import { select } from '../core/select.js'
 import { sleep } from '../core/sleep.js'
 import type { Tasklet } from '../core/tasklet.js'
 import { assertReceiver, claiming } from './claim.js'
+import { type ClosingAnswer, endWithHost } from './closing-answer.js'
 import { asReason } from './destroy.js'
 import { countLost } from './lost.js'
 import { clientGone, goneReason } from './request-error.js'
@@ -73,6 +75,9 @@ class ResponseDrain<T> {
   #begun = false
   #done = false
   #failure: unknown
+  #hostCloses = false
+  readonly #closing = new Latch<void>('close of the host')
+  #answer!: ClosingAnswer
 
   constructor(receiver: Receiver<T>, outlet: ResponseOutlet, format: ResponseFormat<T>) {
     this.#receiver = receiver
@@ -83,6 +88,9 @@ class ResponseDrain<T> {
   attach(): void {
     const { body, res } = this.#outlet
     const receiver = this.#receiver
+    const { headers } = this.#format
+    const type = () => String(res.getHeader('content-type') ?? headers['Content-Type'])
+    this.#answer = endWithHost(res, () => this.#closing.resolve(), type)
     this.#sink = new Sink(body, () => receiver.cancel(res.writableEnded ? undefined : clientGone('its response')), res)
   }
 
@@ -109,7 +117,7 @@ class ResponseDrain<T> {
     return res.req.method !== 'HEAD' && !BODILESS.has(res.statusCode)
   }
 
-  /** Writes until the channel has ended; false if the response was over before. */
+  /** Writes until the channel has ended; false if the response was over before, or the host closes and nothing is there to write. */
   *#writeAll(): Co<boolean> {
     for (;;) {
       yield* this.#sink.room()
@@ -118,7 +126,7 @@ class ResponseDrain<T> {
       const step = got.ok ? { value: got.value } : got.done ? null : yield* this.#next()
       if (this.#sink.over && step !== null) countLost(this.#receiver)
       if (this.#sink.over) return false
-      if (step === null) return true
+      if (step === null) return !this.#hostCloses
       this.#write(this.#format.encode(step.value))
     }
   }
@@ -128,17 +136,29 @@ class ResponseDrain<T> {
     const { opening, heartbeat } = this.#format
     if (!this.#begun && opening !== '') this.#write(opening)
     for (;;) {
-      if (heartbeat === 0) return received(yield* this.#receiver.next())
-      const { key, value } = yield* select({ step: this.#receiver.next(), idle: sleep(heartbeat) })
+      if (this.#closing.settled) return this.#left()
+      const { key, value } = yield* select({
+        step: this.#receiver.next(),
+        closing: this.#closing,
+        idle: heartbeat !== 0 && sleep(heartbeat),
+      })
       if (key === 'step') return received(value)
+      if (key === 'closing') return this.#left()
       if (this.#sink.over) return null
       // Who does not read has something to read yet.
       if (!this.#sink.full) this.#write(HEARTBEAT)
     }
   }
 
+  /** Tells the producer that nobody receives any more. */
+  #left(): null {
+    this.#hostCloses = true
+    return null
+  }
+
   #write(chunk: string | Uint8Array): void {
     this.#begin()
+    this.#answer.touched()
     this.#sink.write(chunk)
     this.#outlet.flush()
   }
@@ -153,6 +173,7 @@ class ResponseDrain<T> {
   }
 
   conclude(tasklet: Tasklet<unknown>): void {
+    this.#answer.forget()
     const { exit, state } = tasklet
     this.#receiver.cancel(goneReason(exit) ?? asReason(this.#failure))
     // One that has not begun is left to whoever shows the error. A kill is nobody's error.

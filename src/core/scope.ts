@@ -15,6 +15,8 @@ import { Tasklet, type TaskletFunction } from './tasklet.js'
 /** Something that can give a scope when one is first needed. */
 export interface ScopeProvider {
   readonly scope: Scope
+  /** Calls `fn` when what the scope belongs to is asked to end, such as the host of a request. Returns what forgets it. */
+  whenClosing?(fn: () => void): () => void
 }
 
 /** What a scope ends with: a tasklet, or a scope opened where no tasklet runs. */

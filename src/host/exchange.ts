@@ -26,6 +26,8 @@ export interface ExchangeOwner {
   settled(exchange: Exchange): void
   /** The request is over; tasklets of it may still be at work, or at their cleanup. */
   lingers(scope: Scope): void
+  /** Calls `fn` when the host closes; at once if it does already. Returns what forgets it. */
+  whenClosing?(fn: () => void): () => void
   /** Its app has nothing for the request. Throws `HOST_STATE` where nobody is asked to be next. */
   passOn(exchange: Exchange): void
 }
@@ -117,6 +119,10 @@ export class Exchange implements ScopeProvider {
     let at: Exchange = this
     while (at.inner !== null && at.inner !== inner) at = at.inner
     at.inner = null
+  }
+
+  whenClosing(fn: () => void): () => void {
+    return this.owner.whenClosing?.(fn) ?? unheard
   }
 
   /** The scope, if something has asked for it. */

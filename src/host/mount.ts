@@ -25,6 +25,7 @@ export interface MountHost extends MountServerHost {
   /** Takes an exchange to the next mount. */
   handOver(exchange: Exchange, handOver: HandOver): void
   lingers(scope: Scope): void
+  whenClosing(fn: () => void): () => void
   /** Its app has started. Throws if it disagrees with the others, and then does not open. */
   assertAgreement(mount: Mount): void
 }
@@ -251,6 +252,10 @@ export class Mount implements ExchangeOwner {
 
   lingers(scope: Scope): void {
     this.#host.lingers(scope)
+  }
+
+  whenClosing(fn: () => void): () => void {
+    return this.#host.whenClosing(fn)
   }
 }
 

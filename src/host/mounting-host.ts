@@ -6,7 +6,7 @@ import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
 import { hostPorts } from '../adapters/registry.js'
-import { listener } from '../core/callback.js'
+import { listener, tell } from '../core/callback.js'
 import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
@@ -77,6 +77,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   /** Whether the apps have been started, and those that come later are to be. */
   #started = false
   readonly #closing = new AbortController()
+  /** Endless answers. An AbortSignal would look through all its listeners for each that is removed. */
+  readonly #whenClosing = new Set<() => void>()
   usedWithoutListening = false
   #state: HostState = 'idle'
   #agent: Agent | null = null
@@ -445,6 +447,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.#state = 'closing'
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
     this.#closing.abort(new SynclessError('HOST_STATE', 'the host closes'))
+    for (const fn of this.#whenClosing) tell('an answer that ends with its host', fn)
     const report = await drain(this, deadline).finally(() => this.#embedding.detach())
     await this.#operations.stop()
     return report
@@ -502,6 +505,14 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     for (const exchange of this.guests.exchanges)
       if (isOf(exchange.owner, server)) destroyCarrier(carrierOf(exchange.req))
     for (const [socket, taker] of this.guests.upgrades) if (taker === server) socket.destroy()
+  }
+
+  whenClosing(fn: () => void): () => void {
+    // Each of its own, should one function be given twice.
+    const entry = () => fn()
+    this.#whenClosing.add(entry)
+    if (this.closing.aborted) entry()
+    return () => void this.#whenClosing.delete(entry)
   }
 
   lingers(scope: Scope): void {

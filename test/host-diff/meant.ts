@@ -12,6 +12,13 @@ export interface MeantDifference {
 
 export const meantDifferences: readonly MeantDifference[] = [
   {
+    says: 'A stripped `http://name/app/x` is `/x`, where Express itself leaves the name: not every app finds the path behind one.',
+    program: /routing: an absolute target$/,
+    arrangement: /^stripped$/,
+    shows: /"url":"\/a\?b"/,
+    always: true,
+  },
+  {
     says: "Limits that an app sets on its own server do nothing: connections are the host's.",
     program: /as many requests as a connection may have, by its server$/,
     arrangement: /^(host\.server|under)/,

@@ -1,5 +1,6 @@
 /** From the standard response to Node's. */
 import type { ServerResponse } from 'node:http'
+import { endWithHost } from '../closing-answer.js'
 import type { Client } from './client.js'
 
 /**
@@ -69,11 +70,14 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
   const { res } = client
   let wake = () => {}
   res.on('drain', () => wake())
+  const answer = endWithHost(res, () => reader.cancel().catch(ignore))
   client.whenOver(() => {
+    answer.forget()
     reader.cancel(client.signal.reason).catch(ignore)
     wake()
   })
   const write = (chunk: Uint8Array | string): Promise<void> | undefined => {
+    answer.touched()
     if (res.write(bytesOf(chunk))) return
     return new Promise(resolve => {
       wake = resolve

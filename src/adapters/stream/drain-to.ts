@@ -6,6 +6,7 @@ import type { Co } from '../../core/op.js'
 import { assertOptions } from '../../core/options.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { endWithHost, isResponse } from '../closing-answer.js'
 import { asError, asReason, destroyQuietly } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
 import { countLost } from '../lost.js'
@@ -66,7 +67,7 @@ export function drainTo<T>(
   let failure: unknown
   const drain = function* drain(): Co<'ended' | 'left'> {
     try {
-      const ended = yield* writeAll(receiver, sink, encode)
+      const ended = yield* writeAll(receiver, sink, encode, () => answer?.touched())
       if (ended && end) writable.end()
       const complete = ended && !end ? true : (yield* sink.finish()) && ended
       done = true
@@ -78,12 +79,14 @@ export function drainTo<T>(
   }
   const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(drain))
   const sink = new Sink(writable, error => receiver.cancel(error))
+  const answer = isResponse(writable) ? endWithHost(writable, () => receiver.cancel()) : null
   tasklet.name = `drain "${receiver.name}" into a writable`
   // Not in the generator: a tasklet that is killed before its first turn never runs.
   whenSettled(tasklet.gone, () => {
     receiver.cancel(asReason(failure))
     if (end && !done) destroyQuietly(writable, tasklet.state === 'failed' ? asError(failure) : undefined)
     sink.unwatch()
+    answer?.forget()
   })
   return tasklet
 }
@@ -96,7 +99,12 @@ export function assertWritable(value: unknown, message: string): void {
 }
 
 /** Writes until the channel has ended; false if the writable was over before. */
-function* writeAll<T>(receiver: Receiver<T>, sink: Sink, encode: Encoder<T> | undefined): Co<boolean> {
+function* writeAll<T>(
+  receiver: Receiver<T>,
+  sink: Sink,
+  encode: Encoder<T> | undefined,
+  written: () => void,
+): Co<boolean> {
   for (;;) {
     yield* sink.room()
     const step = yield* receiver.next()
@@ -104,5 +112,6 @@ function* writeAll<T>(receiver: Receiver<T>, sink: Sink, encode: Encoder<T> | un
     if (sink.over) return false
     if (step.done) return true
     sink.write(encode === undefined ? step.value : encode(step.value))
+    written()
   }
 }

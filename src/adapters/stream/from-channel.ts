@@ -3,6 +3,7 @@ import type { Receiver } from '../../core/channel.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { assertReceiver, claiming } from '../claim.js'
+import { endWithHost, isResponse } from '../closing-answer.js'
 import type { Encoder } from '../encoders.js'
 import { Reading } from './reading.js'
 
@@ -62,6 +63,16 @@ class ChannelReadable<T> extends Readable {
     this.#receiver = receiver
     this.#reading = new Reading(this, receiver, encode)
     this.#release = bondToScope(`the stream of "${receiver.name}"`, () => this.destroy())
+  }
+
+  // What it is piped into may be an answer. Frameworks that are given a stream to send pipe it as well.
+  override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
+    if (isResponse(destination)) {
+      const answer = endWithHost(destination, () => this.#receiver.cancel())
+      this.on('data', answer.touched)
+      destination.once('close', answer.forget)
+    }
+    return super.pipe(destination, options)
   }
 
   override _read(): void {
