@@ -22,6 +22,7 @@ export const errorCodes = {
   DEAD_TASKLET: 'A tasklet of syncless/stackless that has ended, or has no function, was to run or to take an error.',
   DUPLICATE_PACKAGE:
     'Two copies of syncless are loaded in one process; each has its own loop, and they cannot see each other.',
+  CLOSE_FAILED: 'A host closed, and could not leave the file of a Unix socket as it should be.',
   FILE_CLOSED: 'Something was written to a file after its close().',
   FRAME_INVALID: 'A stream carried bytes that its decoder has no value for, or ended in the middle of a value.',
   FRAME_TOO_LARGE: 'A line, an event or a frame of a stream was larger than its decoder allows.',

@@ -202,9 +202,13 @@ export interface ConnectionHolder {
   readonly holdsConnections: boolean
 }
 
-/** Engine.IO's long polls, which are a connection by another name: most of the time they wait for something to send. */
+/**
+ * Engine.IO's long polls, which are a connection by another name: most of the time they wait for something to send. Anybody can
+ * make a request look like one, so that it is one only where nobody but the library serves requests.
+ */
 function isLongPoll(mount: ConnectionHolder, req: IncomingMessage): boolean {
-  return mount.holdsConnections && /[?&]EIO=\d/.test(req.url ?? '') && /[?&]transport=polling/.test(req.url ?? '')
+  const { url = '/' } = req
+  return /[?&]EIO=\d/.test(url) && /[?&]transport=polling/.test(url) && mount.holdsConnections
 }
 
 /** The stage of one mount: its own gate, then the host's. */

@@ -100,6 +100,11 @@ export class BodyRecord {
     if (this.#size > this.limit) this.#tooLarge?.()
   }
 
+  /** Whether it keeps something of a body. */
+  get records(): boolean {
+    return this.#cover !== null
+  }
+
   /** Whether the request is as it came: nothing of its body was read, and nothing is about to be. */
   get #untouched(): boolean {
     const { readableEnded, destroyed, readableFlowing, readableEncoding, readableLength } = this.#req

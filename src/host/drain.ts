@@ -49,10 +49,10 @@ export async function keepServing(host: DrainHost, delay: number): Promise<void>
 
 export async function drain(host: DrainHost, deadline: number): Promise<CloseReport> {
   const time = new Deadline(deadline)
-  const stopped = host.transport.stop()
+  const errors: unknown[] = []
+  const stopped = host.transport.stop().then(failures => void errors.push(...failures))
   host.leaving = true
   for (const connection of host.connections) connection.endWhenAnswered()
-  const errors: unknown[] = []
   const open = new Set<string>()
   const closes = [...host.mounts].map(async mount => {
     open.add(mount.path)

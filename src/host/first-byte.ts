@@ -9,9 +9,9 @@ import { putHead } from './put-head.js'
 const BYTES = ['write', 'end', 'flushHeaders'] as const
 const HEAD = ['writeHead', ...BYTES] as const
 
-/** Calls `begun` once, when the first byte of the answer is about to be written. */
-export function onFirstByte(res: ServerResponse, begun: () => void): void {
-  coverOnce(res, BYTES, (_name, args) => {
+/** Calls `begun` once, when the first byte of the answer is about to be written. Returns what takes the covers off before. */
+export function onFirstByte(res: ServerResponse, begun: () => void): () => void {
+  return coverOnce(res, BYTES, (_name, args) => {
     begun()
     return args
   })
@@ -47,7 +47,7 @@ function coverOnce(
   res: ServerResponse,
   methods: readonly (typeof HEAD)[number][],
   begun: (name: string, args: unknown[]) => unknown[] | null,
-): void {
+): () => void {
   const undo: (() => void)[] = []
   let waiting = true
   const uncover = () => {
@@ -75,4 +75,5 @@ function coverOnce(
       else Object.defineProperty(res, name, own)
     })
   }
+  return uncover
 }

@@ -54,6 +54,7 @@ export class HandOver {
   readonly #body: BodyRecord
   #decided: Promise<void> | null = null
   #decide = () => {}
+  #unwatch = () => {}
 
   /** `rest` is not empty, or `visits` is true. */
   constructor(
@@ -72,6 +73,12 @@ export class HandOver {
     this.#visits = visits
     this.#marks = new RequestMarks(exchange.req, exchange.res)
     this.#body = new BodyRecord(exchange.req, limit)
+    this.#watch()
+  }
+
+  /** A body is kept for as long as another app may need it: not while a long answer is being sent. */
+  #watch(): void {
+    if (this.#body.records) this.#unwatch = onFirstByte(this.#exchange.res, () => this.end())
   }
 
   /** The app that gets it next; undefined if it goes back to the server from which it has come. */
@@ -100,6 +107,8 @@ export class HandOver {
     this.#decide()
     this.#decided = null
     this.#body.rewind(outcome => {
+      // The response looks to the next app as if nobody had seen it.
+      this.#unwatch()
       if (outcome === 'unread') {
         this.#marks.takeOff()
         this.#exchange.marks = this.#marks
@@ -109,6 +118,7 @@ export class HandOver {
         } else this.#body.limit = mount?.handOverLimit ?? 0
       }
       done(outcome)
+      if (this.#exchange.handOver === this) this.#watch()
     })
   }
 

@@ -2,7 +2,7 @@
 import type { ListenOptions } from 'node:net'
 import { SynclessError } from '../core/errors.js'
 import { codeOf, messageOf } from './error-text.js'
-import { whatIsAt } from './unix-socket.js'
+import { shownPath, whatIsAt } from './unix-socket.js'
 
 /** What a host speaks at an address. `'both'`: each connection says by its first byte whether it is TLS. */
 export type Protocol = 'http' | 'https' | 'both'
@@ -51,15 +51,21 @@ async function unixError(cause: unknown, path: string): Promise<SynclessError> {
     case 'stale':
       return new SynclessError(
         'STALE_SOCKET',
-        `${path} is a socket at which nobody listens, left by a process that is gone: remove it, or listen with ` +
+        `${shownPath(path)} is a socket at which nobody listens, left by a process that is gone: remove it, or listen with ` +
           '{ replaceStale: true }',
         { cause },
       )
     case 'file':
-      return new SynclessError('ADDRESS_IN_USE', `${path} is a file and no socket: choose another path`, { cause })
-    default:
-      return new SynclessError('ADDRESS_IN_USE', `${path} is another server's: stop that one, or choose another path`, {
+      return new SynclessError('ADDRESS_IN_USE', `${shownPath(path)} is a file and no socket: choose another path`, {
         cause,
       })
+    default:
+      return new SynclessError(
+        'ADDRESS_IN_USE',
+        `${shownPath(path)} is another server's: stop that one, or choose another path`,
+        {
+          cause,
+        },
+      )
   }
 }

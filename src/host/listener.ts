@@ -1,12 +1,13 @@
 /** One address that is listened at. */
 import { type AddressInfo, createServer, type ServerOpts, type Socket } from 'node:net'
+import type { SynclessError } from '../core/errors.js'
 import { bindError, type ListenAddress } from './listen-address.js'
 import { closeKeepingOthers, fileAt, removeStale } from './unix-socket.js'
 
 export interface Listener {
   address(): AddressInfo | string | null
-  /** Stops accepting. Resolves when the last connection that came in here has ended. */
-  close(): Promise<void>
+  /** Stops accepting. Resolves when the last connection that came in here has ended, with what failed, if anything. */
+  close(): Promise<SynclessError | null>
 }
 
 /** What a listener tells: a connection, or why one could not be accepted. */
@@ -37,9 +38,10 @@ export async function listenAt(address: ListenAddress, options: ServerOpts, sink
     address: () => server.address(),
     close: () =>
       new Promise(resolve => {
-        const close = () => server.close(() => resolve())
+        let failure: SynclessError | null = null
+        const close = () => server.close(() => resolve(failure))
         if (path === undefined) close()
-        else closeKeepingOthers(path, file, close)
+        else failure = closeKeepingOthers(path, file, close)
       }),
   }
 }

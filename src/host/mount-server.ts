@@ -44,6 +44,13 @@ export class HostedServer extends Server implements MountServer {
   /** Whether its app is starting, or is going to. */
   starting = false
   #contest: SynclessError | null = null
+  /** Whether nobody has listened to its requests yet. */
+  #ownerless = true
+  /** Whether a library has taken the listeners off, and is about to add its own. */
+  #takenOver = false
+  /** Listeners that libraries have put in place of what they took off. */
+  readonly #librarys = new Set<unknown>()
+  #shared = false
   /** Whether new requests are refused: it is closing, or closed. */
   quiesced = false
   readonly #host: MountServerHost
@@ -73,14 +80,35 @@ export class HostedServer extends Server implements MountServer {
     this.removeAllListeners('listening')
     this.on('request', unowned)
     this.on('newListener', this.#listenerAdded)
+    this.on('removeListener', this.#listenerRemoved)
   }
 
   #listenerAdded(event: string | symbol, listener: unknown): void {
-    if (event === 'request' && listener !== unowned) this.off('request', unowned)
+    if (event === 'request' && listener !== unowned && this.#ownerless) {
+      this.#ownerless = false
+      this.off('request', unowned)
+    } else if (event === 'request' && this.#takenOver) {
+      this.#takenOver = false
+      this.#librarys.add(listener)
+    }
     if (event !== 'upgrade' || !this.#host.upgradesTaken(this)) return
     // A plugin that throws while its app starts is an uncaught exception, and the app would never be ready.
     if (!this.starting) throw upgradeTaken(this.path)
     this.#contest ??= upgradeTaken(this.path)
+  }
+
+  #listenerRemoved(event: string | symbol, listener: unknown): void {
+    if (event !== 'request') return
+    // Engine.IO and Socket.IO take the listeners that they find, and call them for whatever is not their own.
+    if (listener === unowned) this.#takenOver ||= this.#ownerless
+    else if (this.#librarys.delete(listener)) this.#takenOver = true
+    else this.#shared = true
+    this.#ownerless = false
+  }
+
+  /** @internal Whether a library has taken over its requests, and nobody else has ever listened to them. */
+  get isLibrarys(): boolean {
+    return !this.#shared && this.#librarys.size === 1 && this.listenerCount('request') === 1
   }
 
   /** @internal Whether anybody wants its requests. */
@@ -235,18 +263,24 @@ const waiting = new Set<HostedServer>()
 function awaitHost(server: HostedServer): void {
   process.off('beforeExit', reportWaiting).once('beforeExit', reportWaiting)
   waiting.add(server)
+  // A process that has something else to do never comes to its end. The timer keeps nothing alive.
+  setTimeout(() => {
+    if (waiting.delete(server)) reportWaitingOne(server, 'the app has waited for 5 s')
+  }, PATIENCE).unref()
 }
 
+/** For how many milliseconds an app may wait for its host before that is said. */
+const PATIENCE = 5000
+
 function reportWaiting(): void {
-  for (const { path, needsListener } of waiting) {
-    if (!needsListener) continue
-    const advice = 'call host.listen(), and do not await the app before'
-    report(
-      new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`),
-      'the process ends',
-    )
-  }
+  for (const server of waiting) reportWaitingOne(server, 'the process ends')
   waiting.clear()
+}
+
+function reportWaitingOne({ path, needsListener }: HostedServer, when: string): void {
+  if (!needsListener) return
+  const advice = 'call host.listen(), and do not await the app before'
+  report(new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`), when)
 }
 
 // The first listener of every mount server. Engine.IO takes the listeners it finds and calls them for whatever it does

@@ -105,7 +105,7 @@ export class Mount implements ExchangeOwner {
 
   /** Whether nothing but what a library such as Socket.IO has attached serves it. */
   get holdsConnections(): boolean {
-    return this.#app === null && this.server.listenerCount('upgrade') > 0
+    return this.#app === null && this.server.listenerCount('upgrade') > 0 && this.server.isLibrarys
   }
 
   /** What was mounted; undefined for what has attached itself to its server. */

@@ -190,15 +190,16 @@ export class Transport {
 
   /**
    * Stops accepting, and drops connections that no engine has yet; it touches no other. Resolves when the last one that
-   * came in by an address has ended.
+   * came in by an address has ended, with what failed.
    */
-  async stop(): Promise<void> {
+  async stop(): Promise<SynclessError[]> {
     this.#stopped = true
     const closed = this.#listeners.splice(0).map(listener => listener.close())
     for (const socket of this.#pending) socket.destroy()
-    await Promise.all(closed)
+    const failures = await Promise.all(closed)
     this.#engine.close()
     this.#http2?.close()
+    return failures.filter(failure => failure !== null)
   }
 }
 

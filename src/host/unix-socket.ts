@@ -4,15 +4,18 @@
  */
 import { linkSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { SynclessError } from '../core/errors.js'
 import { codeOf } from './error-text.js'
 
 /** `'live'` also where that cannot be told: nobody's socket is taken for left by mistake. */
 export type PathState = 'free' | 'stale' | 'live' | 'file'
 
 export async function whatIsAt(path: string): Promise<PathState> {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) return 'free'
-  if (!stats.isSocket()) return 'file'
+  if (!isAbstract(path)) {
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (stats === undefined) return 'free'
+    if (!stats.isSocket()) return 'file'
+  }
   return new Promise(resolve => {
     const probe = connect(path)
     const settle = (state: PathState) => {
@@ -29,6 +32,7 @@ export async function whatIsAt(path: string): Promise<PathState> {
  * there: so the file is first moved out of the way, and put back if it turns out to be served.
  */
 export async function removeStale(path: string): Promise<void> {
+  if (isAbstract(path)) return
   if ((await whatIsAt(path)) !== 'stale') return
   const aside = `${path}.${process.pid}.stale`
   try {
@@ -56,19 +60,41 @@ export function fileAt(path: string): string | undefined {
 
 /**
  * Runs `close`, which removes whatever is at `path`, in such a way that it removes only `file`: a process that has taken
- * the path over since keeps its socket.
+ * the path over since keeps its socket. Returns a `CLOSE_FAILED` if the other's file could not be kept, or put back.
  */
-export function closeKeepingOthers(path: string, file: string | undefined, close: () => void): void {
+export function closeKeepingOthers(path: string, file: string | undefined, close: () => void): SynclessError | null {
   const now = fileAt(path)
   if (file === undefined || now === undefined || now === file) {
     close()
-    return
+    return null
   }
   const aside = `${path}.${process.pid}.kept`
-  renameSync(path, aside)
   try {
+    renameSync(path, aside)
+  } catch (cause) {
+    // Who may not move a file in its folder may not remove it either.
     close()
-  } finally {
-    renameSync(aside, path)
+    return closeFailed(`${path} is another server's socket by now, and could not be moved out of the way`, cause)
   }
+  close()
+  try {
+    renameSync(aside, path)
+    return null
+  } catch (cause) {
+    return closeFailed(`${path} is another server's socket, and could not be moved back: it is ${aside}`, cause)
+  }
+}
+
+function closeFailed(what: string, cause: unknown): SynclessError {
+  return new SynclessError('CLOSE_FAILED', `look after the file: ${what} (${codeOf(cause)})`, { cause })
+}
+
+/** Whether a path is a name of Linux without a file. */
+function isAbstract(path: string): boolean {
+  return path.startsWith('\0')
+}
+
+/** A path for messages; the names of abstract sockets begin with an `@` there, as other tools show them. */
+export function shownPath(path: string): string {
+  return isAbstract(path) ? `@${path.slice(1)}` : path
 }

@@ -644,3 +644,41 @@ test.each([
     expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
   )
 })
+
+describe('what is exempt is decided by who serves it', () => {
+  const poll = '/ws/?EIO=4&transport=polling'
+
+  test('a request that looks like a long poll is not, on a server that serves others as well', async () => {
+    for (const first of ['handler', 'socket.io'] as const) {
+      const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+      const server = host.server('/ws')
+      const held: ServerResponse[] = []
+      const handle = (_req: IncomingMessage, res: ServerResponse) => void held.push(res)
+      if (first === 'handler') server.on('request', handle)
+      const io = new Server(server, { path: '/ws/io' })
+      if (first === 'socket.io') server.on('request', handle)
+      const { port } = await started(host)
+      const clients = [1, 2, 3].map(() => new RawClient(port).send(get(poll)))
+      await Promise.race(clients.map(client => client.until(/503/)))
+      expect(held).toHaveLength(1)
+      for (const client of clients) client.socket.destroy()
+      io.close()
+      await host.close({ deadline: 0 })
+    }
+  })
+
+  test('long polls are, on a server that has nothing but Socket.IO', async () => {
+    const host = newHost({ admission: { inFlight: 1, queue: 0 } })
+    const io = new Server(host.server('/socket.io'))
+    const { url } = await started(host)
+    const poll = `${url}/socket.io/?EIO=4&transport=polling`
+    const opened = await Promise.all([1, 2, 3].map(async () => (await fetch(poll)).text()))
+    const sids = opened.map(text => JSON.parse(text.slice(1)).sid)
+    // Each of them is held until something is sent.
+    const held = sids.map(sid => fetch(`${poll}&sid=${sid}`).then(response => response.status))
+    await turns()
+    expect((await fetch(poll)).status).toBe(200)
+    io.close()
+    await Promise.allSettled(held)
+  })
+})

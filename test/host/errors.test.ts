@@ -359,3 +359,26 @@ describe('what the host tells cannot hurt it', () => {
     expect(errors).toMatchObject([{ code: 'HANDLER_FAILED' }])
   })
 })
+
+test('an app that waits in listen() for longer than 5 s is told of once, and none after a clean close', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] })
+  try {
+    const warnings = await reported(async () => {
+      const waiting = newHost()
+      waiting.server('/waits').listen()
+      const clean = newHost()
+      clean.server('/closed').listen()
+      await clean.close()
+      const listens = newHost()
+      listens.server('/listens').listen()
+      await started(listens)
+      jest.advanceTimersByTime(4999)
+      jest.advanceTimersByTime(10_000)
+    })
+    expect(warnings).toEqual([
+      expect.stringMatching(/the app at "\/waits" waits in listen\(\) for its host: call host\.listen\(\)/),
+    ])
+  } finally {
+    jest.useRealTimers()
+  }
+})

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import type { RequestTrace } from '../../src/adapters/port.js'
+import { openExchange } from '../../src/host/connection.js'
 import {
   createHost,
   type HandOverOptions,
@@ -741,4 +742,30 @@ describe('HTTP/2', () => {
     expect(last).not.toHaveBeenCalled()
     session.close()
   })
+})
+
+test('a body that was read is let go of when the answer begins, and not at its end', async () => {
+  const host = newHost()
+  const begun = defer<ServerResponse>()
+  const kept: unknown[] = []
+  host.mount(
+    '/',
+    async (req: IncomingMessage, res: ServerResponse) => {
+      await buffer(req)
+      kept.push(openExchange(req)?.handOver)
+      res.write('begun')
+      begun.resolve(res)
+    },
+    { handOver: true },
+  )
+  host.mount('/', (_req: IncomingMessage, res: ServerResponse) => void res.end('next'))
+  const { port } = await started(host)
+  const client = new RawClient(port).send('POST / HTTP/1.1\nHost: x\nContent-Length: 4\n\nbody')
+  const res = await begun.promise
+  await client.until(/begun/)
+  const exchange = openExchange(res.req)
+  expect([exchange?.outcome, exchange?.handOver]).toEqual([null, null])
+  expect(kept).toEqual([expect.any(Object)])
+  res.end()
+  client.socket.destroy()
 })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import fs, { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import net, { type AddressInfo, connect, createServer, Server } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -404,5 +404,43 @@ describe('options of http.Server', () => {
     expect(seen[0]).toBeInstanceOf(Server)
     // As some apps do it; it reaches the port, and no mount.
     expect(() => new SocketIoServer(seen[0] as Server as never)).not.toThrow()
+  })
+})
+
+describe('Unix sockets that others have', () => {
+  const unix = process.platform === 'linux' ? test : test.skip
+
+  unix(
+    'an abstract name that is taken is ADDRESS_IN_USE, whatever is to be replaced, and free after the close',
+    async () => {
+      const path = `\0syncless-${process.pid}`
+      const [first, second] = [newHost(), newHost()]
+      await first.listen({ path })
+      for (const replaceStale of [false, true]) {
+        await expect(second.listen({ path, replaceStale })).rejects.toMatchObject({
+          code: 'ADDRESS_IN_USE',
+          message: expect.stringContaining(`@syncless-${process.pid}`),
+        })
+      }
+      await first.close()
+      await second.listen({ path })
+    },
+  )
+
+  unix('a file that cannot be moved back is CLOSE_FAILED in the report, and the host is closed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syncless-unix-'))
+    const path = join(folder, 'a.sock')
+    const host = newHost()
+    await host.listen({ path })
+    rmSync(path)
+    // Another process has the path by now; a folder in its way is nothing that its socket can be moved onto.
+    const other = createServer().listen(path)
+    await once(other, 'listening')
+    const aside = `${path}.${process.pid}.kept`
+    mkdirSync(join(aside, 'full'), { recursive: true })
+    const report = await host.close()
+    expect(report).toMatchObject({ clean: false, errors: [{ code: 'CLOSE_FAILED' }] })
+    await new Promise(resolve => other.close(resolve))
+    rmSync(folder, { recursive: true })
   })
 })
