@@ -203,3 +203,61 @@ test.each([0, -1, 1.5, Number.NaN])('a limit of %p is refused', limit => {
     expect(() => decode({ limit })).toThrow(invalid)
   }
 })
+
+describe('bytes that nobody has encoded (property)', () => {
+  const LIMIT = 64
+  const decoders: Record<string, () => Decoder<unknown>> = {
+    lines: decodeLines({ limit: LIMIT }),
+    NDJSON: decodeNdjson({ limit: LIMIT }),
+    'server-sent events': decodeSse({ limit: LIMIT }),
+    'frames of 1': decodeFrames({ limit: LIMIT, size: 1 }),
+    'frames of 2': decodeFrames({ limit: LIMIT, size: 2 }),
+    'frames of 4': decodeFrames({ limit: LIMIT, size: 4 }),
+  }
+  /** Bytes that mean something to some of them, among others. */
+  const meant = fc.constantFrom(...Buffer.from('\r\n:{}[]",0 dataeventidretry\0\x01\xef\xbb\xbf', 'latin1'))
+  const bytes = fc.array(fc.oneof(meant, fc.nat({ max: 255 })), { maxLength: 300 }).map(list => Uint8Array.from(list))
+
+  /** The values, and the code of what it ended with. */
+  function outcomeOf(make: () => Decoder<unknown>, input: Uint8Array, at: readonly number[]): unknown {
+    const decoder = make()
+    const values: unknown[] = []
+    try {
+      for (const [start, end] of pieces(input.length, at)) {
+        for (const value of decoder.push(input.subarray(start, end))) values.push(value)
+      }
+      for (const value of decoder.end()) values.push(value)
+      return { values }
+    } catch (error) {
+      return { values, code: (error as { code?: unknown }).code }
+    }
+  }
+
+  test.each(Object.entries(decoders))(
+    '%s: the same values however they are cut, and no error but a coded one',
+    (_name, make) => {
+      fc.assert(
+        fc.property(bytes, cuts, (input, at) => {
+          const whole = outcomeOf(make, input, [])
+          expect(outcomeOf(make, input, at)).toEqual(whole)
+          const { code } = whole as { code?: string }
+          expect([undefined, 'FRAME_INVALID', 'FRAME_TOO_LARGE']).toContain(code)
+        }),
+        { numRuns: 300, seed: 7 },
+      )
+    },
+  )
+
+  test.each(Object.entries(decoders))(
+    '%s: a value that never ends is refused at the limit, byte by byte',
+    (_name, make) => {
+      const decoder = make()
+      const byte = Uint8Array.of(0x61)
+      let taken = 0
+      expect(() => {
+        for (; taken < 100_000; taken++) for (const _ of decoder.push(byte));
+      }).toThrow(tooLarge)
+      expect(taken).toBeLessThanOrEqual(LIMIT + 4)
+    },
+  )
+})
