@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { PendingReply } from '../adapters/port.js'
+import { Covers } from './covers.js'
 
 /** Of this one answer only, which is not sent. */
 const OWN = new Set(['content-length', 'transfer-encoding'])
@@ -27,16 +28,17 @@ class Capture {
   readonly #reply: PendingReply
   readonly #done: () => void
   readonly #statusCode: number
-  readonly #before = new Map<string, PropertyDescriptor | undefined>()
+  readonly #covers: Covers
   #open = true
 
   constructor(res: ServerResponse, reply: PendingReply, done: () => void) {
     this.#res = res
+    this.#covers = new Covers(res)
     this.#reply = reply
     this.#done = done
     this.#statusCode = res.statusCode
-    this.#define('writeHead', { value: (...args: unknown[]) => this.#head(args) })
-    for (const name of ['write', 'end', 'flushHeaders']) this.#define(name, { value: () => this.#body() })
+    this.#covers.method('writeHead', (...args) => this.#head(args))
+    for (const name of ['write', 'end', 'flushHeaders']) this.#covers.method(name, () => this.#body())
     res.once('close', this.#restore)
   }
 
@@ -65,15 +67,7 @@ class Capture {
     if (!this.#open) return
     this.#open = false
     this.#res.off('close', this.#restore)
-    for (const [name, own] of this.#before) {
-      if (own === undefined) Reflect.deleteProperty(this.#res, name)
-      else Object.defineProperty(this.#res, name, own)
-    }
-  }
-
-  #define(name: string, property: PropertyDescriptor): void {
-    this.#before.set(name, Object.getOwnPropertyDescriptor(this.#res, name))
-    Object.defineProperty(this.#res, name, { ...property, configurable: true })
+    this.#covers.takeOff()
   }
 }
 

@@ -4,6 +4,7 @@
  * answers a second time. Node itself has sent no head, so that `res.setHeader()` still adds to it: sessions set their cookie so.
  */
 import type { ServerResponse } from 'node:http'
+import { Covers } from './covers.js'
 import { putHead } from './put-head.js'
 
 const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const
@@ -13,8 +14,7 @@ export class HeldAnswer {
   /** Resolves when the next app has decided on its answer, or none will come. */
   readonly decided: Promise<void>
   readonly #res: ServerResponse
-  /** Own properties that were there before ours. */
-  readonly #before = new Map<string, PropertyDescriptor | undefined>()
+  readonly #covers: Covers
   #calls: (readonly [Method, unknown[]])[] = []
   #headGiven = false
   #begun = false
@@ -24,10 +24,11 @@ export class HeldAnswer {
 
   constructor(res: ServerResponse) {
     this.#res = res
+    this.#covers = new Covers(res)
     this.decided = new Promise(resolve => {
       this.#decide = resolve
     })
-    for (const method of METHODS) this.#define(method, { value: (...args: unknown[]) => this.#note(method, args) })
+    for (const method of METHODS) this.#covers.method(method, (...args) => this.#note(method, args))
   }
 
   /** The front app is done: the answer goes out as it was given, and later calls go through. */
@@ -35,9 +36,10 @@ export class HeldAnswer {
     if (this.#over) return
     this.#restore()
     const res = this.#res
-    if (this.#headGiven && !res.headersSent) res.writeHead(res.statusCode)
+    const call = (method: Method, args: unknown[]) => Reflect.apply(this.#covers.below(method), res, args)
+    if (this.#headGiven && !res.headersSent) call('writeHead', [res.statusCode])
     let room = true
-    for (const [method, args] of this.#calls.splice(0)) room = Reflect.apply(res[method], res, args) !== false && room
+    for (const [method, args] of this.#calls.splice(0)) room = call(method, args) !== false && room
     // Writers were told to wait.
     if (this.#begun && !this.#ended && room) res.emit('drain')
   }
@@ -55,20 +57,17 @@ export class HeldAnswer {
 
   #restore(): void {
     this.#over = true
-    for (const [name, own] of this.#before) {
-      if (own === undefined) Reflect.deleteProperty(this.#res, name)
-      else Object.defineProperty(this.#res, name, own)
-    }
+    this.#covers.takeOff()
     this.#decide()
   }
 
   #note(method: Method, args: unknown[]): unknown {
     const res = this.#res
     // Middleware has put a cover of its own on ours, and goes on calling it.
-    if (this.#over) return Reflect.apply(res[method], res, args)
+    if (this.#over) return Reflect.apply(this.#covers.below(method), res, args)
     if (!this.#begun) {
       this.#begun = true
-      this.#define('headersSent', { get: () => true })
+      this.#covers.says('headersSent', true)
     }
     if (method === 'writeHead') {
       this.#headGiven = true
@@ -77,19 +76,9 @@ export class HeldAnswer {
     else if (!this.#ended) this.#calls.push([method, args])
     if (method === 'end' && !this.#ended) {
       this.#ended = true
-      this.#define('writableEnded', { get: () => true })
+      this.#covers.says('writableEnded', true)
     }
     this.#decide()
     return method === 'write' ? false : res
-  }
-
-  #define(name: string, property: PropertyDescriptor): void {
-    this.#before.set(name, Object.getOwnPropertyDescriptor(this.#res, name))
-    Object.defineProperty(this.#res, name, {
-      ...property,
-      configurable: true,
-      enumerable: false,
-      ...('value' in property && { writable: true }),
-    })
   }
 }

@@ -278,6 +278,37 @@ describe('middleware that awaits the next app', () => {
     expect(text.replaceAll(/\r\n\d*\r?\n?/g, '')).toMatch(/one .*two/)
   })
 
+  test('what the next app has put over the methods of the response stays', async () => {
+    const host = newHost()
+    host.mount(
+      '/',
+      new Koa().use((_ctx, next) => next()),
+      { handOver: true },
+    )
+    const back = express5()
+      .use(session({ secret: 's', resave: false, saveUninitialized: true }))
+      .use((_req, res, next) => {
+        // As compression does it.
+        const { write, end } = res
+        const upper = (chunk: unknown) => (typeof chunk === 'string' ? chunk.toUpperCase() : chunk)
+        res.write = ((chunk: unknown, ...rest: []) =>
+          Reflect.apply(write, res, [upper(chunk), ...rest])) as typeof write
+        res.end = ((chunk: unknown, ...rest: []) => Reflect.apply(end, res, [upper(chunk), ...rest])) as typeof end
+        next()
+      })
+      .get('/x', async (_req, res) => {
+        res.write('one ')
+        await once(res, 'drain')
+        res.write('two ')
+        res.end('three')
+      })
+    host.mount('/', back)
+    const { url } = await started(host)
+    const response = await fetch(`${url}/x`)
+    expect(await response.text()).toBe('ONE TWO THREE')
+    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^connect\.sid=/)])
+  })
+
   test('Hono and h3 go on when the next app has decided, and their headers go along', async () => {
     const log: unknown[] = []
     const hono = new Hono().use(secureHeaders()).use(async (c, next) => {
