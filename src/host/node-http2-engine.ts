@@ -60,12 +60,11 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
   })
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) {
     server.on(event, (req: Http2ServerRequest, res: Http2ServerResponse) => {
+      if (!req.stream.endAfterHeaders) limitTime(req.stream, requestTimeout)
       if (namesTwoHosts(req)) {
-        req.stream.respond({ [constants.HTTP2_HEADER_STATUS]: 400 }, { endStream: true })
-        req.stream.close(constants.NGHTTP2_NO_ERROR)
+        req.stream.resume().respond({ [constants.HTTP2_HEADER_STATUS]: 400 }, { endStream: true })
         return
       }
-      if (!req.stream.endAfterHeaders) limitTime(req.stream, requestTimeout)
       serve(sink, event, req, res)
     })
   }
