@@ -21,6 +21,8 @@ function next() {
   running = files.shift() ?? null
   if (running === null) return
   evaluated = false
+  // A program that does all in microtasks leaves nothing that would bring this event again.
+  setImmediate(() => {})
   // What it throws ends the process.
   import(pathToFileURL(running).href).then(() => {
     evaluated = true
