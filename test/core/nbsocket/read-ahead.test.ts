@@ -44,7 +44,10 @@ test('several files over one socket: in the order in which they began to hold', 
   await there.readable()
   const stream = kept(there.stream)
   await once(stream, 'readable')
-  expect(String(stream.read())).toBe('one two three')
+  // From Node 26 on, a read gives one chunk.
+  let text = ''
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) text += chunk
+  expect(text).toBe('one two three')
   expect(file.buffered + second.buffered).toBe(0)
 })
 
