@@ -7,11 +7,24 @@ import { reported } from './diagnostics.js'
  */
 export function report(error: unknown, what: string): void {
   if (reported.hasSubscribers) reported.publish({ error, what })
-  const detail = inspect(error)
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  process.emitWarning(`${what}: ${error instanceof Error ? error.message : detail}`, {
+  const { message, detail, code } = textsOf(error)
+  process.emitWarning(`${what}: ${message}`, {
     type: 'SynclessWarning',
     detail,
     ...(code === undefined ? {} : { code }),
   })
+}
+
+/** Getters of an error may throw, and so may Node's `inspect()`, which makes a text of its message. */
+function textsOf(error: unknown): { message: string; detail: string; code?: string | undefined } {
+  try {
+    const detail = inspect(error)
+    if (!(error instanceof Error)) return { message: detail, detail }
+    const { message }: { message: unknown } = error
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+    return { message: typeof message === 'string' ? message : inspect(message), detail, code }
+  } catch {
+    const unreadable = 'an error that cannot be read'
+    return { message: unreadable, detail: unreadable }
+  }
 }

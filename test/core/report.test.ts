@@ -25,3 +25,25 @@ test.each<[error: unknown, message: string, code: string | undefined]>([
     emit.mockRestore()
   }
 })
+
+const throwing = () => {
+  throw new Error('of the getter')
+}
+
+test.each<[what: string, error: unknown]>([
+  ['a getter that throws', Object.defineProperty(new Error('x'), 'message', { get: throwing })],
+  ['a code that throws', Object.defineProperty(new Error('x'), 'code', { get: throwing, enumerable: true })],
+  ['a symbol', Object.assign(new Error('x'), { message: Symbol('s') })],
+  ['an object without a text', Object.assign(new Error('x'), { message: { toString: throwing } })],
+  ['a proxy that throws', new Proxy(new Error('x'), { get: throwing, has: throwing, getPrototypeOf: throwing })],
+])('an error whose message is %s is a warning, too', (_what, error) => {
+  const emit = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  try {
+    report(error, 'what')
+    expect(emit.mock.calls).toEqual([
+      [expect.stringMatching(/^what: ./), expect.objectContaining({ type: 'SynclessWarning' })],
+    ])
+  } finally {
+    emit.mockRestore()
+  }
+})
