@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { types } from 'node:util'
 import { SynclessError } from '../core/errors.js'
+import { leaveScope } from '../core/scope.js'
 import { assertFunction, invalid } from './check.js'
 import { Deadline } from './deadline.js'
 
@@ -24,7 +25,7 @@ export class CloseCallbacks {
       throw invalid('the callback of host.onClose()', 'an async function, or one that returns go(...)', callback)
     }
     if (this.#over) throw new SynclessError('HOST_STATE', 'host.onClose(): the host has been closed')
-    this.#waiting.push({ name: callback.name || 'anonymous', call: AsyncResource.bind(callback) })
+    this.#waiting.push({ name: callback.name || 'anonymous', call: AsyncResource.bind(() => leaveScope(callback)) })
   }
 
   /**

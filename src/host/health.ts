@@ -1,5 +1,6 @@
 /** What `/livez` and `/readyz` answer, on whichever port they are asked. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { registered } from '../core/callback.js'
 import { SynclessError } from '../core/errors.js'
 import { startTimer } from '../core/sleep.js'
 import { answer } from './answer.js'
@@ -30,11 +31,13 @@ export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'o
 /** Whether requests should be sent here. */
 export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
   // Whoever asks may be anybody: the error is told to the operator, once until the check has said yes.
+  // A check is asked for all who ask meanwhile, and belongs to no request.
+  const asking = check === undefined ? undefined : registered(check)
   let told = false
   let asked: Promise<string | null> | null = null
   const ask = async (): Promise<string | null> => {
     try {
-      if (check !== undefined && !(await withinLimit(check))) return 'not ready'
+      if (asking !== undefined && !(await withinLimit(asking))) return 'not ready'
       told = false
       return null
     } catch (cause) {

@@ -8,23 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { onHead } from './first-byte.js'
 
 /** The names that Connect, Express and their routers use, and those under which body parsers leave what they have read. */
-const REQUEST_NAMES = [
-  'res',
-  'next',
-  'baseUrl',
-  'originalUrl',
-  'params',
-  'query',
-  'route',
-  '_parsedUrl',
-  '_parsedOriginalUrl',
-  'body',
-  '_body',
-  'rawBody',
-  'file',
-  'files',
-  'length',
-]
+const HELPFUL = ['res', 'next', 'params', 'query', 'route']
 const RESPONSE_NAMES = ['locals', 'statusCode', 'statusMessage']
 /** The marks that the next app would take for its own as long as it reads the request; given back when its answer begins. */
 const MISLEADING = new Set([
@@ -39,6 +23,7 @@ const MISLEADING = new Set([
   'files',
   'length',
 ])
+const REQUEST_NAMES = [...HELPFUL, ...MISLEADING]
 /** They say who answers. */
 const NEVER_BACK = new Set(['statusCode', 'statusMessage', 'route'])
 const POWERED_BY = 'X-Powered-By'

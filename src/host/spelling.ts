@@ -42,8 +42,9 @@ export function isReadDifferently(target: string, host: string | undefined, fron
 }
 
 /** The same, of whatever stands in front of a host that is called as a handler. Most of it reads a path as it was sent. */
-export function isReadDifferentlyFromOutside(target: string, { accepted, policies }: Party): boolean {
-  if (plainPath(target) !== null || accepted.has('spelling')) return false
+export function isReadDifferentlyFromOutside(target: string, mount: Mount): boolean {
+  const { accepted, policies } = mount
+  if (seenPath(target, mount) !== null || accepted.has('spelling')) return false
   return [...policies].some(({ reading }) => reading !== undefined)
 }
 

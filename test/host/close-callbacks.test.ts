@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import fastify from 'fastify'
+import { go, sleep } from '../../src/core/index.js'
+import { taskletHandler } from '../../src/host/index.js'
 import { type VirtualClock, virtualClock } from '../../src/testing/index.js'
 import { closeHosts, defer, get, newHost, RawClient, started, turns } from './support.js'
 
@@ -154,4 +156,23 @@ test.each([undefined, 5, {}, function* () {}])('what cannot be called, and await
   expect(() => Reflect.apply(newHost().onClose, newHost(), [callback])).toThrow(
     expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
   )
+})
+
+test('one that a request has registered is not of that request', async () => {
+  const host = newHost()
+  let flushed: unknown = 'never ran'
+  const register = taskletHandler(function* (_req, res) {
+    host.onClose(async () => {
+      flushed = await go(() => sleep(1).map(() => 'flushed'))
+    })
+    res.end('answer')
+  })
+  host.mount('/', register)
+  const { port } = await started(host)
+  await new RawClient(port).send(get('/')).closed
+  const closed = host.close()
+  await turns()
+  await clock.advance(10)
+  expect((await closed).errors).toEqual([])
+  expect(flushed).toBe('flushed')
 })

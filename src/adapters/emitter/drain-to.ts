@@ -5,6 +5,7 @@ import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
 import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
 import { onAbort } from '../pushed-channel.js'
+import { tellOthers } from '../tell-others.js'
 import {
   type AnyEmitter,
   type ArgumentsOf,
@@ -75,13 +76,14 @@ export function drainTo<T, E extends EmitterSink, const N extends NamesOf<E>>(
   return drain(receiver, {
     what: `the event "${String(event)}"`,
     put: value => {
-      sink.emit(event, ...(map === undefined ? [value] : map(value)))
+      const values = map === undefined ? [value] : map(value)
+      tellOthers(() => sink.emit(event, ...values))
     },
     end: () => {
-      if (end !== undefined) sink.emit(end)
+      if (end !== undefined) tellOthers(() => sink.emit(end))
     },
     fail: reason => {
-      if (error !== undefined && isHeard(sink, error)) sink.emit(error, reason)
+      if (error !== undefined && isHeard(sink, error)) tellOthers(() => sink.emit(error, reason))
     },
     watch: (listeners, leave) => {
       for (const over of namesIn<EventName>(until as EventName, 'the option until of emitter.drainTo()')) {

@@ -5,6 +5,7 @@ import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
 import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
 import { onAbort } from '../pushed-channel.js'
+import { tellOthers } from '../tell-others.js'
 import { FailureEvent } from './failure.js'
 import { assertTarget } from './types.js'
 
@@ -68,13 +69,14 @@ export function drainTo<T>(
   return drain(receiver, {
     what: `the event "${event}"`,
     put: value => {
-      target.dispatchEvent(map(value))
+      const made = map(value)
+      tellOthers(() => target.dispatchEvent(made))
     },
     end: () => {
-      if (end !== undefined) target.dispatchEvent(new Event(end))
+      if (end !== undefined) tellOthers(() => target.dispatchEvent(new Event(end)))
     },
     fail: reason => {
-      if (error !== undefined) target.dispatchEvent(new FailureEvent(error, reason))
+      if (error !== undefined) tellOthers(() => target.dispatchEvent(new FailureEvent(error, reason)))
     },
     watch: (listeners, leave) => {
       const listener = (fired: Event) => leave((fired as { readonly error?: unknown }).error)

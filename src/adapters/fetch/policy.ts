@@ -22,8 +22,8 @@ const PROBES = [
   '/a?b',
 ]
 
-/** The readings of functions and apps of which nothing is known: each its own. */
-const unknown = new WeakMap<object, string>()
+/** The readings of functions, of other objects, and of classes: each its own. */
+const readings = new WeakMap<object, string>()
 let count = 0
 
 /**
@@ -32,9 +32,9 @@ let count = 0
  */
 export function readingOf(app: object): string {
   const { constructor: kind } = app
-  if (typeof app !== 'function' && typeof kind === 'function' && kind !== Object) return `URL, as read by ${kind.name}`
-  const known = unknown.get(app) ?? `URL, as read by function ${++count}`
-  unknown.set(app, known)
+  const reader = typeof app !== 'function' && typeof kind === 'function' && kind !== Object ? kind : app
+  const known = readings.get(reader) ?? `URL, as read by ${kind.name} ${++count}`
+  readings.set(reader, known)
   return known
 }
 

@@ -1,12 +1,11 @@
 import { isObservable, type Observer, Subscription } from 'rxjs'
-import { onNobodysBehalf } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { assertOptions } from '../../core/options.js'
-import { leaveScope } from '../../core/scope.js'
 import type { Tasklet } from '../../core/tasklet.js'
 import { assertReceiver } from '../claim.js'
 import { drain } from '../drain.js'
+import { tellOthers } from '../tell-others.js'
 
 /** How a channel is drained into an observer. */
 export interface DrainToOptions {
@@ -82,10 +81,6 @@ export function drainTo<T>(
 
 function call(fn: () => void): void {
   fn()
-}
-
-function tellOthers(fn: () => void): void {
-  leaveScope(onNobodysBehalf, fn)
 }
 
 function assertObserver(value: unknown): void {

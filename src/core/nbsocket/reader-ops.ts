@@ -123,7 +123,8 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     else {
       loop.afterRest(() => {
         if (this.state !== WAITING || this.input.reading !== this || this.#receiving !== null) return
-        if (!this.#settledNow()) this.#receiveInTurn()
+        // It goes on whatever that took: a read through many readers needs more than one budget, and would begin anew for ever.
+        if (!this.#settledNow()) this.#receive()
       })
     }
   }

@@ -88,3 +88,13 @@ test('a wrong length is INVALID_ARGUMENT', () => {
   })
   expect(thrown(() => limitReader({} as ByteSource, 1))).toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
+
+test('a read through more parts than the loop takes steps in a turn ends', async () => {
+  const { stream, reader } = fed()
+  let part: ByteSource = reader
+  for (let level = 0; level < 1500; level++) part = limitReader(part, 3)
+  const all = watch((part as ReturnType<typeof limitReader>).readAll())
+  stream.end('abcdef')
+  while (all.outcome === 'pending') await turns()
+  expect(String(all.outcome)).toBe('abc')
+})
