@@ -2,6 +2,7 @@
  * Nodes that are made of other nodes: selects, mapped operations, timeouts. Users nest them as deep as they like, so that
  * nothing here is a recursion. What a tree of them has to do is a walk over it; the nodes only say what their own part is.
  */
+import { Ending } from './ending.js'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import { DONE, IDLE, Node, WAITING, type Waiter } from './op.js'
@@ -20,6 +21,8 @@ export type Order = 'fair' | 'listed'
 export abstract class Composite<T> extends Node<T> implements Waiter {
   /** The order in which the leaves were last asked, which is that in which they begin to wait. */
   private asked: Node<unknown>[] | null = null
+  /** What it waits for since it was interrupted. */
+  ending: Ending | null = null
   /** How many nodes that are no composites it is made of. */
   readonly atoms: number
 
@@ -116,19 +119,38 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     return false
   }
 
+  override interrupt(cause: unknown): boolean {
+    let lasts = false
+    for (const leaf of leavesOf(this)) if (leaf.interrupt(cause)) lasts = true
+    return lasts
+  }
+
+  override lingers(error: unknown): boolean {
+    const first = this.ending === null
+    const parts = leavesOf(this).filter(leaf => leaf.interrupt(error))
+    const ending = this.ending ?? new Ending(this, parts, error)
+    if (!ending.lasts) return false
+    this.ending = ending
+    if (!first && ending.error !== error) loop.current?.interrupts?.push(error)
+    return true
+  }
+
   protected link(): void {
     const leaves = this.asked ?? leavesOf(this)
     this.asked = null
+    const endings: Ending[] = []
     for (const node of nodesOf(this)) {
       if (!(node instanceof Composite)) continue
       node.state = WAITING
       node.opened()
-      for (const part of node.parts()) part.waiter = node
+      if (node.ending !== null) endings.push(node.ending)
+      else for (const part of node.parts()) part.waiter = node
     }
     for (const leaf of leaves) {
       if (leaf.waiter !== null) leaf.enter(leaf.waiter)
       if (this.state !== WAITING) return
     }
+    for (const ending of endings) ending.enter()
   }
 
   override withdraw(): void {
@@ -144,7 +166,8 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
         node.waiter = null
         if (!waited) continue
         node.closed()
-        pushReversed(open, node.parts())
+        if (node.ending === null) pushReversed(open, node.parts())
+        else node.ending.withdraw()
       }
     })
   }
@@ -167,9 +190,10 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
   }
 
   override take(): T {
+    if (this.ending !== null) throw this.ending.error
     const path: Composite<unknown>[] = []
     let at: Node<unknown> | null = this
-    for (; at instanceof Composite; at = at.chosen()) path.push(at)
+    for (; at instanceof Composite && at.ending === null; at = at.chosen()) path.push(at)
     let alone = at === null
     let failed = false
     let value: unknown
@@ -264,13 +288,13 @@ function pushReversed(open: Node<unknown>[], parts: readonly Node<unknown>[]): v
   }
 }
 
-/** Every node of a tree, from the outside in, in the listed order. */
+/** Every node of a tree that can commit, from the outside in, in the listed order. */
 export function nodesOf(root: Node<unknown>): Node<unknown>[] {
   const nodes: Node<unknown>[] = []
   const open = [root]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     nodes.push(node)
-    if (node instanceof Composite) pushReversed(open, node.parts())
+    if (node instanceof Composite) pushReversed(open, node.ending?.parts ?? node.parts())
   }
   return nodes
 }

@@ -149,8 +149,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     this.waiter?.wake(this)
   }
 
-  /** Asks what is waited for to end, where it has to: its waiter will be thrown `_cause`. */
-  interrupt(_cause: unknown): void {}
+  /** Asks what is waited for to end, where it has to: its waiter will be thrown `_cause`. True where it takes a while. */
+  interrupt(_cause: unknown): boolean {
+    return false
+  }
 
   /** Whether `error`, thrown at this wait, has to end something first; it is thrown when the node settles then. */
   lingers(_error: unknown): boolean {

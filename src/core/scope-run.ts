@@ -172,8 +172,8 @@ class ScopeNode<T> extends LatchNode<T> {
     this.#run = run
   }
 
-  override interrupt(cause: unknown): void {
-    this.#run.interrupt(cause)
+  override interrupt(cause: unknown): boolean {
+    return this.#run.interrupt(cause)
   }
 
   override lingers(error: unknown): boolean {

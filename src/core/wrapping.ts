@@ -26,10 +26,6 @@ export abstract class WrappingNode<S, T> extends Composite<T> {
     return partText(this.source)
   }
 
-  override interrupt(cause: unknown): void {
-    this.#wrapped().interrupt(cause)
-  }
-
   override lingers(error: unknown): boolean {
     const lingers = this.#wrapped().lingers(error)
     for (let at: Node<unknown> = this; at instanceof WrappingNode; at = at.source) at.lingering(lingers)

@@ -161,17 +161,21 @@ describe('operations', () => {
     })
 
     test('ends a scope inside', async () => {
+      let ended = 0
       const op = nested<Op<unknown>>(
         scope(function* () {
-          yield* never
+          try {
+            yield* never
+          } finally {
+            ended++
+          }
         }),
         wrap,
       )
       const t = go(() => op)
       await idle()
       await t.kill()
-      await idle()
-      expect(t.state).toBe('killed')
+      expect([t.state, ended]).toEqual(['killed', 1])
     })
   })
 
