@@ -127,7 +127,7 @@ describe('a signal during the start', () => {
     import fastify from 'fastify'
     const app = fastify({ serverFactory: HOST.serverFactory('/api') })
     app.addHook('onClose', async () => say('database closed'))
-    app.addHook('onReady', () => { say('starting'); return new Promise(resolve => setTimeout(resolve, 50)) })
+    app.addHook('onReady', () => new Promise(ready => { process.once('SIGTERM', () => setTimeout(ready, 50)); say('starting') }))
     HOST.run({ port: 0, host: '127.0.0.1' }).then(() => say('listens'), () => say('rejected'))`
 
   test('closes what has started, and exits with 0', async () => {
