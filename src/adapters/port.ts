@@ -118,13 +118,20 @@ export interface PathRule {
  */
 export type TrustPolicy = boolean | number | ReadonlySet<string> | ((...args: never) => unknown)
 
+/** The reading of an app that nobody knows: it may decode a path, or resolve it, and no other app reads alike. */
+export const UNKNOWN = 'unknown'
+
 /** What an app's settings say of the requests that it gets. What is left out is not known. */
 export interface AppPolicy {
   /**
-   * A name for the way in which it gets the path of a request target; apps of the same way read every target alike. Left
-   * out: as it was sent, up to the query.
+   * A name for the way in which it gets the path of a request target; apps of the same way read every target alike, except
+   * those that are `UNKNOWN`. Left out: as it was sent, up to the query.
    */
   readonly reading?: string
+  /** Whether its path may come from something else in a request than its target: a header, or the host. */
+  readonly beyondTarget?: boolean
+  /** The paths that are taken off its targets in turn, by mounts of its own with `strip`. */
+  readonly strips?: readonly string[]
   readonly paths?: Readonly<Partial<Record<PathTrait, PathRule>>>
   readonly trust?: TrustPolicy
   /**

@@ -64,6 +64,7 @@ export function assertAgreement(mounts: MountTable, others: readonly Party[], on
   for (const front of mounts)
     for (const back of successors(mounts, front, others)) {
       if (only !== undefined && front !== only && back !== only) continue
+      assertTargets(front, back)
       assertPaths(front, back)
       assertTrust(front, back)
     }
@@ -90,6 +91,18 @@ export function differentTrust(mounts: MountTable, only?: Mount): SynclessError 
       if (message !== undefined) return trustMismatch(`${message}, and they have the same proxies in front of them`)
     }
   return undefined
+}
+
+/** Of such a path, the host cannot say that both have read it. */
+function assertTargets(front: Party, back: Party): void {
+  const [beyond] = [front, back].filter(({ policies }) => [...policies].some(({ beyondTarget }) => beyondTarget))
+  if (beyond === undefined || accepts(front, back, 'spelling')) return
+  throw new SynclessError(
+    'PATH_MISMATCH',
+    `${beyond.title} takes the path of a request from more than its target, such as a header or the host, and ` +
+      `${front.title} hands over to ${back.title}: a client may pass by what the first has at a path, such as a guard. ` +
+      "Leave out getPath, or accept it: mount one of the two with { accept: [ 'spelling' ] }",
+  )
 }
 
 function assertPaths(front: Party, back: Party): void {

@@ -2,6 +2,7 @@
 import type { AppPolicy, HostPort, MountedApp, MountServer } from '../adapters/port.js'
 import type { DispatchHost } from './dispatcher.js'
 import type { Host } from './host.js'
+import type { Mount } from './mount.js'
 import { HostedServer } from './mount-server.js'
 import { upgradeTaker } from './upgrade.js'
 
@@ -36,9 +37,13 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
 function policiesOf(host: NestedHost | undefined): Iterable<AppPolicy> {
   return {
     *[Symbol.iterator]() {
-      for (const mount of host?.mounts ?? []) yield* mount.policies
+      for (const mount of host?.mounts ?? []) for (const policy of mount.policies) yield inside(mount, policy)
     },
   }
+}
+
+function inside({ strip, path }: Mount, policy: AppPolicy): AppPolicy {
+  return strip ? { ...policy, strips: [path, ...(policy.strips ?? [])] } : policy
 }
 
 /** The host of a handler. */

@@ -3,10 +3,10 @@
  * compares finds `/admin` for `/%61dmin`, another does not. Clients that mean no harm do not send them, so that they need
  * not be understood.
  */
-import type { AppPolicy } from '../adapters/port.js'
+import { type AppPolicy, UNKNOWN } from '../adapters/port.js'
 import { accepts, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
-import { authorityOf, strippedUrl } from './mount-path.js'
+import { authorityOf, originForm, owns, strippedUrl } from './mount-path.js'
 
 /** What RFC 3986 would have a client write otherwise: escapes of unreserved characters, and segments of dots. */
 const UNUSUAL = /%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])|\/\.{1,2}(?:\/|$)/i
@@ -20,52 +20,79 @@ const RESTARTING = /[#\s]/
 const ABSOLUTE = /^https?:\/\/[\w.:[\]-]+(?=\/[\w.~!$&()*+,;=:@%/-]*$)/
 const LOWER_ESCAPE = /%(?:[a-f][\dA-Fa-f]|\d[a-f])/
 
+/** What a function may decode, although no router does: it ends a segment, or a text. */
+const DECODED = /%(?:2F|5C|00)/i
+
 /**
  * Whether a request that `front` has declined may reach other routes of `back` than those of the path that `front` has read.
  * `host` is the one that the `Host` header names: an absolute target that names another is two requests to two apps.
  */
 export function isReadDifferently(target: string, host: string | undefined, front: Mount, back: Party): boolean {
   if (!front.hasApp || accepts(front, back, 'spelling')) return false
-  const path = seenPath(target, front, back)
   const twoHosts = !sameHost(target, host)
-  const lower = path !== null && LOWER_ESCAPE.test(path)
   const backs = policiesOf(back)
   return policiesOf(front).some(one =>
     backs.some(other => {
+      const [first, second] = [shownTo(one, front, target), shownTo(other, back, target)]
       if (overlooks(one, other, target)) return true
-      if (one.reading === other.reading) return false
-      // A URL has the host of the target; other apps go by the header.
-      if (twoHosts && isUrl(one) !== isUrl(other)) return true
-      return path === null || (lower && tellsEscapes(one, other))
+      if (twoHosts && !goBySameHost(one, first, other, second)) return true
+      // Parsers of URLs resolve the dots of what they are shown.
+      if (first === second && alike(one, other)) return false
+      return differs(first, one, other) || (first !== second && differs(second, one, other))
     }),
   )
 }
 
 /** The same, of whatever stands in front of a host that is called as a handler. Most of it reads a path as it was sent. */
 export function isReadDifferentlyFromOutside(target: string, mount: Mount): boolean {
-  const { accepted, policies } = mount
-  if (seenPath(target, mount) !== null || accepted.has('spelling')) return false
-  return [...policies].some(({ reading }) => reading !== undefined)
+  if (mount.accepted.has('spelling')) return false
+  return policiesOf(mount).some(policy => {
+    if (policy.reading === undefined && policy.strips === undefined && !mount.strip) return false
+    return differs(target, policy) || differs(shownTo(policy, mount, target), policy)
+  })
 }
 
-function isUrl({ reading }: AppPolicy): boolean {
-  return reading?.startsWith('URL') === true
+function alike(one: AppPolicy, other: AppPolicy): boolean {
+  return one.reading === other.reading && !isUnknown(one)
+}
+
+function isUnknown({ reading }: AppPolicy): boolean {
+  return reading === UNKNOWN
+}
+
+/** Whether apps that read in several ways may take a target for several paths. */
+function differs(target: string, ...policies: AppPolicy[]): boolean {
+  const path = plainPath(target)
+  if (path === null) return true
+  if (LOWER_ESCAPE.test(path) && tellsEscapes(policies)) return true
+  // In a reference to a URL, two slashes stand in front of a host.
+  return policies.some(isUnknown) && (path.startsWith('//') || DECODED.test(path))
+}
+
+/** The target that an app gets, of which mounts have taken their paths off. */
+function shownTo({ strips = [] }: AppPolicy, { strip, path }: Party & Shown, target: string): string {
+  const first = strip === true && path !== undefined ? [path] : []
+  return [...first, ...strips].reduce((url, off) => (owns(off, originForm(url)) ? strippedUrl(url, off) : url), target)
+}
+
+interface Shown {
+  readonly strip?: boolean
+  readonly path?: string
+}
+
+function goBySameHost(one: AppPolicy, first: string, other: AppPolicy, second: string): boolean {
+  if (isUnknown(one) || isUnknown(other)) return false
+  return goesByTarget(one, first) === goesByTarget(other, second)
+}
+
+/** A URL has the host of the target; other apps go by the header. */
+function goesByTarget({ reading }: AppPolicy, target: string): boolean {
+  return reading?.startsWith('URL') === true && authorityOf(target) !== undefined
 }
 
 function sameHost(target: string, host: string | undefined): boolean {
   const authority = authorityOf(target)
   return authority === undefined || host === undefined || authority.toLowerCase() === host.toLowerCase()
-}
-
-/** The path, if everybody reads the target alike, and what each of the two is shown of it. */
-function seenPath(
-  target: string,
-  ...parties: (Party & { readonly strip?: boolean; readonly path?: string })[]
-): string | null {
-  for (const { strip, path } of parties) {
-    if (strip === true && path !== undefined && plainPath(strippedUrl(target, path)) === null) return null
-  }
-  return plainPath(target)
 }
 
 /** The path of a target that everybody reads alike; null for any other. */
@@ -77,7 +104,7 @@ function plainPath(target: string): string | null {
   return query >= 0 && RESTARTING.test(target) ? null : path
 }
 
-const unknown: readonly AppPolicy[] = [{}]
+const unknown: readonly AppPolicy[] = [{ reading: UNKNOWN }]
 
 function policiesOf({ policies }: Party): readonly AppPolicy[] {
   const known = [...policies]
@@ -85,8 +112,11 @@ function policiesOf({ policies }: Party): readonly AppPolicy[] {
 }
 
 /** `%c3` and `%C3` are the same to whoever decodes them, and to whoever ignores case. */
-function tellsEscapes(...policies: AppPolicy[]): boolean {
-  return policies.some(({ reading, paths }) => reading === undefined && (paths?.case?.ignored ?? 'always') !== 'always')
+function tellsEscapes(policies: readonly AppPolicy[]): boolean {
+  return policies.some(
+    ({ reading, paths }) =>
+      reading === UNKNOWN || (reading === undefined && (paths?.case?.ignored ?? 'always') !== 'always'),
+  )
 }
 
 /** Whether `front` may have no route for a parameter that is not too long for `back`. */

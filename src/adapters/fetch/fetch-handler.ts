@@ -2,9 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { inspect } from 'node:util'
 import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
-import { declarePolicy } from '../declared-policy.js'
 import { Client } from './client.js'
-import { readingOf } from './policy.js'
 import { toRequest } from './request.js'
 import { respond } from './respond.js'
 
@@ -51,11 +49,9 @@ export function fetchHandler(
   if (typeof handler !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', `fetchHandler() takes a function, and got ${inspect(handler)}`)
   }
-  function handle(req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void {
+  return function handle(req, res, next) {
     serve(handler, req, res, next ?? lastResort(req, res))
   }
-  declarePolicy(handle, { reading: readingOf(handler) })
-  return handle
 }
 
 /** Never rejects. `accepts` may refuse the URL that was made of the request. */

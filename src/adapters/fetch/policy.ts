@@ -1,4 +1,4 @@
-import type { AppPolicy, PathRule } from '../port.js'
+import { type AppPolicy, type PathRule, UNKNOWN } from '../port.js'
 
 /** A function such as Hono has: it takes the path, by which a route is looked for, from a request. */
 interface PathGetter {
@@ -22,31 +22,35 @@ const PROBES = [
   '/a?b',
 ]
 
-/** The readings of functions, of other objects, and of classes: each its own. */
-const readings = new WeakMap<object, string>()
-let count = 0
-
 /**
- * How a fetch app reads its path. All of them get a URL, which has its dots resolved; then some decode it. An app of a class, such
- * as h3's, reads as others of that class do. Of a function nobody knows: it reads as nobody else.
- */
-export function readingOf(app: object): string {
-  const { constructor: kind } = app
-  const reader = typeof app !== 'function' && typeof kind === 'function' && kind !== Object ? kind : app
-  const known = readings.get(reader) ?? `URL, as read by ${kind.name} ${++count}`
-  readings.set(reader, known)
-  return known
-}
-
-/**
- * Hono says by a function of its own how it reads a path, and which paths it takes for the same; it depends on nothing but the
- * request. So its reading is what that function makes of some paths.
+ * Hono says by a function of its own how it reads a path, and which paths it takes for the same: its reading is what that function
+ * makes of some paths. Of another app nobody knows how it reads, nor whether two apps of one class are configured alike.
  */
 export function fetchPolicy(app: object): AppPolicy {
-  if (!hasPathGetter(app)) return { reading: readingOf(app) }
-  const path = (url: string) => app.getPath(new Request(`http://localhost${url}`))
-  const policy = { reading: `URL, decoded as ${PROBES.map(path).join(' ')}` }
+  if (!hasPathGetter(app)) return { reading: UNKNOWN }
+  try {
+    return getterPolicy(app)
+  } catch {
+    // It needs what only a real request has.
+    return { reading: UNKNOWN, beyondTarget: true }
+  }
+}
+
+function getterPolicy(app: PathGetter): AppPolicy {
+  let beyondTarget = false
+  const pathAt = (url: string) => {
+    const request = new Request(url)
+    const watched = new Proxy(request, {
+      get(_request, key) {
+        beyondTarget ||= key !== 'url'
+        return Reflect.get(request, key, request)
+      },
+    })
+    return app.getPath(watched)
+  }
+  const path = (url: string) => pathAt(`http://localhost${url}`)
   const rule = (url: string): PathRule => ({ ignored: path(url) === path('/x/a') ? 'always' : 'never' })
+  const reading = `URL, decoded as ${PROBES.map(path).join(' ')}`
   const paths = {
     case: rule('/x/A'),
     'trailing-slash': {
@@ -58,7 +62,8 @@ export function fetchPolicy(app: object): AppPolicy {
     semicolon: rule('/x/a;b'),
     extension: rule('/x/a.b'),
   }
-  return { ...policy, paths }
+  beyondTarget ||= pathAt('https://other:81/x/a') !== path('/x/a')
+  return beyondTarget ? { reading: UNKNOWN, beyondTarget } : { reading, paths }
 }
 
 function hasPathGetter(app: object): app is PathGetter {

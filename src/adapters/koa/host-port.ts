@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type Koa from 'koa'
-import type { HeldPass, HostPort, MountedApp, MountServer, TrustPolicy } from '../port.js'
+import { type HeldPass, type HostPort, type MountedApp, type MountServer, type TrustPolicy, UNKNOWN } from '../port.js'
 
 type KoaApp = Pick<Koa, 'callback' | 'use' | 'proxy' | 'maxIpsCount'>
 
@@ -40,8 +40,8 @@ function trust({ proxy, maxIpsCount }: KoaApp): TrustPolicy {
 export const koaHostPort: HostPort = {
   name: 'Koa app',
   accepts: isKoa,
-  // Which paths are the same is for the middleware to say.
-  policies: app => (isKoa(app) ? [{ trust: trust(app) }] : []),
+  // Which paths are the same is for the middleware to say, and how it reads them.
+  policies: app => (isKoa(app) ? [{ reading: UNKNOWN, trust: trust(app) }] : []),
   open(app, server): MountedApp {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null

@@ -1,7 +1,6 @@
 /** Plain functions of Node's own shape: `(req, res)` and `(req, res, next)`, sync or async; routers of Express too. */
 import type { RequestListener } from 'node:http'
-import { declaredPolicy } from '../declared-policy.js'
-import type { AppPolicy, HostPort, MountedApp } from '../port.js'
+import { type AppPolicy, type HostPort, type MountedApp, UNKNOWN } from '../port.js'
 import { isRouter, routerPolicy } from '../router-policy.js'
 
 type Middleware = (...args: [...Parameters<RequestListener>, next: (error?: unknown) => void]) => unknown
@@ -27,8 +26,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 /** What a function of the user's own makes of a path, nobody can know. */
 function policies(app: unknown): AppPolicy[] {
   if (isRouter(app)) return [routerPolicy(app)]
-  const declared = isMiddleware(app) ? declaredPolicy(app) : undefined
-  return declared === undefined ? [] : [declared]
+  return [{ reading: UNKNOWN }]
 }
 
 /**
