@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -16,8 +16,14 @@ const SHARES = 3
 const folder = path.resolve('build/doc-examples/js')
 // Some read a certificate.
 const cwd = path.resolve('test/fixtures/tls')
-const programs = readdirSync(folder).filter(name => name.endsWith('.js'))
+const programs = examples()
 const ended = new Set<string>()
+
+/** The programs that `npm run doc-examples` takes out of the documentation. */
+function examples(): string[] {
+  if (!existsSync(folder)) throw new Error(`run \`npm run doc-examples\` first: it makes the programs in ${folder}`)
+  return readdirSync(folder).filter(name => name.endsWith('.js'))
+}
 
 /** The exit code of a process, and what it wrote to its descriptors 2 and 3. */
 async function node(...args: string[]): Promise<{ code: number | null; errors: string; told: string }> {
