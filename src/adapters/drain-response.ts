@@ -76,6 +76,7 @@ class ResponseDrain<T> {
   #done = false
   #failure: unknown
   #hostCloses = false
+  #broken = false
   readonly #closing = new Latch<void>('close of the host')
   #answer!: ClosingAnswer
 
@@ -90,7 +91,7 @@ class ResponseDrain<T> {
     const receiver = this.#receiver
     const { headers } = this.#format
     const type = () => String(res.getHeader('content-type') ?? headers['Content-Type'])
-    this.#answer = endWithHost(res, () => this.#closing.resolve(), type)
+    this.#answer = endWithHost(res, { end: () => this.#closing.resolve(), cut: reason => this.#cut(reason) }, type)
     this.#sink = new Sink(body, () => receiver.cancel(res.writableEnded ? undefined : clientGone('its response')), res)
   }
 
@@ -98,7 +99,7 @@ class ResponseDrain<T> {
     try {
       const ended = this.#hasBody() ? yield* this.#writeAll() : false
       if (!ended) this.#receiver.cancel()
-      if (!this.#sink.over) {
+      if (!this.#over) {
         this.#begin()
         this.#outlet.body.end()
       }
@@ -107,9 +108,15 @@ class ResponseDrain<T> {
       this.#outlet.done()
       return complete ? 'ended' : 'left'
     } catch (error) {
+      // The scope of the request may hear of a client that leaves before the response does.
+      if (goneReason(error) !== undefined) return 'left'
       this.#failure = error
       throw error
     }
+  }
+
+  get #over(): boolean {
+    return this.#broken || this.#sink.over
   }
 
   #hasBody(): boolean {
@@ -121,11 +128,11 @@ class ResponseDrain<T> {
   *#writeAll(): Co<boolean> {
     for (;;) {
       yield* this.#sink.room()
-      if (this.#sink.over) return false
+      if (this.#over) return false
       const got = this.#receiver.tryReceive()
       const step = got.ok ? { value: got.value } : got.done ? null : yield* this.#next()
-      if (this.#sink.over && step !== null) countLost(this.#receiver)
-      if (this.#sink.over) return false
+      if (this.#over && step !== null) countLost(this.#receiver)
+      if (this.#over) return false
       if (step === null) return !this.#hostCloses
       this.#write(this.#format.encode(step.value))
     }
@@ -144,10 +151,17 @@ class ResponseDrain<T> {
       })
       if (key === 'step') return received(value)
       if (key === 'closing') return this.#left()
-      if (this.#sink.over) return null
+      if (this.#over) return null
       // Who does not read has something to read yet.
       if (!this.#sink.full) this.#write(HEARTBEAT)
     }
+  }
+
+  /** The host has broken off the response. */
+  #cut(reason: SynclessError): void {
+    this.#broken = true
+    this.#outlet.breakOff(undefined)
+    this.#receiver.cancel(reason)
   }
 
   /** Tells the producer that nobody receives any more. */

@@ -70,10 +70,18 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
   const { res } = client
   let wake = () => {}
   res.on('drain', () => wake())
-  const answer = endWithHost(res, () => reader.cancel().catch(ignore))
+  const cancel = (reason?: unknown) => void reader.cancel(reason).catch(ignore)
+  let broken = false
+  const answer = endWithHost(res, {
+    end: cancel,
+    cut: reason => {
+      broken = true
+      cancel(reason)
+    },
+  })
   client.whenOver(() => {
     answer.forget()
-    reader.cancel(client.signal.reason).catch(ignore)
+    cancel(client.signal.reason)
     wake()
   })
   const write = (chunk: Uint8Array | string): Promise<void> | undefined => {
@@ -87,7 +95,7 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
   const first = await withinTurn(read)
   if (first?.done === false) read = reader.read()
   const last = first?.done === false ? await withinTurn(read) : first
-  if (stopped(client)) return
+  if (broken || stopped(client)) return
   if (last?.done === true) {
     const piece = first?.value === undefined ? undefined : bytesOf(first.value)
     if (!res.hasHeader('content-length') && !res.hasHeader('transfer-encoding')) {
@@ -106,7 +114,7 @@ async function sendBody(reader: ReadableStreamDefaultReader<Uint8Array>, client:
   else await write(first.value)
   for (;;) {
     const { done, value } = await read
-    if (stopped(client)) return
+    if (broken || stopped(client)) return
     if (done) break
     await write(value)
     read = reader.read()

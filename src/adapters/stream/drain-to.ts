@@ -10,6 +10,7 @@ import { endWithHost, isResponse } from '../closing-answer.js'
 import { asError, asReason, destroyQuietly } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
 import { countLost } from '../lost.js'
+import { goneReason } from '../request-error.js'
 import { whenSettled } from '../settled.js'
 import { Sink } from '../sink.js'
 
@@ -67,19 +68,30 @@ export function drainTo<T>(
   let failure: unknown
   const drain = function* drain(): Co<'ended' | 'left'> {
     try {
-      const ended = yield* writeAll(receiver, sink, encode, () => answer?.touched())
+      const ended = (yield* writeAll(receiver, sink, encode, () => answer?.touched())) && !broken
       if (ended && end) writable.end()
       const complete = ended && !end ? true : (yield* sink.finish()) && ended
       done = true
       return complete ? 'ended' : 'left'
     } catch (error) {
+      // The scope of a request may hear of a client that leaves before the response does.
+      if (isResponse(writable) && goneReason(error) !== undefined) return 'left'
       failure = error
       throw error
     }
   }
   const tasklet = claiming(receiver, `the channel "${receiver.name}"`, () => go(drain))
   const sink = new Sink(writable, error => receiver.cancel(error))
-  const answer = isResponse(writable) ? endWithHost(writable, () => receiver.cancel()) : null
+  let broken = false
+  const answer = isResponse(writable)
+    ? endWithHost(writable, {
+        end: () => receiver.cancel(),
+        cut: reason => {
+          broken = true
+          receiver.cancel(reason)
+        },
+      })
+    : null
   tasklet.name = `drain "${receiver.name}" into a writable`
   // Not in the generator: a tasklet that is killed before its first turn never runs.
   whenSettled(tasklet.gone, () => {

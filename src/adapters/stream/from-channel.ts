@@ -68,7 +68,13 @@ class ChannelReadable<T> extends Readable {
   // What it is piped into may be an answer. Frameworks that are given a stream to send pipe it as well.
   override pipe<D extends NodeJS.WritableStream>(destination: D, options?: { end?: boolean }): D {
     if (isResponse(destination)) {
-      const answer = endWithHost(destination, () => this.#receiver.cancel())
+      const answer = endWithHost(destination, {
+        end: () => this.#receiver.cancel(),
+        cut: reason => {
+          this.#receiver.cancel(reason)
+          this.destroy()
+        },
+      })
       this.on('data', answer.touched)
       destination.once('close', answer.forget)
     }
