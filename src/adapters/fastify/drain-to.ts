@@ -62,6 +62,7 @@ export function drainTo<T>(
 /** What is needed of a Fastify reply, of any of its types. */
 export type ReplyLike = Pick<FastifyReply, 'raw' | 'hasHeader'> & {
   header(name: string, value: string): unknown
+  hijack(): unknown
   send(payload: PassThrough): unknown
 }
 
@@ -97,6 +98,9 @@ class Outlet implements ResponseOutlet {
     // Fastify tells its logger, or where the head has not been sent, its error handler.
     destroyQuietly(this.body, error === undefined ? undefined : asError(error))
     if (drained.has(this.#reply)) drained.set(this.#reply, error)
-    if (error === undefined || this.res.headersSent) breakOff(this.res)
+    if (error !== undefined && !this.res.headersSent) return
+    breakOff(this.res)
+    // Fastify 4 would answer an async handler that rejects now, and end the process by a head that is sent twice.
+    this.#reply.hijack()
   }
 }
