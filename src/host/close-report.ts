@@ -1,4 +1,5 @@
-import { messageOf } from './error-text.js'
+import { SynclessError } from '../core/errors.js'
+import { nameOf } from './error-text.js'
 
 /** What was still there at the deadline of a close. */
 export interface CloseReport {
@@ -48,6 +49,11 @@ export function describeAwaited(hosts: readonly Awaited[]): string {
   return parts.length === 0 ? 'closing' : `waiting for ${parts.join(', ')}`
 }
 
+/** The text of an error of an app may hold secrets. */
+function nameForLogs(error: unknown): string {
+  return error instanceof SynclessError ? error.message : nameOf(error)
+}
+
 /** What a report that is not clean says, in one line. */
 export function describeLeft(report: CloseReport): string {
   const { requests, tasklets, upgrades, connections, mounts, errors } = report
@@ -57,7 +63,7 @@ export function describeLeft(report: CloseReport): string {
     upgrades > 0 && `upgraded connections: ${upgrades}`,
     connections > 0 && `other connections: ${connections}`,
     mounts.length > 0 && `apps that had not closed: ${mounts.join(', ')}`,
-    errors.length > 0 && `errors: ${errors.map(messageOf).join(', ')}`,
+    errors.length > 0 && `errors: ${errors.map(nameForLogs).join(', ')}`,
   ]
   return parts.filter(part => part !== false).join('; ')
 }

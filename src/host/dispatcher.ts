@@ -17,7 +17,7 @@ import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
 import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
-import { originalUrl, restoring, stripMountPath } from './mount-path.js'
+import { askedPath, restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import type { RequestIdStage } from './request-id.js'
 import { isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
@@ -236,7 +236,7 @@ export class Dispatcher implements EngineSink {
     this.#host.report(
       new SynclessError(
         'AMBIGUOUS_PATH',
-        `${req.method} ${originalUrl(req)} is another path to ${who}, and could pass by a guard: write it plainly, or mount ` +
+        `${req.method} ${askedPath(req)} is another path to ${who}, and could pass by a guard: write it plainly, or mount ` +
           'one of them with { accept: ["spelling"] }',
       ),
     )

@@ -1,5 +1,5 @@
 import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 
 /** The message of whatever was thrown. Errors may come from another realm, where `instanceof` does not know them. */
 export function messageOf(error: unknown): string {
@@ -10,6 +10,27 @@ export function messageOf(error: unknown): string {
     // Its message throws when it is read.
     return 'an error whose message cannot be read'
   }
+}
+
+/**
+ * The code of an error, or else the name of its class: for messages that people read who may not read the error's own. The error
+ * itself is their `cause`.
+ */
+export function nameOf(error: unknown): string {
+  const code = codeOf(error)
+  if (isName(code)) return code
+  if (!types.isNativeError(error)) return `a thrown ${typeof error}`
+  try {
+    if (isName(error.name)) return error.name
+  } catch {
+    // A getter throws.
+  }
+  return 'an error'
+}
+
+/** Anybody may write a text into these fields. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^\w{1,64}$/.test(value)
 }
 
 /** What an error asks its answer to be. */

@@ -9,7 +9,7 @@ import { buffer } from 'node:stream/consumers'
 import { SynclessError } from '../core/errors.js'
 import { roomForListener } from '../core/listener-room.js'
 import { assertOptions, invalid } from './check.js'
-import { messageOf } from './error-text.js'
+import { messageOf, nameOf } from './error-text.js'
 import { connectInMemory, type MemoryHost } from './memory-agent.js'
 import type { MemorySocket } from './memory-socket.js'
 import { type Payload, payloadOf } from './payload.js'
@@ -113,7 +113,7 @@ function targetOf(url: string | URL): Target {
     return { path: path.startsWith('/') ? path : `/${path}`, authority, encrypted }
   }
   if (text.startsWith('/') || text === '*') return { path: text, authority: 'localhost', encrypted: undefined }
-  throw invalid('host.inject(): url', "a path such as '/orders?page=2'", url)
+  throw invalid('host.inject(): url', "a path such as '/orders?page=2'", text.replace(/[?#].*/s, ''))
 }
 
 /** Of what nobody else looks at before it is used. */
@@ -170,13 +170,17 @@ function headersOf(method: string, { authority }: Target, { body, type }: Payloa
 function listOf(headers: Headers): string[] {
   if (isList(headers)) {
     if (headers.length % 2 === 0 && headers.every(part => typeof part === 'string')) return [...headers]
-    throw invalid('host.inject(): headers', 'names and values in turn, all strings', headers)
+    // Values of headers stay out of messages.
+    throw new SynclessError('INVALID_ARGUMENT', 'host.inject(): headers: give names and values in turn, all strings')
   }
   assertOptions('host.inject(): headers', headers)
   return Object.entries(headers).flatMap(([name, value]) => {
     if (value === undefined) return []
     if (typeof value !== 'object') return [name, String(value)]
-    if (!Array.isArray(value)) throw invalid(`host.inject(): headers.${name}`, 'a string, a number or a list', value)
+    if (!Array.isArray(value)) {
+      const what = `host.inject(): headers.${name} is of type ${typeof value}: give a string, a number or a list`
+      throw new SynclessError('INVALID_ARGUMENT', what)
+    }
     return value.flatMap(one => [name, String(one)])
   })
 }
@@ -208,15 +212,20 @@ function responseTo(req: ClientRequest): Promise<IncomingMessage> {
     for (const event of ['upgrade', 'connect']) {
       req.once(event, () => fail('the app changed the protocol: use a client with host.agent for that'))
     }
-    req.on('error', error => fail(`no answer to ${req.method} ${req.path}: ${error.message}`, error))
+    req.on('error', error => fail(`no answer to ${req.method} ${pathOf(req)} (${nameOf(error)})`, error))
   })
+}
+
+/** The query may hold secrets. */
+function pathOf({ path }: ClientRequest): string {
+  return path.replace(/[?#].*/s, '')
 }
 
 async function bodyOf(res: IncomingMessage): Promise<Buffer> {
   try {
     return await buffer(res)
   } catch (error) {
-    throw new SynclessError('INJECT_FAILED', `host.inject(): the answer was broken off: ${messageOf(error)}`, {
+    throw new SynclessError('INJECT_FAILED', `host.inject(): the answer was broken off (${nameOf(error)})`, {
       cause: error,
     })
   }

@@ -8,7 +8,7 @@ import { acceptedDifferences, type Difference } from './agreement.js'
 import { answer } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { withdraw } from './connection.js'
-import { answerTo, messageOf } from './error-text.js'
+import { answerTo } from './error-text.js'
 import type { Exchange, ExchangeOwner } from './exchange.js'
 import { type HandOver, handOverLimit, runsHooks } from './hand-over.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
@@ -239,9 +239,7 @@ export class Mount implements ExchangeOwner {
   failed(exchange: Exchange, error: unknown): void {
     if (tracing()) traceError(exchange, error)
     this.#host.report(
-      new SynclessError('HANDLER_FAILED', `${exchange.label}, mounted at "${this.path}", failed: ${messageOf(error)}`, {
-        cause: error,
-      }),
+      new SynclessError('HANDLER_FAILED', `${exchange.label}, mounted at "${this.path}", failed`, { cause: error }),
     )
   }
 

@@ -393,6 +393,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     const awaited = () => this.#awaited
     const ignoreSignals = closeOnSignals({
       close: () => this.close(options),
+      failedAtClose: cause => {
+        const what = 'an app or an onClose callback failed when the host closed'
+        this.report(cause instanceof SynclessError ? cause : new SynclessError('HANDLER_FAILED', what, { cause }))
+      },
       patience: deadline + readinessDelay,
       get awaited() {
         return awaited()

@@ -17,7 +17,7 @@ import {
 import { SynclessError } from '../core/errors.js'
 import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
-import { codeOf } from './error-text.js'
+import { codeOf, nameOf } from './error-text.js'
 import { askedPath } from './mount-path.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
 
@@ -71,7 +71,7 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
   server.on('sessionError', error => {
     if (codeOf(error) === 'ECONNRESET') return
     sink.failed(
-      new SynclessError('MALFORMED_REQUEST', `a client does not speak HTTP/2: ${error.message}`, { cause: error }),
+      new SynclessError('MALFORMED_REQUEST', `a client does not speak HTTP/2 (${nameOf(error)})`, { cause: error }),
     )
   })
   return {

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { SynclessError } from '../core/errors.js'
 import { AdminPort } from './admin.js'
+import { nameOf } from './error-text.js'
 import { type HealthHandler, type HealthyHost, livez, readyz } from './health.js'
 import { type MeasuredHost, Metrics } from './metrics.js'
 import { addressInfo, type HostOptions } from './options.js'
@@ -31,7 +32,7 @@ export class Operations {
       readyz: this.#readyz,
       metrics: () => metrics.text(host),
       failed: cause => {
-        const what = `no connection could be accepted at the admin port: ${cause.message}`
+        const what = `no connection could be accepted at the admin port (${nameOf(cause)})`
         host.report(new SynclessError('ACCEPT_FAILED', what, { cause }))
       },
     })

@@ -4,11 +4,13 @@ import { types } from 'node:util'
 import { SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import { type Awaited, type CloseReport, describeAwaited, describeLeft } from './close-report.js'
-import { messageOf } from './error-text.js'
+import { nameOf } from './error-text.js'
 
 /** A host that runs, or is about to. */
 export interface RunningHost {
   close(): Promise<CloseReport>
+  /** An app or a callback has failed at the close. */
+  failedAtClose(error: unknown): void
   /** What a close would wait for now. */
   readonly awaited: Awaited
   /** How long a close may take, in milliseconds. */
@@ -43,16 +45,26 @@ function onSignal(name: NodeJS.Signals, number: number): void {
   const hosts = [...running]
   say(`${name}: ${describeAwaited(hosts.map(host => host.awaited))}, until ${until(hosts)}${listenersLeft(name)}`)
   // What closes may be running inside, or throw.
-  Promise.allSettled(hosts.map(host => host.close())).then(closes => {
-    const left = closes.flatMap(close => {
-      if (close.status === 'rejected') return [messageOf(close.reason)]
-      return close.value.clean ? [] : [describeLeft(close.value)]
-    })
+  Promise.all(hosts.map(closeAndTell)).then(lines => {
+    const left = lines.filter(line => line !== '')
     for (const line of left) say(`left at its close: ${line}`)
     // A code that the program has set says more.
     if (left.length > 0 && !process.exitCode) process.exitCode = 1
-    process.exit()
+    // Behind the warnings of what has failed.
+    setImmediate(() => process.exit())
   })
+}
+
+/** Closes a host and tells it of the errors of its close, which nobody else will see. Gives the line about what is left. */
+async function closeAndTell(host: RunningHost): Promise<string> {
+  try {
+    const report = await host.close()
+    for (const error of report.errors) host.failedAtClose(error)
+    return report.clean ? '' : describeLeft(report)
+  } catch (error) {
+    host.failedAtClose(error)
+    return nameOf(error)
+  }
 }
 
 function until(hosts: readonly RunningHost[]): string {

@@ -8,8 +8,8 @@ import type { MessagePrototypes } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
 import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
-import { codeOf, messageOf } from './error-text.js'
-import { type ListenAddress, nameOf, type Protocol } from './listen-address.js'
+import { codeOf, messageOf, nameOf } from './error-text.js'
+import { nameOf as addressName, type ListenAddress, type Protocol } from './listen-address.js'
 import { type Listener, listenAt } from './listener.js'
 import { type NodeHttpOptions, nodeHttpEngine } from './node-http-engine.js'
 import { type Http2Options, nodeHttp2Engine } from './node-http2-engine.js'
@@ -85,7 +85,7 @@ export class Transport {
         socket.destroy()
         if (codeOf(error) === 'ECONNRESET') return
         this.#sink.failed(
-          new SynclessError('TLS_HANDSHAKE_FAILED', `no secure connection with a client: ${error.message}`, {
+          new SynclessError('TLS_HANDSHAKE_FAILED', `no secure connection with a client (${nameOf(error)})`, {
             cause: error,
           }),
         )
@@ -114,7 +114,7 @@ export class Transport {
     if (this.#secure === null && protocol !== 'http') {
       throw new SynclessError(
         'INVALID_ARGUMENT',
-        `${nameOf(address)} is to speak ${protocol}, and the host has no certificate: pass createHost({ tls })`,
+        `${addressName(address)} is to speak ${protocol}, and the host has no certificate: pass createHost({ tls })`,
       )
     }
     const { noDelay = true, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#http
@@ -125,10 +125,8 @@ export class Transport {
         this.#sink.failed(
           new SynclessError(
             'ACCEPT_FAILED',
-            `no connection could be accepted at ${nameOf(address)}: ${error.message}`,
-            {
-              cause: error,
-            },
+            `no connection could be accepted at ${addressName(address)} (${nameOf(error)})`,
+            { cause: error },
           ),
         )
       },

@@ -134,7 +134,7 @@ describe('functions', () => {
     expect([missing.status, missing.headers.get('x-leftover')]).toEqual([404, null])
     const bad = await fetch(`${url}/bad`)
     expect([bad.status, await bad.text()]).toEqual([500, 'Internal Server Error\n'])
-    expect(errors).toEqual(['HANDLER_FAILED GET /bad, mounted at "/", failed: no luck'])
+    expect(errors).toEqual(['HANDLER_FAILED GET /bad, mounted at "/", failed'])
   })
 
   test('the request and the response are the native ones, with nothing added', async () => {

@@ -69,8 +69,8 @@ test('what it throws is a 500, at once or later', async () => {
   expect((await fetch(url)).status).toBe(500)
   expect((await fetch(`${url}/later`)).status).toBe(500)
   expect(errors).toMatchObject([
-    { code: 'HANDLER_FAILED', message: 'GET /, mounted at "/", failed: no' },
-    { code: 'HANDLER_FAILED', message: 'GET /later, mounted at "/", failed: no' },
+    { code: 'HANDLER_FAILED', message: 'GET /, mounted at "/", failed', cause: { message: 'no' } },
+    { code: 'HANDLER_FAILED', message: 'GET /later, mounted at "/", failed', cause: { message: 'no' } },
   ])
 })
 

@@ -164,7 +164,7 @@ describe('HTTPS', () => {
     // Later than the reset was noticed.
     expect(await exchange(port, get('/'))).toBe('')
     await turns()
-    expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('http request')])
+    expect(errors).toMatchObject([{ cause: { message: expect.stringContaining('http request') } }])
   })
 
   test('a handshake that does not come to its end is given up after handshakeTimeout', async () => {

@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { inspect } from 'node:util'
 import { SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
+import { labelOf } from '../request-scope.js'
 import { Client } from './client.js'
 import { toRequest } from './request.js'
 import { respond } from './respond.js'
@@ -103,7 +104,7 @@ function isAbort(error: unknown): boolean {
 /** What happens where nobody is next: on a bare server. */
 function lastResort(req: IncomingMessage, res: ServerResponse): (error?: unknown) => void {
   return error => {
-    if (error !== undefined) report(error, `${req.method} ${req.url?.replace(/\?.*/, '')} failed`)
+    if (error !== undefined) report(error, `${labelOf(req)} failed`)
     if (res.headersSent) {
       if (error !== undefined) res.destroy()
       return

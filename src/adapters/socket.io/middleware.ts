@@ -10,7 +10,7 @@ import { SocketDisconnected } from './disconnected.js'
 /**
  * A middleware of Socket.IO from a coroutine or an async function, for `io.use()` and, with the arguments of a packet,
  * for `socket.use()`. It calls `next` once: without an error when the function has ended, else with the very error. The
- * client gets its message, and its `data`, as `connect_error`. The function of an `io.use()` is killed when the connection
+ * client gets its message, and its `data`, as `connect_error`: catch an error whose message is none of its business. The function of an `io.use()` is killed when the connection
  * is lost before. Throws `INVALID_ARGUMENT` for what is no function.
  *
  * @example
@@ -59,5 +59,5 @@ export function middleware<S>(
 
 function asError(error: unknown): Error {
   if (types.isNativeError(error) && !isTaskletExit(error)) return error
-  return new SynclessError('HANDLER_FAILED', `a middleware failed: ${String(error)}`, { cause: error })
+  return new SynclessError('HANDLER_FAILED', 'a middleware failed', { cause: error })
 }
