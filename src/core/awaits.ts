@@ -4,12 +4,12 @@
  * then on held weakly.
  */
 import { loop } from './loop.js'
-import type { Node } from './op.js'
+import type { WaitNode } from './running.js'
 
 /** One wait of async code. */
 export abstract class Await {
   /** @internal What is waited for. */
-  readonly awaited: Node<unknown>
+  readonly awaited: WaitNode
   /** @internal Its neighbours in the list. */
   older: Await | null = null
   /** @internal */
@@ -23,7 +23,7 @@ export abstract class Await {
   /** @internal How many collections there had been. */
   born = 0
 
-  constructor(awaited: Node<unknown>) {
+  constructor(awaited: WaitNode) {
     this.awaited = awaited
   }
 

@@ -74,8 +74,9 @@ export class Broadcast<T> {
    */
   deliver(publisher: PublishNode<T>, taker: ReceiverNode<T, unknown> | null): boolean {
     if (this.#delivering) return false
+    const asker: object | undefined = taker?.channel
     for (const subscription of this.#blocking) {
-      if (subscription !== taker?.channel && !subscription.hasRoomFor(publisher)) return false
+      if (subscription !== asker && !subscription.hasRoomFor(publisher)) return false
     }
     holdCallbacks(() => {
       this.#delivering = true
@@ -85,7 +86,7 @@ export class Broadcast<T> {
         const blocking = [...this.#blocking]
         for (const [subscription, overflow] of [...this.#dropping]) offer(subscription, value, overflow)
         for (const subscription of blocking) {
-          if (subscription === taker?.channel) taker.accept(value)
+          if (taker !== null && subscription === asker) taker.accept(value)
           else if (!subscription.closed) subscription.put(value, publisher)
         }
       } finally {

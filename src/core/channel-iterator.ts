@@ -1,12 +1,17 @@
 import { Await, awaits } from './awaits.js'
-import type { Channel } from './channel.js'
-import { NextNode } from './channel-ops.js'
+import { NextNode, type NodeChannel } from './channel-ops.js'
 import { loop } from './loop.js'
 import type { Node, Waiter } from './op.js'
 
 export interface IterationOptions {
   /** Leaving the iteration early does not cancel the channel. */
   preventCancel?: boolean
+}
+
+interface IterableChannel<T> extends NodeChannel<T> {
+  openIterators: number
+  /** One of them was left early. */
+  leave(reason: unknown): void
 }
 
 /** A `next()` that waits. */
@@ -33,13 +38,13 @@ class PendingNext extends Await implements Waiter {
 
 /** The async iterator of a channel. `return()` while a `next()` is pending withdraws it: nothing is lost. */
 export class ChannelIterator<T> implements AsyncIterableIterator<T> {
-  readonly #channel: Channel<T>
+  readonly #channel: IterableChannel<T>
   readonly #preventCancel: boolean
   readonly #pending = new Set<PendingNext>()
   #opened = false
   #done = false
 
-  constructor(channel: Channel<T>, preventCancel: boolean) {
+  constructor(channel: IterableChannel<T>, preventCancel: boolean) {
     this.#channel = channel
     this.#preventCancel = preventCancel
   }

@@ -1,8 +1,9 @@
 /** The operations of a channel: the nodes that wait in its two queues. */
-import type { Channel } from './channel.js'
+import type { ChannelQueue } from './channel-queue.js'
 import { ChannelClosed } from './errors.js'
 import { loop } from './loop.js'
 import { DONE, FAILED, IDLE, Node, PENDING, type Suspend, WAITING } from './op.js'
+import type { Waiter } from './running.js'
 import { Tasklet } from './tasklet.js'
 
 /** An error that travels in band: it takes a slot like a value, and one receiver throws it. */
@@ -17,10 +18,23 @@ export class Raised {
 /** What one send hands to one receive. */
 export type Item<T> = T | Raised
 
-abstract class ChannelNode<C, T> extends Node<T> {
-  readonly channel: Channel<C>
+/** @internal The channel, as its nodes see it. */
+export interface NodeChannel<T> {
+  readonly label: string
+  readonly preference: number
+  readonly senders: ChannelQueue
+  readonly receivers: ChannelQueue
+  acceptFrom(node: SendNode<T>): boolean
+  supply(node: ReceiverNode<T, unknown>): boolean
+  takePreferred(): Waiter | null
+  /** A receiver waits that did not before. */
+  demanded(): void
+}
 
-  constructor(channel: Channel<C>) {
+abstract class ChannelNode<C, T> extends Node<T> {
+  readonly channel: NodeChannel<C>
+
+  constructor(channel: NodeChannel<C>) {
     super()
     this.channel = channel
   }
@@ -65,7 +79,7 @@ abstract class ChannelNode<C, T> extends Node<T> {
 export class SendNode<T> extends ChannelNode<T, void> {
   readonly item: Item<T>
 
-  constructor(channel: Channel<T>, item: Item<T>) {
+  constructor(channel: NodeChannel<T>, item: Item<T>) {
     super(channel)
     this.item = item
   }

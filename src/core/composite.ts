@@ -6,7 +6,7 @@ import { Ending } from './ending.js'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import { DONE, IDLE, Node, WAITING, type Waiter } from './op.js'
-import type { Tasklet } from './tasklet.js'
+import type { Runnable } from './running.js'
 import { holdCallbacks } from './withdrawal.js'
 
 /** How deep a description goes. */
@@ -217,7 +217,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     return value as T
   }
 
-  override passes(tasklet: Tasklet<unknown>): boolean {
+  override passes(tasklet: Runnable): boolean {
     let at: Node<unknown> | null = this
     while (at instanceof Composite) at = at.chosen()
     return at?.passes(tasklet) ?? false
@@ -235,7 +235,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     return true
   }
 
-  override *blockers(): Generator<Tasklet<unknown>, void, unknown> {
+  override *blockers(): Generator<Runnable, void, unknown> {
     for (const leaf of leavesOf(this)) yield* leaf.blockers()
   }
 }

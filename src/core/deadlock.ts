@@ -12,7 +12,7 @@ import { writeSync } from 'node:fs'
 import { type Await, awaits } from './awaits.js'
 import { systemClock } from './clock.js'
 import { loop } from './loop.js'
-import type { Awaited } from './op.js'
+import type { Awaited, Runnable } from './running.js'
 import { stackLines } from './stack.js'
 import type { Tasklet } from './tasklet.js'
 import { awaitDump, awaitLine, taskletDump, taskletLines } from './tasklet-dump.js'
@@ -124,13 +124,13 @@ function deadlockReport(stuck: Tasklet<unknown>[], waits: Await[]): string {
 }
 
 /** The first cycle among those who wait for one another, its first tasklet repeated at the end; null if there is none. */
-function waitForCycle(stuck: Tasklet<unknown>[]): Tasklet<unknown>[] | null {
-  const done = new Set<Tasklet<unknown>>()
+function waitForCycle(stuck: readonly Runnable[]): Runnable[] | null {
+  const done = new Set<Runnable>()
   for (const start of stuck) {
-    const path: Tasklet<unknown>[] = []
-    const onPath = new Set<Tasklet<unknown>>()
-    const branches: Iterator<Tasklet<unknown>>[] = []
-    const enter = (tasklet: Tasklet<unknown>) => {
+    const path: Runnable[] = []
+    const onPath = new Set<Runnable>()
+    const branches: Iterator<Runnable>[] = []
+    const enter = (tasklet: Runnable) => {
       path.push(tasklet)
       onPath.add(tasklet)
       branches.push((tasklet.waiting?.blockers() ?? [])[Symbol.iterator]())

@@ -4,8 +4,7 @@ import { awaits } from './awaits.js'
 import { SynclessError } from './errors.js'
 import { roomForListener } from './listener-room.js'
 import { loop } from './loop.js'
-import { liveTasklets } from './registry.js'
-import type { Scope } from './scope.js'
+import { liveTasklets, type TaskletOwner } from './tasklet.js'
 import { type AwaitDump, awaitDump, awaitLine, type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
 
 /** Scopes that are nested deeper than this are written as if they were not: else most of the text would be spaces. */
@@ -87,12 +86,12 @@ function grouped<T, K>(list: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
 /** Numbers the scopes in which tasklets are. */
 class ScopeIds {
   readonly list: ScopeDump[] = []
-  readonly #ids = new Map<Scope, number>()
+  readonly #ids = new Map<TaskletOwner, number>()
 
-  of(scope: Scope | null): number | null {
+  of(scope: TaskletOwner | null): number | null {
     if (scope === null) return null
-    const unknown: Scope[] = []
-    let around: Scope | null = scope
+    const unknown: TaskletOwner[] = []
+    let around: TaskletOwner | null = scope
     for (; around !== null && !this.#ids.has(around); around = around.parent) unknown.push(around)
     let id = around === null ? null : (this.#ids.get(around) ?? null)
     for (let inner = unknown.pop(); inner !== undefined; inner = unknown.pop()) {

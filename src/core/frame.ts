@@ -6,7 +6,7 @@
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import { type Co, Node, PENDING, type Resume, type Suspend } from './op.js'
-import type { Tasklet } from './tasklet.js'
+import type { Runnable } from './running.js'
 
 /** @internal One call. It is waited for by the frame that made it, and settled by the end of its generator. */
 export class Frame<T> extends Node<T> {
@@ -44,7 +44,7 @@ export class Frame<T> extends Node<T> {
 }
 
 interface Caller {
-  readonly tasklet: Tasklet<unknown>
+  readonly tasklet: Runnable
   readonly generator: Iterator<Suspend, unknown, Resume>
   readonly frame: Frame<unknown> | null
 }

@@ -1,9 +1,8 @@
 import { currentScope } from './current-scope.js'
 import { SynclessError } from './errors.js'
-import { loop } from './loop.js'
 import { type Co, Node, type Op } from './op.js'
 import { makeTasklet } from './scope.js'
-import type { Tasklet } from './tasklet.js'
+import { currentTasklet, type Tasklet } from './tasklet.js'
 
 /**
  * Starts a tasklet: a generator function, an async function or a plain one, called with `args` when its turn comes.
@@ -33,7 +32,7 @@ import type { Tasklet } from './tasklet.js'
 export function go<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLike<T> | T, ...args: A): Tasklet<T> {
   const scope = currentScope()
   const tasklet = makeTasklet(fn, args, scope)
-  const cleanup = loop.current?.interrupts?.cleanup ?? null
+  const cleanup = currentTasklet()?.interrupts?.cleanup ?? null
   if (scope !== null) return scope.adopt(tasklet, cleanup)
   return cleanup === null ? tasklet.start() : tasklet.startForCleanup(cleanup)
 }
@@ -75,10 +74,9 @@ export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | Promi
  * ```
  */
 export function current(): Tasklet<unknown> {
-  if (loop.current === null) {
-    throw new SynclessError('MISUSE', 'current() was called where no tasklet runs')
-  }
-  return loop.current.owner
+  const tasklet = currentTasklet()
+  if (tasklet === null) throw new SynclessError('MISUSE', 'current() was called where no tasklet runs')
+  return tasklet.owner
 }
 
 class ScheduleNode extends Node<void> {

@@ -3,8 +3,9 @@
  *
  * @module syncless
  */
-export { action, call, type Executor } from './action.js'
+export { action, type Executor } from './action.js'
 export { type Broadcast, broadcast, type SubscribeOptions } from './broadcast.js'
+export { call } from './call.js'
 export {
   type Channel,
   type ChannelEnd,

@@ -2,6 +2,7 @@ import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import type { Op } from './op.js'
 import { report } from './report.js'
+import type { Observers, Runnable, WaitNode } from './running.js'
 import type { Tasklet } from './tasklet.js'
 
 /**
@@ -31,7 +32,7 @@ interface Added {
 }
 
 /** @internal The instruments that are on; the loop has none of these while there are none. */
-export class Instruments {
+export class Instruments implements Observers {
   readonly #added = new Set<Added>()
   #calling = false
 
@@ -44,20 +45,21 @@ export class Instruments {
     if (this.#added.size === 0 && loop.instruments === this) loop.instruments = null
   }
 
-  call(hook: Hook, tasklet: Tasklet<unknown>, op?: Op<unknown>): void {
+  call(hook: Hook, tasklet: Runnable, op?: WaitNode): void {
     if (this.#calling) return
     this.#calling = true
     const running = loop.current
     loop.current = null
-    for (const added of this.#added) this.#callOne(added, hook, tasklet, op)
+    for (const added of this.#added)
+      this.#callOne(added, hook, tasklet as Tasklet<unknown>, op as unknown as Op<unknown>)
     loop.current = running
     this.#calling = false
   }
 
   /** One that throws is taken off, so that it cannot break what it observes. */
-  #callOne(added: Added, hook: Hook, tasklet: Tasklet<unknown>, op?: Op<unknown>): void {
+  #callOne(added: Added, hook: Hook, tasklet: Tasklet<unknown>, op: Op<unknown>): void {
     try {
-      added.instrument[hook]?.(tasklet, op as Op<unknown>)
+      added.instrument[hook]?.(tasklet, op)
     } catch (error) {
       this.remove(added)
       report(error, `an instrument threw in ${hook}, and was removed`)
@@ -96,7 +98,7 @@ export function addInstrument(instrument: Instrument): () => void {
     )
   }
   const added = { instrument }
-  const instruments = loop.instruments ?? new Instruments()
+  const instruments = loop.instruments instanceof Instruments ? loop.instruments : new Instruments()
   loop.instruments = instruments
   instruments.add(added)
   return () => instruments.remove(added)

@@ -2,7 +2,7 @@
 import { List } from './list.js'
 import { MappedLatch } from './mapped.js'
 import { DONE, FAILED, IDLE, Node, Op } from './op.js'
-import type { Tasklet } from './tasklet.js'
+import type { Runnable } from './running.js'
 
 /** An operation that settles once. Each wait has a node of its own, and a late one gets the same outcome. */
 export abstract class Latched<T> extends Op<T> {
@@ -24,7 +24,7 @@ export abstract class Latched<T> extends Op<T> {
   }
 
   /** @internal The tasklets of which one has to go on before it settles, where they are known. */
-  blockers(): Iterable<Tasklet<unknown>> {
+  blockers(): Iterable<Runnable> {
     return []
   }
 
@@ -83,7 +83,7 @@ export class LatchNode<T> extends Node<T> {
     return this.latch.external()
   }
 
-  override blockers(): Iterable<Tasklet<unknown>> {
+  override blockers(): Iterable<Runnable> {
     return this.latch.blockers()
   }
 

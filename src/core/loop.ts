@@ -8,9 +8,8 @@
  */
 import './copy.js'
 import { type Clock, systemClock } from './clock.js'
-import type { Instruments } from './instruments.js'
 import { Random } from './random.js'
-import type { Tasklet } from './tasklet.js'
+import type { Observers, Runnable } from './running.js'
 
 const resolved = Promise.resolve()
 
@@ -18,15 +17,15 @@ const resolved = Promise.resolve()
  * Says which of the ready tasklets runs next; null is none, for now. `first` is the first of them, and `promoted` whether
  * it was moved there to be the next.
  */
-export type Chooser = (first: Tasklet<unknown>, promoted: boolean) => Tasklet<unknown> | null
+export type Chooser = (first: Runnable, promoted: boolean) => Runnable | null
 
 export class Loop {
   /** The tasklet that runs now; null in ordinary callbacks and async functions. */
-  current: Tasklet<unknown> | null = null
+  current: Runnable | null = null
   clock: Clock = systemClock
   random = new Random(1)
   /** Those who observe the loop; null while there are none. */
-  instruments: Instruments | null = null
+  instruments: Observers | null = null
   /** The clock's time at the last drain, in whole ms: what a tasklet that blocks is stamped with. */
   stamp = 0
   /** How many steps may pass before the event loop gets its turn. */
@@ -35,8 +34,8 @@ export class Loop {
   steps = 0
 
   // The ring is written out here, not a List: its nodes are tasklets only, which keeps every switch monomorphic.
-  #head: Tasklet<unknown> | null = null
-  #tail: Tasklet<unknown> | null = null
+  #head: Runnable | null = null
+  #tail: Runnable | null = null
   #length = 0
   #armed = false
   /** What goes on after the rest, before the tasklets. */
@@ -44,14 +43,14 @@ export class Loop {
   #resting: NodeJS.Immediate | null = null
   #draining = false
   #chooser: Chooser | null = null
-  #promoted: Tasklet<unknown> | null = null
+  #promoted: Runnable | null = null
 
   get readyCount(): number {
     return this.#length
   }
 
   /** The tasklets that are ready, in their order. */
-  *ready(): Generator<Tasklet<unknown>, void, unknown> {
+  *ready(): Generator<Runnable, void, unknown> {
     for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.after) yield tasklet
   }
 
@@ -78,7 +77,7 @@ export class Loop {
   }
 
   /** Appends a tasklet that is not in the queue. */
-  enqueue(tasklet: Tasklet<unknown>): void {
+  enqueue(tasklet: Runnable): void {
     const tail = this.#tail
     tasklet.queued = true
     tasklet.before = tail
@@ -91,7 +90,7 @@ export class Loop {
   }
 
   /** Makes a tasklet that is in the queue the next to run. */
-  moveToFront(tasklet: Tasklet<unknown>): void {
+  moveToFront(tasklet: Runnable): void {
     this.dequeue(tasklet)
     const head = this.#head
     tasklet.queued = true
@@ -104,7 +103,7 @@ export class Loop {
   }
 
   /** Takes a tasklet that is in the queue out of it. */
-  dequeue(tasklet: Tasklet<unknown>): void {
+  dequeue(tasklet: Runnable): void {
     const { before, after } = tasklet
     if (before === null) this.#head = after
     else before.after = after
@@ -138,7 +137,7 @@ export class Loop {
   }
 
   /** Runs the one ready tasklet that `choose` names, and gives it. */
-  runOne(choose: Chooser): Tasklet<unknown> | null {
+  runOne(choose: Chooser): Runnable | null {
     const first = this.#head
     const tasklet = first === null ? null : choose(first, first === this.#promoted)
     if (tasklet === null) return null

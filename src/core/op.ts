@@ -12,20 +12,9 @@ import { SynclessError } from './errors.js'
 import type { ListNode } from './list.js'
 import { loop } from './loop.js'
 import { PromiseWaiter } from './promise-waiter.js'
-import type { Tasklet } from './tasklet.js'
+import type { Awaited, Resume, Runnable, Suspend, Waiter } from './running.js'
 
-declare const suspendBrand: unique symbol
-declare const resumeBrand: unique symbol
-
-/** What a tasklet's generator yields to the loop; only operations can make one. */
-export interface Suspend {
-  readonly [suspendBrand]: true
-}
-
-/** What the loop passes back in; only operations can read it. */
-export interface Resume {
-  readonly [resumeBrand]: true
-}
+export type { Awaited, Resume, Suspend, Waiter } from './running.js'
 
 /** A coroutine: the generator of a tasklet whose result is a `T`. Call one from another with `yield*`. */
 export type Co<T> = Generator<Suspend, T, Resume>
@@ -35,16 +24,6 @@ export const PENDING: IteratorYieldResult<Suspend> = Object.freeze({
   done: false,
   value: Object.freeze({}) as Suspend,
 })
-
-/** @internal What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
-export type Awaited = Pick<Waiter, 'isAwaited'>
-
-/** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
-export interface Waiter {
-  wake(node: Node<unknown>): void
-  /** Whether somebody waits here who will miss it. Where that hangs on others, they are added to `on`. */
-  isAwaited?(on: Awaited[]): boolean
-}
 
 /**
  * An operation that has not happened yet. Waiting is lazy: nothing happens until it is performed, by `yield*` in a
@@ -160,7 +139,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   /** Whether the tasklet that could commit at once lets others run before it goes on. */
-  passes(_tasklet: Tasklet<unknown>): boolean {
+  passes(_tasklet: Runnable): boolean {
     return false
   }
 
@@ -180,7 +159,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   /** The tasklets of which one has to go on before this can happen, where they are known. */
-  blockers(): Iterable<Tasklet<unknown>> {
+  blockers(): Iterable<Runnable> {
     return []
   }
 
@@ -265,7 +244,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
   }
 
   /** The end of `next()`, where the operation has to wait. */
-  protected entered(tasklet: Tasklet<unknown>): IteratorResult<Suspend, T> {
+  protected entered(tasklet: Runnable): IteratorResult<Suspend, T> {
     if (this.state !== WAITING) return this.resumed(tasklet)
     // What was just started (an executor, a thenable) may have asked this very tasklet to end.
     if (tasklet.interrupts?.pending) return this.throw(tasklet.interrupts.takePending())
@@ -273,7 +252,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return PENDING
   }
 
-  private resumed(tasklet: Tasklet<unknown>): IteratorReturnResult<T> {
+  private resumed(tasklet: Runnable): IteratorReturnResult<T> {
     tasklet.waiting = null
     if (this.waiter !== tasklet || this.state === WAITING || this.state === IDLE) {
       if (this.waiter === tasklet) this.withdraw()

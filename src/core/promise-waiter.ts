@@ -1,6 +1,6 @@
 import { Await, awaits } from './awaits.js'
 import { loop } from './loop.js'
-import type { Node, Op, Waiter } from './op.js'
+import type { Waiter, WaitNode } from './running.js'
 
 /** Waits for a node on behalf of `then`: one promise, shared by every call. */
 export class PromiseWaiter<T> extends Await implements Waiter {
@@ -8,7 +8,7 @@ export class PromiseWaiter<T> extends Await implements Waiter {
   #settled: () => void = () => {}
 
   /** `op` is the operation that `node` performs. */
-  constructor(node: Node<T>, op: Op<T>) {
+  constructor(node: WaitNode<T>, op: unknown) {
     super(node)
     const committed = new Promise<void>(resolve => {
       this.#settled = resolve
@@ -30,7 +30,7 @@ export class PromiseWaiter<T> extends Await implements Waiter {
 }
 
 /** The promise would adopt an operation that is its own value, and perform it again for ever. */
-function takeFor<T>(op: Op<T>, node: Node<T>): T {
+function takeFor<T>(op: unknown, node: WaitNode<T>): T {
   const value: unknown = node.take()
   if (value === op) throw new TypeError('Chaining cycle detected for promise: an operation resolved with itself')
   return value as T

@@ -7,41 +7,52 @@
  * it, and its `finally` blocks do not run. (Go 1.26 calls that a goroutine leak.)
  */
 import { awaits } from './awaits.js'
-import { reportDeadlockAtExit } from './deadlock.js'
-import { captureStacksIfAsked } from './debug.js'
 import { SynclessError } from './errors.js'
 import { List, type ListNode } from './list.js'
 import { loop } from './loop.js'
 import { report } from './report.js'
-import type { Tasklet } from './tasklet.js'
+import type { Runnable } from './running.js'
 
 /** How many tasklets change lists in one turn of the event loop, which takes about a millisecond. */
 const CHUNK = 500
 /** How many of the tasklets collected together are reported one by one. */
 const MOST_NAMED = 10
 
+/** @internal A tasklet, with what the registry keeps on it. */
+export interface Registered extends Runnable {
+  /** Its neighbours in the registry. */
+  olderLive: Registered | null
+  youngerLive: Registered | null
+  /** What the registry holds in its place, once it has waited for long. */
+  aged: Aged | null
+  /** When it last stopped running, by the loop's stamp. */
+  readonly since: number
+}
+
 /** @internal What the registry knows of a tasklet that it holds weakly, or did. Made once for a tasklet. */
 export class Aged implements ListNode<Aged> {
   before: Aged | null = null
   after: Aged | null = null
-  readonly ref: WeakRef<Tasklet<unknown>>
+  readonly ref: WeakRef<Registered>
   readonly name: string
   /** Whether the tasklet is held by this alone. */
   weak = false
   /** What it waits for then; null for a daemon. */
   waitsFor: string | null = null
 
-  constructor(tasklet: Tasklet<unknown>) {
+  constructor(tasklet: Registered) {
     this.ref = new WeakRef(tasklet)
     this.name = tasklet.name
   }
 }
 
-const daemons = new WeakSet<Tasklet<unknown>>()
+const daemons = new WeakSet<object>()
 
 class Registry {
-  #head: Tasklet<unknown> | null = null
-  #tail: Tasklet<unknown> | null = null
+  /** Called when the first tasklet starts, or async code first waits. */
+  onFirst: () => void = () => {}
+  #head: Registered | null = null
+  #tail: Registered | null = null
   #length = 0
   readonly #weak = new List<Aged>()
   #used = false
@@ -57,7 +68,7 @@ class Registry {
   readonly #collections = new FinalizationRegistry<null>(() => this.#afterCollection())
   readonly #leaks = new FinalizationRegistry<Aged>(aged => this.#wasCollected(aged))
 
-  add(tasklet: Tasklet<unknown>): void {
+  add(tasklet: Registered): void {
     if (!this.#used) this.begin()
     const tail = this.#tail
     tasklet.olderLive = tail
@@ -69,19 +80,19 @@ class Registry {
   }
 
   /** Takes out a tasklet that has ended. */
-  remove(tasklet: Tasklet<unknown>): void {
+  remove(tasklet: Registered): void {
     if (tasklet.aged?.weak) this.#strengthen(tasklet.aged)
     else this.#unlink(tasklet)
   }
 
   /** A tasklet that was held weakly runs again. */
-  renew(tasklet: Tasklet<unknown>): void {
+  renew(tasklet: Registered): void {
     if (!tasklet.aged?.weak) return
     this.#strengthen(tasklet.aged)
     this.add(tasklet)
   }
 
-  *[Symbol.iterator](): Generator<Tasklet<unknown>, void, unknown> {
+  *[Symbol.iterator](): Generator<Registered, void, unknown> {
     for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.youngerLive) yield tasklet
     for (let aged = this.#weak.head; aged !== null; aged = aged.after) {
       const tasklet = aged.ref.deref()
@@ -93,11 +104,10 @@ class Registry {
   begin(): void {
     if (this.#used) return
     this.#used = true
-    reportDeadlockAtExit(this)
-    captureStacksIfAsked()
+    this.onFirst()
   }
 
-  #unlink(tasklet: Tasklet<unknown>): void {
+  #unlink(tasklet: Registered): void {
     const { olderLive: older, youngerLive: younger } = tasklet
     if (older === null && this.#head !== tasklet) return
     if (older === null) this.#head = younger
@@ -146,7 +156,7 @@ class Registry {
     else this.#descriptions.clear()
   }
 
-  #age(tasklet: Tasklet<unknown>): void {
+  #age(tasklet: Registered): void {
     const waitsFor = tasklet.waiting?.describe() ?? ''
     if (tasklet.aged === null) {
       tasklet.aged = new Aged(tasklet)
@@ -190,17 +200,12 @@ export const registry = new Registry()
 awaits.onFirst = () => registry.begin()
 
 /** @internal */
-export function liveTasklets(): Iterable<Tasklet<unknown>> {
-  return registry
-}
-
-/** @internal */
-export function isDaemon(tasklet: Tasklet<unknown>): boolean {
+export function isDaemon(tasklet: object): boolean {
   return daemons.has(tasklet)
 }
 
 /** @internal */
-export function setDaemon(tasklet: Tasklet<unknown>, daemon: boolean): void {
+export function setDaemon(tasklet: object, daemon: boolean): void {
   if (daemon) daemons.add(tasklet)
   else daemons.delete(tasklet)
 }

@@ -10,7 +10,7 @@ import { loop } from './loop.js'
 import { type Awaited, type Co, DONE, FAILED, IDLE, type Node } from './op.js'
 import { report } from './report.js'
 import { makeTasklet, Scope } from './scope.js'
-import { afterReady, type Tasklet } from './tasklet.js'
+import { afterReady, currentTasklet, type Tasklet } from './tasklet.js'
 import { cascade } from './withdrawal.js'
 
 /** The body of a scope: a generator function, which is given the scope. */
@@ -77,7 +77,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     this.#scope = scope
     scope.parent = parent
     scope.run = this
-    const owner = loop.current?.owner ?? null
+    const owner = currentTasklet()?.owner ?? null
     const body = makeTasklet(this.#body, [scope], scope, owner)
     body.name = this.#name
     const joined = body.node()

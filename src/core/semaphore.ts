@@ -2,14 +2,14 @@ import { SynclessError } from './errors.js'
 import { List } from './list.js'
 import { loop } from './loop.js'
 import { Node, type Op } from './op.js'
-import type { Tasklet } from './tasklet.js'
+import type { Runnable } from './running.js'
 import { afterWithdrawal } from './withdrawal.js'
 
 /** The right to go on, until it is given back. Leaving a `using` block gives it back. */
 export class Permit implements Disposable {
   readonly count: number
   /** @internal The tasklet that acquired it, if it was one. */
-  holder: Tasklet<unknown> | null = null
+  holder: Runnable | null = null
   #semaphore: Semaphore | null
 
   /** @internal */
@@ -76,7 +76,7 @@ export class Semaphore {
   }
 
   /** @internal The tasklets that hold permits. */
-  *holders(): Generator<Tasklet<unknown>, void, unknown> {
+  *holders(): Generator<Runnable, void, unknown> {
     for (const { holder } of this.#held) if (holder !== null) yield holder
   }
 
@@ -124,7 +124,7 @@ class AcquireNode extends Node<Permit> {
     return true
   }
 
-  override blockers(): Iterable<Tasklet<unknown>> {
+  override blockers(): Iterable<Runnable> {
     return this.#semaphore.holders()
   }
 

@@ -2,6 +2,7 @@
 import type { Await } from './awaits.js'
 import { stacksOf } from './debug.js'
 import { loop } from './loop.js'
+import type { Runnable } from './running.js'
 import type { Tasklet, TaskletState } from './tasklet.js'
 
 /** One tasklet in a {@link Dump}. */
@@ -50,7 +51,7 @@ export function taskletDump(tasklet: Tasklet<unknown>, scope: number | null): Ta
 /** How many ids a dump has of those that one waits on: in a nest of scopes, each waits on all within. */
 const MOST_BLOCKERS = 100
 
-function firstIds(tasklets: Iterable<Tasklet<unknown>>): number[] {
+function firstIds(tasklets: Iterable<Runnable>): number[] {
   const ids: number[] = []
   for (const { id } of tasklets) if (ids.push(id) === MOST_BLOCKERS) break
   return ids

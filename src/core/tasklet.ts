@@ -19,9 +19,8 @@ import {
   type Suspend,
   WAITING,
 } from './op.js'
-import { type Aged, isDaemon, registry, setDaemon } from './registry.js'
+import { type Aged, isDaemon, type Registered, registry, setDaemon } from './registry.js'
 import { report } from './report.js'
-import type { Scope } from './scope.js'
 import { holdCallbacks } from './withdrawal.js'
 
 /** Where a tasklet is in its life. */
@@ -29,6 +28,16 @@ export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' |
 
 /** What {@link go} can start: a generator function, an async function or a plain one. */
 export type TaskletFunction<A extends unknown[], T> = (...args: A) => Co<T> | PromiseLike<T> | T
+
+/** @internal What a tasklet belongs to: its scope. */
+export interface TaskletOwner {
+  readonly name: string
+  /** The one around it. */
+  readonly parent: TaskletOwner | null
+  readonly cancelled: boolean
+  isAwaited(on: Awaited[]): boolean
+  childEnded(tasklet: Tasklet<unknown>, failed: boolean, error: unknown): void
+}
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -41,10 +50,10 @@ let lastId = 0
  * gives its result, throws its error (the very object), or throws `TaskletKilled` if it was killed.
  * Semantics: a Stackless tasklet, as far as `go` code goes; the exact original is `syncless/stackless`.
  */
-export class Tasklet<T = unknown> extends Latched<T> {
+export class Tasklet<T = unknown> extends Latched<T> implements Registered {
   readonly id = ++lastId
   /** @internal The scope that waits for this tasklet; null is the root, where nobody waits. */
-  readonly scope: Scope | null
+  readonly scope: TaskletOwner | null
   /** @internal The tasklet on whose behalf this one runs the body of a scope; otherwise itself. */
   readonly owner: Tasklet<unknown>
   /** @internal The node this tasklet waits for. */
@@ -81,7 +90,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
   readonly #context = new AsyncResource('Tasklet', { requireManualDestroy: true })
 
   /** @internal Use {@link go}. */
-  constructor(fn: AnyFunction, args: unknown[], scope: Scope | null, owner: Tasklet<unknown> | null) {
+  constructor(fn: AnyFunction, args: unknown[], scope: TaskletOwner | null, owner: Tasklet<unknown> | null) {
     super()
     this.#fn = fn
     this.#args = args
@@ -157,7 +166,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
    * ```
    */
   kill(reason?: unknown): Op<void> {
-    const running = loop.current
+    const running = currentTasklet()
     const exit = this.interrupts?.exit ?? new TaskletExit('kill', reason)
     if (running !== this) this.requestExit(exit)
     if (running?.owner === this && !this.#ended) running.#exitInPlace(exit)
@@ -202,7 +211,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
    * cleanup is under way or its time is over, ends it before it runs.
    */
   startForCleanup(exit: TaskletExit): this {
-    const starter = loop.current?.interrupts ?? null
+    const starter = currentTasklet()?.interrupts ?? null
     const left = starter === null || starter.cleanup === null ? 0 : starter.graceLeft
     if (left <= 0) {
       this.requestExit(exit)
@@ -510,6 +519,16 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 }
 
+/** @internal The tasklet that runs; null where none does. */
+export function currentTasklet(): Tasklet<unknown> | null {
+  return loop.current as Tasklet<unknown> | null
+}
+
+/** @internal Every tasklet that has started and not ended. */
+export function liveTasklets(): Iterable<Tasklet<unknown>> {
+  return registry as Iterable<Registered> as Iterable<Tasklet<unknown>>
+}
+
 /**
  * Calls `fn` in the next `setImmediate` after everything that is ready now has had its turn, which may take several
  * turns of the event loop while the budget is spent.
@@ -523,7 +542,7 @@ export class Barrier extends Tasklet<void> {}
 
 class JoinNode<T> extends LatchNode<T> {
   override poll(): boolean {
-    if (loop.current !== null && loop.current.owner === this.latch) {
+    if (currentTasklet()?.owner === this.latch) {
       throw new SynclessError('MISUSE', `"${this.describe()}" in that very tasklet would never end`)
     }
     return super.poll()

@@ -11,7 +11,7 @@ export class Stepper {
    */
   step(): Tasklet<unknown> | null {
     assertOutside('step()')
-    return runNext()
+    return runNext() as Tasklet<unknown> | null
   }
 
   /** Lets the loop run by itself again. */

@@ -1,6 +1,6 @@
 /** The tasklets of the process: all of them, and none that is garbage. */
 import { go, never, schedule, scope } from '../../src/core/index.js'
-import { liveTasklets } from '../../src/core/registry.js'
+import { liveTasklets } from '../../src/core/tasklet.js'
 import { type Scripts, scripts } from './process.js'
 import { idle } from './support.js'
 

@@ -1,7 +1,7 @@
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { pipeline as pipe } from 'node:stream/promises'
 import { types } from 'node:util'
-import { call } from '../../core/action.js'
+import { call } from '../../core/call.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'

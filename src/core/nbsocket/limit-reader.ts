@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { SynclessError } from '../errors.js'
 import { Node, type Op, type Waiter } from '../op.js'
 import { assertOptions } from '../options.js'
-import type { Tasklet } from '../tasklet.js'
+import type { Runnable } from '../running.js'
 import type { ByteSource } from './bytes.js'
 import { assertSize, NbReader, type ReaderOptions, readerInput } from './reader.js'
 import { bytesForm } from './reader-text.js'
@@ -88,7 +88,7 @@ class LimitedRecv extends Node<Buffer> implements Waiter {
     return this.#receiving?.external() ?? true
   }
 
-  override blockers(): Iterable<Tasklet<unknown>> {
+  override blockers(): Iterable<Runnable> {
     return this.#receiving?.blockers() ?? []
   }
 

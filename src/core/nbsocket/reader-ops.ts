@@ -2,7 +2,7 @@
 import { SynclessError } from '../errors.js'
 import { loop } from '../loop.js'
 import { Node, WAITING, type Waiter } from '../op.js'
-import type { Tasklet } from '../tasklet.js'
+import type { Runnable } from '../running.js'
 import type { ReaderInput } from './reader-input.js'
 import type { Form } from './reader-text.js'
 
@@ -83,7 +83,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     return this.#receiving?.external() ?? true
   }
 
-  override blockers(): Iterable<Tasklet<unknown>> {
+  override blockers(): Iterable<Runnable> {
     return this.#receiving?.blockers() ?? []
   }
 

@@ -1,17 +1,39 @@
 /** The operations of a writer. What one of them sends is handed on in the step in which the sink takes it. */
 import { Node, type Op, type Waiter } from '../op.js'
-import type { Tasklet } from '../tasklet.js'
+import type { Runnable } from '../running.js'
 import { afterWithdrawal } from '../withdrawal.js'
-import type { WriterOutput } from './writer-output.js'
+import type { ByteSink } from './bytes.js'
+
+/** What a writer writes to, as its operations see it. */
+interface Output {
+  readonly sink: ByteSink
+  readonly name: string
+  readonly buffered: number
+  /** Whether others come first. */
+  readonly busy: boolean
+  /** Whether all that was written can still be sent. */
+  readonly whole: boolean
+  enter(node: OutputNode): void
+  leave(node: OutputNode): void
+  startNext(): void
+  assertWritable(what: string): void
+  assertWhole(): void
+  holds(bytes: Uint8Array): boolean
+  hold(bytes: Uint8Array): void
+  send(bytes?: Uint8Array): Op<void>
+  sent(): void
+  shutdown(): Op<void>
+  failed(error: unknown, received: boolean): void
+}
 
 /** Performs operations of the sink, one after the other. Those of one writer do so in their order. */
 export abstract class OutputNode extends Node<void> implements Waiter {
-  protected readonly output: WriterOutput
+  protected readonly output: Output
   #queued = false
   #started = false
   #inner: Node<void> | null = null
 
-  constructor(output: WriterOutput) {
+  constructor(output: Output) {
     super()
     this.output = output
   }
@@ -75,7 +97,7 @@ export abstract class OutputNode extends Node<void> implements Waiter {
     return this.#inner?.external() ?? true
   }
 
-  override blockers(): Iterable<Tasklet<unknown>> {
+  override blockers(): Iterable<Runnable> {
     return this.#inner?.blockers() ?? []
   }
 
@@ -155,7 +177,7 @@ export class WriteNode extends OutputNode {
   #written = false
   protected readonly what: string
 
-  constructor(output: WriterOutput, bytes: Uint8Array) {
+  constructor(output: Output, bytes: Uint8Array) {
     super(output)
     this.#bytes = bytes
     this.what = `write ${bytes.length} bytes to`

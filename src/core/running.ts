@@ -1,0 +1,67 @@
+/**
+ * Tasklets and nodes, as the loop and the operations see them. What lies below imports nothing of what lies above: it says
+ * here what it needs, and the classes have it.
+ */
+
+declare const suspendBrand: unique symbol
+declare const resumeBrand: unique symbol
+
+/** What a tasklet's generator yields to the loop; only operations can make one. */
+export interface Suspend {
+  readonly [suspendBrand]: true
+}
+
+/** What the loop passes back in; only operations can read it. */
+export interface Resume {
+  readonly [resumeBrand]: true
+}
+
+/** @internal What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
+export type Awaited = Pick<Waiter, 'isAwaited'>
+
+/** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
+export interface Waiter {
+  wake(node: WaitNode): void
+  /** Whether somebody waits here who will miss it. Where that hangs on others, they are added to `on`. */
+  isAwaited?(on: Awaited[]): boolean
+}
+
+/** @internal An operation that is waited for. */
+export interface WaitNode<T = unknown> {
+  describe(): string
+  external(): boolean
+  strands(): boolean
+  blockers(): Iterable<Runnable>
+  performFor(waiter: Waiter): void
+  withdraw(): void
+  take(): T
+}
+
+/** @internal A tasklet. */
+export interface Runnable extends Waiter {
+  readonly id: number
+  readonly name: string
+  /** The tasklet on whose behalf it runs. */
+  readonly owner: Runnable
+  /** What has been asked of it. */
+  readonly interrupts: { readonly pending: boolean; takePending(): unknown; push(error: unknown): void } | null
+  waiting: WaitNode | null
+  queued: boolean
+  before: Runnable | null
+  after: Runnable | null
+  resume(): void
+  holds(node: WaitNode): boolean
+  pass(node: WaitNode): IteratorYieldResult<Suspend>
+  rest(node: WaitNode): IteratorYieldResult<Suspend>
+  enterFrame(frame: WaitNode): void
+  leaveFrame(frame: WaitNode): void
+}
+
+/** @internal Those who observe the loop. */
+export interface Observers {
+  call(
+    hook: 'onSpawn' | 'onReady' | 'onSwitch' | 'onBlock' | 'onKill' | 'onExit',
+    tasklet: Runnable,
+    op?: WaitNode,
+  ): void
+}
