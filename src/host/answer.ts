@@ -37,3 +37,8 @@ export function answerWithoutBody(res: ServerResponse, status: number, headers: 
   if (isAnswerable(res) && res.req.headers.expect !== undefined) res.setHeader('Connection', 'close')
   return answer(res, status, headers)
 }
+
+/** For a mount that cannot serve now. */
+export function unavailable(res: ServerResponse): void {
+  answer(res, 503, { 'Retry-After': '1' })
+}

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { MAX_HEADERS, refuse } from './upgrade.js'
+import { MAX_HEADERS, refuse } from './without-upgrade.js'
 
 const responses = Symbol('responses of a connection')
 

@@ -145,13 +145,18 @@ export class Connection {
 
   /** Leaves an exchange that has visited, and of which nothing was answered, to whoever called. */
   withdraw(exchange: Exchange): void {
+    this.forget(exchange)
+    exchange.release()
+  }
+
+  /** Takes an exchange off that is not over. */
+  forget(exchange: Exchange): void {
     const at = this.exchanges.indexOf(exchange)
     if (at < 0) for (const outer of this.exchanges) outer.forget(exchange)
     else {
       this.exchanges.splice(at, 1)
       exchange.res.off('close', exchange.responseClosed)
     }
-    exchange.release()
   }
 
   /** Says on its next answer that it ends, so that the client takes the request after that elsewhere. */

@@ -3,16 +3,15 @@ import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
-import { enterScope } from '../core/scope.js'
 import { outside, type Party } from './agreement.js'
-import { answer } from './answer.js'
+import { answer, unavailable } from './answer.js'
 import type { RequestEvent } from './attach.js'
 import { Connection, outermostExchange, withdraw } from './connection.js'
 import { continueOnce } from './continue-once.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
-import { Exchange, type ExchangeOwner, type UpgradeOffer } from './exchange.js'
+import { Exchange, type ExchangeOwner } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
-import { HandOver } from './hand-over.js'
+import type { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
 import type { Metrics } from './metrics.js'
@@ -20,9 +19,8 @@ import type { Mount } from './mount.js'
 import { askedPath, restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
 import type { RequestIdStage } from './request-id.js'
+import { pass, prepareHandOver } from './serve.js'
 import { isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
-import { passStages } from './stage.js'
-import { traceStart, tracing } from './tracing.js'
 import { dispatchUpgrade, dispatchVisitingUpgrade, leaveUpgrade, upgradeTaker, wantsUpgrade } from './upgrade.js'
 
 /** What the dispatcher needs of its host. */
@@ -105,29 +103,13 @@ export class Dispatcher implements EngineSink {
     this.#host.guests.entered(exchange, AsyncResource.bind(restoring(req, next)))
     mount.server.inFlight.enter()
     Connection.of(carrierOf(req), elsewhere).visit(exchange)
-    this.#prepareHandOver(mount, event, exchange)
+    prepareHandOver(this.#host.mounts, mount, event, exchange)
     if (mount.strip) stripMountPath(req, mount.path)
     pass(mount, event, exchange)
   }
 
   visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next: (() => void) | null): boolean {
-    return dispatchVisitingUpgrade(this.#host, this, req, socket, head, next)
-  }
-
-  /** Asks the apps in front of the taker of an upgrade, as they are asked for a plain request. */
-  guardUpgrade(front: Mount, req: IncomingMessage, res: ServerResponse, offer: UpgradeOffer, visits: boolean): void {
-    if (!front.open) {
-      unavailable(res)
-      return
-    }
-    const exchange = new Exchange(req, res, front)
-    exchange.offer = offer
-    if (visits) this.#host.guests.entered(exchange, offer.take)
-    front.server.inFlight.enter()
-    Connection.of(req.socket, visits ? elsewhere : this.#host.connections).begin(exchange)
-    this.#prepareHandOver(front, 'request', exchange)
-    if (front.strip) stripMountPath(req, front.path)
-    pass(front, 'request', exchange)
+    return dispatchVisitingUpgrade(this.#host, req, socket, head, next)
   }
 
   wantsUpgrade(req: IncomingMessage): boolean {
@@ -143,7 +125,7 @@ export class Dispatcher implements EngineSink {
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    dispatchUpgrade(this.#host, this, req, socket, head)
+    dispatchUpgrade(this.#host, req, socket, head)
   }
 
   malformed(error: Error): void {
@@ -161,20 +143,11 @@ export class Dispatcher implements EngineSink {
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
     connection.begin(exchange)
-    this.#prepareHandOver(mount, event, exchange)
+    prepareHandOver(this.#host.mounts, mount, event, exchange)
     if (mount.strip) stripMountPath(req, mount.path)
     if (connection.exchanges.length > this.#host.limits.pipelining) {
       connection.serveLater(() => pass(mount, event, exchange))
     } else pass(mount, event, exchange)
-  }
-
-  #prepareHandOver(mount: Mount, event: RequestEvent, exchange: Exchange): void {
-    if (mount.handOverLimit === null) return
-    const rest = this.#host.mounts.after(mount, exchange.req.url ?? '/')
-    const last = rest.at(-1) ?? mount
-    const visits = exchange.visit !== null && last.handOverLimit !== null
-    if (rest.length === 0 && !visits) return
-    exchange.handOver = new HandOver(mount, exchange, mount.handOverLimit, rest, visits, event === 'checkContinue')
   }
 
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
@@ -278,21 +251,3 @@ export class Dispatcher implements EngineSink {
 const server = outside([])
 
 const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }
-
-function unavailable(res: ServerResponse): void {
-  answer(res, 503, { 'Retry-After': '1' })
-}
-
-function pass(mount: Mount, event: RequestEvent, exchange: Exchange): void {
-  if (mount.stages === null) start(mount, event, exchange)
-  else passStages(mount.stages, exchange, () => start(mount, event, exchange))
-}
-
-function start(mount: Mount, event: RequestEvent, exchange: Exchange): void {
-  if (tracing()) traceStart(exchange, mount.path, () => enterScope(exchange, emit, mount, event, exchange))
-  else enterScope(exchange, emit, mount, event, exchange)
-}
-
-function emit(mount: Mount, event: RequestEvent, exchange: Exchange): void {
-  mount.emit(event, exchange)
-}

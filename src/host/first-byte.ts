@@ -4,6 +4,7 @@
  * prototype is still what runs.
  */
 import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { putHead } from './put-head.js'
 
 const BYTES = ['write', 'end', 'flushHeaders'] as const
@@ -13,6 +14,14 @@ const HEAD = ['writeHead', ...BYTES] as const
 export function onFirstByte(res: ServerResponse, begun: () => void): () => void {
   return coverOnce(res, BYTES, (_name, args) => {
     begun()
+    return args
+  })
+}
+
+/** As `onFirstByte`, for a socket: `begun` gets the first chunk. Returns what takes the covers off before. */
+export function onFirstBytes(socket: Duplex, begun: (chunk: unknown) => void): () => void {
+  return coverOnce(socket, ['write', 'end'], (_name, args) => {
+    begun(args[0])
     return args
   })
 }
@@ -43,10 +52,10 @@ export function onHead(
 }
 
 /** `begun` returns the arguments with which the call goes on; null if the call is done. */
-function coverOnce(
-  res: ServerResponse,
-  methods: readonly (typeof HEAD)[number][],
-  begun: (name: string, args: unknown[]) => unknown[] | null,
+function coverOnce<N extends string>(
+  res: Record<N, unknown>,
+  methods: readonly N[],
+  begun: (name: N, args: unknown[]) => unknown[] | null,
 ): () => void {
   const undo: (() => void)[] = []
   let waiting = true
@@ -57,7 +66,7 @@ function coverOnce(
   for (const name of methods) {
     // Covered before, for another who waits, or by middleware.
     const own = Object.getOwnPropertyDescriptor(res, name)
-    const cover = function (this: ServerResponse, ...given: unknown[]): unknown {
+    const cover = function (this: typeof res, ...given: unknown[]): unknown {
       let args = given
       if (waiting) {
         uncover()

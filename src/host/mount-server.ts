@@ -14,6 +14,7 @@ import { carryHeaders } from './carry-headers.js'
 import { exchangeAt } from './connection.js'
 import { HeldAnswer } from './held-answer.js'
 import { InFlight } from './in-flight.js'
+import type { MountTable } from './mount-table.js'
 
 /** What a mount server asks its host. */
 export interface MountServerHost {
@@ -39,8 +40,8 @@ export class HostedServer extends Server implements MountServer {
   readonly runsHooks: boolean
   readonly inFlight = new InFlight()
   listenRequested = false
-  /** Which upgrades its listener takes, by their URL as it sees it; null where it takes all of them. */
-  takesUpgrade: ((url: string, req: IncomingMessage) => boolean) | null = null
+  /** The host that is mounted on it, by which its upgrades are taken; null for any other app. */
+  nested: { readonly mounts: MountTable } | null = null
   /** Whether its app is starting, or is going to. */
   starting = false
   #contest: SynclessError | null = null

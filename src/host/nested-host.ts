@@ -4,7 +4,6 @@ import type { DispatchHost } from './dispatcher.js'
 import type { Host } from './host.js'
 import type { Mount } from './mount.js'
 import { HostedServer } from './mount-server.js'
-import { upgradeTaker } from './upgrade.js'
 
 type NestedHost = Host & DispatchHost & { enter(server: MountServer): void }
 
@@ -19,7 +18,7 @@ export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): Hos
       const host = nested(app)
       if (host === undefined) throw new TypeError('not a host')
       host.enter(server)
-      if (server instanceof HostedServer) server.takesUpgrade = (url, req) => upgradeTaker(host, req, url) !== undefined
+      if (server instanceof HostedServer) server.nested = host
       return {
         async ready() {
           await host.attach(server)

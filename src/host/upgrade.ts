@@ -2,23 +2,18 @@
  * The one upgrade router. An upgrade goes to the mount that owns its path, if something there takes upgrades; libraries
  * never see, and so cannot kill, each other's.
  */
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { AnswerWatch } from './answer-watch.js'
-import { Connection, endSocket } from './connection.js'
+import { Connection } from './connection.js'
 import type { DispatchHost } from './dispatcher.js'
-import type { UpgradeOffer } from './exchange.js'
 import { rememberWebSocket } from './goodbye.js'
 import { elsewhere } from './guests.js'
 import type { Mount } from './mount.js'
 import { askedPath, stripMountPath, strippedUrl } from './mount-path.js'
-
-/** Asks the apps in front of the taker of an upgrade. */
-export interface UpgradeGuard {
-  guardUpgrade(front: Mount, req: IncomingMessage, res: ServerResponse, offer: UpgradeOffer, visits: boolean): void
-}
+import { admit, askInFront, type Handshake } from './upgrade-exchange.js'
+import { answerWithoutUpgrade, refuse } from './without-upgrade.js'
 
 /** A WebSocket that nobody takes is refused; any other offer that nobody takes is as if it had not been made. */
 export function wantsUpgrade(host: DispatchHost, req: IncomingMessage): boolean {
@@ -30,13 +25,7 @@ function isRefused(host: DispatchHost, req: IncomingMessage): boolean {
   return isWebSocket(req) && (isHandshake(req) || !host.mounts.forUpgrade(req.url ?? '/', req).some(takesWebSockets))
 }
 
-export function dispatchUpgrade(
-  host: DispatchHost,
-  guard: UpgradeGuard,
-  req: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
+export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
   // Until a library has taken the socket over, nobody else listens, and a reset would be an uncaught exception.
   socket.on('error', ignore)
   const connection = Connection.of(socket, host.connections)
@@ -47,9 +36,10 @@ export function dispatchUpgrade(
   const mount = upgradeTaker(host, req)
   if (mount !== undefined) {
     const [front] = inFront(host, req, mount)
-    const take = () => handOver(host, mount, connection, req, socket, head)
+    const handshake = { req, socket, head, visits: false }
+    const take = () => handOver(host, mount, handshake)
     if (front === undefined) take()
-    else askInFront(guard, front, req, socket, { taker: mount.server, take }, false)
+    else askInFront(host, front, handshake, { taker: mount.server, take })
   } else if (isRefused(host, req)) refuse(socket, '404 Not Found')
   else {
     answerWithoutUpgrade(req, socket, head, again => {
@@ -65,7 +55,6 @@ export function dispatchUpgrade(
  */
 export function dispatchVisitingUpgrade(
   host: DispatchHost,
-  guard: UpgradeGuard,
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -80,17 +69,17 @@ export function dispatchVisitingUpgrade(
     answerOnlyEarlier(connection)
     return true
   }
+  const handshake = { req, socket, head, visits: true }
   const take = () => {
     if (mount === undefined) {
       socket.off('error', ignore)
       next?.()
       return
     }
-    host.guests.upgraded(socket, mount.server)
-    handOver(host, mount, connection, req, socket, head)
+    handOver(host, mount, handshake)
   }
   if (front === undefined) take()
-  else askInFront(guard, front, req, socket, { taker: mount?.server ?? null, take }, true)
+  else askInFront(host, front, handshake, { taker: mount?.server ?? null, take })
   return true
 }
 
@@ -120,42 +109,25 @@ function passedOnWayOut({ mounts }: DispatchHost, req: IncomingMessage, next: ((
   return asked.every(({ handOverLimit }) => handOverLimit !== null) ? asked : []
 }
 
-/** They answer, and the connection ends with their answer, or they decline, and the taker has the socket. */
-function askInFront(
-  guard: UpgradeGuard,
-  front: Mount,
-  req: IncomingMessage,
-  socket: Duplex,
-  offer: UpgradeOffer,
-  visits: boolean,
-): void {
-  const res = new ServerResponse(req)
-  res.shouldKeepAlive = false
-  res.assignSocket(socket as Socket)
-  const drained = () => res.emit('drain')
-  const ended = () => endSocket(socket)
-  socket.on('drain', drained)
-  res.on('finish', ended)
-  const take = () => {
-    socket.off('drain', drained)
-    res.off('finish', ended).detachSocket(socket as Socket)
-    offer.take()
-  }
-  guard.guardUpgrade(front, req, res, { taker: offer.taker, take }, visits)
-}
-
 /** The mount that takes an upgrade, if there is one. */
 export function upgradeTaker(
   { mounts }: Pick<DispatchHost, 'mounts'>,
   req: IncomingMessage,
   url = req.url ?? '/',
 ): Mount | undefined {
-  return mounts.forUpgrade(url, req).find(mount => {
-    const { path, server, strip } = mount
-    if (!listens(mount)) return false
-    if (server.takesUpgrade !== null) return server.takesUpgrade(strip ? strippedUrl(url, path) : url, req)
-    return !mount.takesWebSocketsOnly || isHandshake(req)
-  })
+  return mounts.forUpgrade(url, req).find(mount => innermostTaker(mount, req, url) !== undefined)
+}
+
+/** The mount itself, or the one of the host on it. */
+function innermostTaker(mount: Mount, req: IncomingMessage, url: string): Mount | undefined {
+  const { path, server, strip } = mount
+  if (!listens(mount)) return undefined
+  if (server.nested !== null) {
+    const inner = strip ? strippedUrl(url, path) : url
+    const taker = upgradeTaker(server.nested, req, inner)
+    return taker && innermostTaker(taker, req, inner)
+  }
+  return !mount.takesWebSocketsOnly || isHandshake(req) ? mount : undefined
 }
 
 function takesWebSockets(mount: Mount): boolean {
@@ -166,28 +138,30 @@ function listens({ server }: Mount): boolean {
   return server.listenerCount('upgrade') > 0
 }
 
-function handOver(
-  host: DispatchHost,
-  mount: Mount,
-  connection: Connection,
-  req: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): void {
+function handOver(host: DispatchHost, mount: Mount, handshake: Handshake): void {
+  const { req, socket, head } = handshake
   if (!mount.open) {
     refuse(socket, '503 Service Unavailable')
     return
   }
+  const url = req.url ?? '/'
+  const routes = innermostTaker(mount, req, url)?.takesWebSocketsOnly === true
+  if (mount.strip) stripMountPath(req, mount.path)
+  if (routes) admit(host, mount, handshake, allBytes => emit(host, mount, handshake, allBytes))
+  else emit(host, mount, handshake, head)
+}
+
+function emit(host: DispatchHost, mount: Mount, { req, socket, visits }: Handshake, head: Buffer): void {
   // Of nested hosts the outer one has it.
-  connection.upgradedBy ??= mount.server
+  Connection.of(socket, elsewhere).upgradedBy ??= mount.server
+  if (visits) host.guests.upgraded(socket, mount.server)
   if (isWebSocket(req)) rememberWebSocket(req, socket)
   const watch =
     mount.server.listenerCount('upgrade') > 1 ? new AnswerWatch(socket, () => answeredTwice(host, mount, req)) : null
-  if (mount.strip) stripMountPath(req, mount.path)
   try {
-    const emit = () => mount.server.emit('upgrade', req, socket, head)
-    if (host.ids === null) emit()
-    else host.ids.enter(req, emit)
+    const tell = () => mount.server.emit('upgrade', req, socket, head)
+    if (host.ids === null) tell()
+    else host.ids.enter(req, tell)
   } catch (error) {
     socket.destroy()
     host.report(
@@ -220,10 +194,6 @@ function isHandshake(req: IncomingMessage): boolean {
   return req.method === 'GET' && isWebSocket(req) && key !== undefined && version !== undefined
 }
 
-export function refuse(socket: Duplex, status: string): void {
-  endSocket(socket, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-}
-
 /**
  * Whatever is written for an upgrade now would come before the answers to the requests ahead of it. So they are
  * finished, and the connection with them; a client may offer again on another.
@@ -232,45 +202,6 @@ function answerOnlyEarlier(connection: Connection): void {
   // Node has let go of the connection, and tells a response no more that it may go on writing.
   connection.socket.on('drain', () => connection.exchanges[0]?.res.emit('drain'))
   connection.endWhenAnswered()
-}
-
-/**
- * More headers than this are refused rather than written again: Node keeps the first thousand or so of a request, and
- * one that lost its Content-Length would have its body taken for the next request.
- */
-export const MAX_HEADERS = 500
-
-/**
- * A server may ignore an `Upgrade` it does not want, and answer as if it were not there. Clients count on that: Java's
- * offers HTTP/2 in this way with each first request. Node's parser has let go of the connection by now, so the request
- * goes in again, without the offer, in front of what follows it. Where Node can, it asks `wantsUpgrade` before that.
- */
-export function answerWithoutUpgrade(
-  req: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  accept: (socket: Duplex) => void,
-): void {
-  if (req.rawHeaders.length > 2 * MAX_HEADERS) {
-    refuse(socket, '431 Request Header Fields Too Large')
-    return
-  }
-  const lines = [`${req.method} ${req.url} HTTP/${req.httpVersion}`]
-  for (let i = 0; i < req.rawHeaders.length; i += 2) {
-    const name = req.rawHeaders[i] ?? ''
-    const value = req.rawHeaders[i + 1] ?? ''
-    const key = name.toLowerCase()
-    if (key === 'upgrade' || key === 'http2-settings') continue
-    const kept = key === 'connection' ? withoutOffer(value) : value
-    if (kept !== '' || value === '') lines.push(`${name}: ${kept}`)
-  }
-  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
-  accept(socket)
-}
-
-function withoutOffer(connection: string): string {
-  const kept = connection.split(',').filter(token => !/^\s*(upgrade|http2-settings)\s*$/i.test(token))
-  return kept.join(',').trim()
 }
 
 function ignore(): void {}

@@ -5,7 +5,7 @@ import { Server } from 'socket.io'
 import { type Socket as ClientSocket, io as connectClient } from 'socket.io-client'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { SynclessError } from '../../src/core/index.js'
-import { answerWithoutUpgrade } from '../../src/host/upgrade.js'
+import { answerWithoutUpgrade } from '../../src/host/without-upgrade.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 const clients: ClientSocket[] = []
