@@ -4,7 +4,8 @@ import { List } from '../core/list.js'
 import type { Co, Op } from '../core/op.js'
 import { bomb } from './bomb.js'
 import { blockTrapped, type ErrorClass, invalid, misuse, StopIteration, switchTrapped } from './errors.js'
-import { insideChannelCallback, notifyChannel } from './hooks.js'
+import { insideChannelCallback, notifyChannel } from './hook-calls.js'
+import type { Runnable } from './runnable.js'
 import { SwitchOp, voidOp } from './switch-op.js'
 import type { tasklet } from './tasklet.js'
 import type { World } from './world.js'
@@ -37,7 +38,7 @@ const RECEIVE = -1
 export class channel<T = unknown> {
   /** Whether `close()` was called. Nobody is woken by it; what is blocked here may still be met. */
   closing = false
-  readonly #waiting = new List<tasklet>()
+  readonly #waiting = new List<Runnable>()
   #preference = -1
   #scheduleAll = false
 
@@ -48,7 +49,7 @@ export class channel<T = unknown> {
 
   /** The first tasklet that waits. */
   get queue(): tasklet | null {
-    return this.#waiting.head
+    return this.#waiting.head as tasklet | null
   }
 
   /** Whether it was closed and nobody waits. */
@@ -136,18 +137,18 @@ export class channel<T = unknown> {
   }
 
   /** @internal */
-  enter(t: tasklet): void {
+  enter(t: Runnable): void {
     this.#waiting.pushBack(t)
     t.waitsOn = this
   }
 
   /** @internal */
-  leave(t: tasklet): void {
+  leave(t: Runnable): void {
     this.#waiting.remove(t)
     t.waitsOn = null
   }
 
-  #act(world: World, self: tasklet, direction: number, parcel: unknown): boolean {
+  #act(world: World, self: Runnable, direction: number, parcel: unknown): boolean {
     if (insideChannelCallback()) throw misuse('Recursive channel call due to callbacks!')
     const partner = this.#waiting.head
     const meets = partner !== null && partner.direction !== direction
@@ -162,7 +163,7 @@ export class channel<T = unknown> {
     }
   }
 
-  #meet(world: World, self: tasklet, direction: number, partner: tasklet): boolean {
+  #meet(world: World, self: Runnable, direction: number, partner: Runnable): boolean {
     world.assertOwn(partner)
     const switches = this.#scheduleAll || this.#preference === -direction
     if (switches && world.switchTrap !== 0) throw switchTrapped()
@@ -175,7 +176,7 @@ export class channel<T = unknown> {
     return world.switch(self, switches ? self.next : self)
   }
 
-  #wait(world: World, self: tasklet, direction: number): boolean {
+  #wait(world: World, self: Runnable, direction: number): boolean {
     if (self.blockTrap) throw blockTrapped()
     if (this.closing) throw new ChannelClosed('Send/receive operation on a closed channel')
     self.direction = direction

@@ -60,7 +60,7 @@ export class greenlet {
 
   /** The greenlet that runs now. */
   static getcurrent(): greenlet {
-    const current = activeWorld('greenlet.getcurrent').self
+    const current = activeWorld('greenlet.getcurrent').self as tasklet
     return greenlets.get(current) ?? greenlet.#rootOf(current)
   }
 

@@ -1,6 +1,6 @@
 /** The hooks of the scheduler. As in the original they are the process's, not one main's. */
-import { report } from '../core/report.js'
 import type { channel } from './channel.js'
+import { hooks } from './hook-calls.js'
 import type { tasklet } from './tasklet.js'
 
 /** Called before each switch; `previous` is null when main starts. */
@@ -11,11 +11,6 @@ export type ChannelCallback = (channel: channel, tasklet: tasklet, isSending: bo
 
 /** Takes the uncaught error of a tasklet, in the context of that tasklet; what it throws goes to main. */
 export type ErrorHandler = (error: unknown) => void
-
-let onSchedule: ScheduleCallback | null = null
-let onChannel: ChannelCallback | null = null
-let onError: ErrorHandler | null = null
-let inChannelCallback = false
 
 /**
  * Sets what is called before each switch of tasklets, or null; returns the one before. What it throws is reported and
@@ -37,13 +32,13 @@ let inChannelCallback = false
  * ```
  */
 export function setScheduleCallback(callback: ScheduleCallback | null): ScheduleCallback | null {
-  const before = onSchedule
-  onSchedule = callback
+  const before = hooks.schedule as ScheduleCallback | null
+  hooks.schedule = callback as typeof hooks.schedule
   return before
 }
 
 export function getScheduleCallback(): ScheduleCallback | null {
-  return onSchedule
+  return hooks.schedule as ScheduleCallback | null
 }
 
 /**
@@ -70,13 +65,13 @@ export function getScheduleCallback(): ScheduleCallback | null {
  * ```
  */
 export function setChannelCallback(callback: ChannelCallback | null): ChannelCallback | null {
-  const before = onChannel
-  onChannel = callback
+  const before = hooks.channel as ChannelCallback | null
+  hooks.channel = callback as typeof hooks.channel
   return before
 }
 
 export function getChannelCallback(): ChannelCallback | null {
-  return onChannel
+  return hooks.channel as ChannelCallback | null
 }
 
 /**
@@ -102,48 +97,9 @@ export function getChannelCallback(): ChannelCallback | null {
  * ```
  */
 export function setErrorHandler(handler: ErrorHandler | null): ErrorHandler | null {
-  const before = onError
-  onError = handler
+  const before = hooks.error
+  hooks.error = handler
   return before
-}
-
-/** @internal */
-export function notifySchedule(previous: tasklet | null, next: tasklet): void {
-  if (onSchedule === null) return
-  try {
-    onSchedule(previous, next)
-  } catch (error) {
-    report(error, 'the schedule callback threw')
-  }
-}
-
-/** @internal Whether a channel callback runs now, from which no channel may be used. */
-export function insideChannelCallback(): boolean {
-  return inChannelCallback
-}
-
-/** @internal */
-export function notifyChannel(channel: channel, tasklet: tasklet, isSending: boolean, willBlock: boolean): void {
-  if (onChannel === null) return
-  inChannelCallback = true
-  try {
-    onChannel(channel, tasklet, isSending, willBlock)
-  } catch (error) {
-    report(error, 'the channel callback threw')
-  } finally {
-    inChannelCallback = false
-  }
-}
-
-/** @internal Gives an uncaught error to the handler; returns what is left for main. */
-export function handleError(error: unknown): { readonly error: unknown } | null {
-  if (onError === null) return { error }
-  try {
-    onError(error)
-    return null
-  } catch (failure) {
-    return { error: failure }
-  }
 }
 
 export {

@@ -5,7 +5,7 @@ import type { Co, Op } from '../core/op.js'
 import { report } from '../core/report.js'
 import { timeout } from '../core/timeout.js'
 import { holdCallbacks } from '../core/withdrawal.js'
-import type { tasklet } from './tasklet.js'
+import type { Runnable } from './runnable.js'
 import type { World } from './world.js'
 
 /** How often a tasklet that outlives its grace is killed again. */
@@ -28,7 +28,7 @@ export function* reap(world: World): Co<void> {
   while (self.next !== null && self.next !== self) self.next.remove()
 }
 
-function* kill(t: tasklet): Co<void> {
+function* kill(t: Runnable): Co<void> {
   try {
     if (t.inRing) t.remove()
     yield* t.kill()
@@ -57,7 +57,7 @@ function idle(world: World): Op<void> {
   }, 'the cleanup of tasklets that main() left behind')
 }
 
-function abandon(world: World, t: tasklet): void {
+function abandon(world: World, t: Runnable): void {
   report(
     new SynclessError(
       'UNKILLABLE',

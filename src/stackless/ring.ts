@@ -1,13 +1,13 @@
-import type { tasklet } from './tasklet.js'
+import type { Runnable } from './runnable.js'
 
 /** The runnables: a circular list headed by the tasklet that runs. Its links are the tasklets' own. */
 export class Ring {
   /** The head: the tasklet that runs, or the next one to do so. */
-  current: tasklet | null = null
+  current: Runnable | null = null
   length = 0
 
   /** Links a tasklet at the end, which is just before the head. */
-  insert(t: tasklet): void {
+  insert(t: Runnable): void {
     const head = this.current
     t.inRing = true
     this.length++
@@ -25,7 +25,7 @@ export class Ring {
   }
 
   /** Links a tasklet just behind the head: it is the next to run. */
-  insertNext(t: tasklet): void {
+  insertNext(t: Runnable): void {
     const head = this.current
     this.current = head?.after ?? null
     this.insert(t)
@@ -33,7 +33,7 @@ export class Ring {
   }
 
   /** Where the head itself is removed, its successor becomes the head. */
-  remove(t: tasklet): void {
+  remove(t: Runnable): void {
     const { before, after } = t
     this.length--
     t.inRing = false

@@ -1,12 +1,13 @@
 /** The functions of the module `stackless`. */
 import type { Op } from '../core/op.js'
 import { misuse } from './errors.js'
+import type { Runnable } from './runnable.js'
 import { SwitchOp, switchOp } from './switch-op.js'
 import type { tasklet } from './tasklet.js'
 import { activeWorld, type World } from './world.js'
 
 /** Performs `act` with `value` as the `tempval`, which is put back where it fails. */
-function give<R>(self: tasklet, value: unknown, act: () => R): R {
+function give<R>(self: Runnable, value: unknown, act: () => R): R {
   const before = self.tempval
   self.tempval = value
   try {
@@ -101,7 +102,7 @@ export function run(): Op<void> {
 }
 
 /** The watchdogs above the one that is back were entered later: they are made runnable. */
-function leaveRun(world: World, self: tasklet): void {
+function leaveRun(world: World, self: Runnable): void {
   if (!world.watchdogs.includes(self)) return
   for (let popped = world.watchdogs.pop(); popped !== undefined; popped = world.watchdogs.pop()) {
     if (!popped.scheduled) world.ring.insert(popped)
@@ -111,14 +112,14 @@ function leaveRun(world: World, self: tasklet): void {
 
 /** The tasklet that runs now. Throws `MISUSE` where none does. */
 export function getcurrent(): tasklet {
-  return activeWorld('getcurrent').self
+  return activeWorld('getcurrent').self as tasklet
 }
 
 /** The tasklet that `main()` started. Throws `MISUSE` where no tasklet runs. */
 export function getmain(): tasklet {
   const { main } = activeWorld('getmain')
   if (main === null) throw misuse('there is no main tasklet')
-  return main
+  return main as tasklet
 }
 
 /** How many tasklets are runnable, the current one included. Throws `MISUSE` where no tasklet runs. */

@@ -1,14 +1,14 @@
 import { DONE, Node, type Op } from '../core/op.js'
 import { bomb } from './bomb.js'
 import { misuse } from './errors.js'
-import type { tasklet } from './tasklet.js'
+import type { Runnable } from './runnable.js'
 import { activeWorld, type World } from './world.js'
 
 /** What an action did: it switched (true), goes on with its `tempval` (false), or goes on with a value of its own. */
 export type Switched = boolean | { readonly value: unknown }
 
 /** What an operation does with the ring, for the tasklet that performs it. */
-export type Action = (world: World, self: tasklet) => Switched
+export type Action = (world: World, self: Runnable) => Switched
 
 /**
  * An operation of the facade: it acts on the ring at once when it is performed, and waits for its tasklet's next turn.
@@ -19,8 +19,8 @@ export class SwitchOp<T> extends Node<T> {
   readonly #what: string
   readonly #action: Action
   readonly #read: (value: unknown) => T
-  readonly #finish: (world: World, self: tasklet) => void
-  #performer: tasklet | null = null
+  readonly #finish: (world: World, self: Runnable) => void
+  #performer: Runnable | null = null
   #parcel: unknown = undefined
 
   /** `finish` runs when the tasklet is back, before the outcome is handed over. */
@@ -28,7 +28,7 @@ export class SwitchOp<T> extends Node<T> {
     what: string,
     action: Action,
     read: (value: unknown) => T,
-    finish: (world: World, self: tasklet) => void = () => {},
+    finish: (world: World, self: Runnable) => void = () => {},
   ) {
     super()
     this.#what = what
@@ -68,7 +68,7 @@ export class SwitchOp<T> extends Node<T> {
 
   override take(): T {
     const self = this.#performer
-    if (self?.world) this.#finish(self.world, self)
+    if (self?.world) this.#finish(self.world as World, self)
     if (this.#parcel instanceof bomb) throw this.#parcel.value
     return this.#read(this.#parcel)
   }

@@ -3,9 +3,9 @@ import type { Op } from '../core/op.js'
 import type { TaskletFunction } from '../core/tasklet.js'
 import { body } from './body.js'
 import { bomb } from './bomb.js'
-import type { channel } from './channel.js'
 import { deadTasklet, type ErrorClass, invalid, stateError, toError } from './errors.js'
-import { handleError } from './hooks.js'
+import { handleError } from './hook-calls.js'
+import type { AnyChannel, Runnable } from './runnable.js'
 import { Seat } from './seat.js'
 import { type SwitchOp, switchOp } from './switch-op.js'
 import { throwAt } from './throw-at.js'
@@ -40,7 +40,7 @@ export interface ThrowOptions {
  * assert.deepEqual(log, ['a1', 'b1', 'a2', 'b2'])
  * ```
  */
-export class tasklet<A extends unknown[] = unknown[]> {
+export class tasklet<A extends unknown[] = unknown[]> implements Runnable {
   /** What its next switch gives to it; before `setup`, the bound function. A `bomb` is thrown. */
   tempval: unknown = undefined
   /** Whether blocking is an error here (`BLOCK_TRAP`). */
@@ -52,7 +52,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
   /** @internal */
   inRing = false
   /** @internal */
-  waitsOn: channel | null = null
+  waitsOn: AnyChannel | null = null
   /** @internal 1 where it waits to send, -1 to receive. */
   direction = 0
   /** @internal Whether it waits for an operation of the core. */
@@ -193,7 +193,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
   }
 
   /** The channel it is blocked on. */
-  get _channel(): channel | null {
+  get _channel(): AnyChannel | null {
     return this.waitsOn
   }
 

@@ -53,7 +53,7 @@ export class Timeout {
   /** Runs `fn` under the limit. Gives its value, or undefined where the time was over. */
   *with<T>(fn: (timeout: this) => Co<T>): Co<T | undefined> {
     if (this.#busy !== null) throw misuse('a Timeout was entered twice at a time')
-    this.#busy = activeWorld('Timeout').self
+    this.#busy = activeWorld('Timeout').self as tasklet
     this.change(this.#ms)
     try {
       return yield* fn(this)

@@ -5,9 +5,9 @@
 import type { Tasklet as CoreTasklet } from '../core/tasklet.js'
 import { bomb } from './bomb.js'
 import { blockTrapped, DeadlockError, misuse, switchTrapped } from './errors.js'
-import { notifySchedule } from './hooks.js'
+import { notifySchedule } from './hook-calls.js'
 import { Ring } from './ring.js'
-import type { tasklet } from './tasklet.js'
+import type { Runnable, WaitQueue } from './runnable.js'
 
 let active: World | null = null
 
@@ -17,12 +17,6 @@ export function activeWorld(what: string): World {
   return active
 }
 
-/** Something that a tasklet can wait in, other than the ring. */
-export interface WaitQueue {
-  enter(t: tasklet): void
-  leave(t: tasklet): void
-}
-
 /** How many turns of the ring the core's other tasklets wait for, at most. */
 const TURNS = 16
 
@@ -30,14 +24,14 @@ export class World {
   readonly driver: CoreTasklet<unknown>
   readonly ring = new Ring()
   /** Who sits in `run()`, the innermost last. */
-  readonly watchdogs: tasklet[] = []
+  readonly watchdogs: Runnable[] = []
   /** Tasklets that have started and not ended. */
-  readonly started = new Set<tasklet>()
+  readonly started = new Set<Runnable>()
   /** Tasklets that wait for an operation of the core. */
-  readonly away = new Set<tasklet>()
-  main: tasklet | null = null
+  readonly away = new Set<Runnable>()
+  main: Runnable | null = null
   /** The tasklet whose code runs now. */
-  running: tasklet | null = null
+  running: Runnable | null = null
   switchTrap = 0
   /** Timers that will interrupt a tasklet: while one is set, there is no deadlock. */
   alarms = 0
@@ -50,20 +44,20 @@ export class World {
   onIdle: () => void = () => {}
   #switched = false
   /** Who ran last, where nothing was left to run. */
-  #last: tasklet | null = null
+  #last: Runnable | null = null
 
   constructor(driver: CoreTasklet<unknown>) {
     this.driver = driver
   }
 
   /** The tasklet that performs an operation now. */
-  get self(): tasklet {
+  get self(): Runnable {
     if (this.running === null) throw misuse('no tasklet runs')
     return this.running
   }
 
   /** Makes `main` the main tasklet, and the first one to run. */
-  begin(main: tasklet): void {
+  begin(main: Runnable & { prepare(args: readonly unknown[], world: World): unknown }): void {
     main.prepare([], this)
     this.main = main
     this.ring.insert(main)
@@ -71,7 +65,7 @@ export class World {
   }
 
   /** Who gets errors and is woken when nothing is left to run: the innermost caller of `run()`, else main. */
-  get watchdog(): tasklet | null {
+  get watchdog(): Runnable | null {
     return this.watchdogs.at(-1) ?? this.main
   }
 
@@ -110,7 +104,7 @@ export class World {
    * Makes `to` the head of the ring; null means that nothing is runnable. Returns false where `from` itself goes on.
    * A `to` that floats is put at the end, which is just before `from`, and one that is blocked is pulled out.
    */
-  switch(from: tasklet, to: tasklet | null): boolean {
+  switch(from: Runnable, to: Runnable | null): boolean {
     if (to === null) return this.#block(from)
     if (from !== to && this.switchTrap !== 0) throw switchTrapped()
     this.makeRunnable(to)
@@ -120,7 +114,7 @@ export class World {
   }
 
   /** `from` leaves the ring, for `queue` or to float, and the next one runs. */
-  suspend(from: tasklet, queue: WaitQueue | null): boolean {
+  suspend(from: Runnable, queue: WaitQueue | null): boolean {
     this.ring.remove(from)
     queue?.enter(from)
     try {
@@ -133,7 +127,7 @@ export class World {
   }
 
   /** `tasklet.run`, or, where `from` leaves the ring, `tasklet.switch`. */
-  run(from: tasklet, to: tasklet, replacing: boolean): boolean {
+  run(from: Runnable, to: Runnable, replacing: boolean): boolean {
     const inserted = !to.scheduled
     this.assertOwn(to)
     to.insert()
@@ -148,13 +142,13 @@ export class World {
   }
 
   /** Hands `error` to a tasklet: it is thrown there when it next runs. */
-  deliver(to: tasklet, error: unknown): void {
+  deliver(to: Runnable, error: unknown): void {
     if (to.away) to.seat?.interrupt(error)
     else to.tempval = new bomb(error)
   }
 
   /** Hands over an error without a switch: the pending throw. */
-  interrupt(to: tasklet, error: unknown): void {
+  interrupt(to: Runnable, error: unknown): void {
     this.deliver(to, error)
     this.makeRunnable(to)
     this.onChange()
@@ -168,7 +162,7 @@ export class World {
   }
 
   /** Puts a tasklet that floats or is blocked at the end of the ring. */
-  makeRunnable(t: tasklet): void {
+  makeRunnable(t: Runnable): void {
     if (t.waitsOn !== null) t.waitsOn.leave(t)
     if (t.away) {
       t.away = false
@@ -178,14 +172,14 @@ export class World {
   }
 
   /** What a tasklet waits for in the core has happened. */
-  returned(t: tasklet): void {
+  returned(t: Runnable): void {
     if (!t.away) return
     this.makeRunnable(t)
     this.onChange()
   }
 
   /** A tasklet has ended, the running one. */
-  end(self: tasklet, failure: { readonly error: unknown } | null): void {
+  end(self: Runnable, failure: { readonly error: unknown } | null): void {
     this.started.delete(self)
     this.ring.remove(self)
     this.#switched = true
@@ -206,7 +200,7 @@ export class World {
     this.#jump(self, to)
   }
 
-  assertOwn(t: tasklet): void {
+  assertOwn(t: Runnable): void {
     if (t.world !== null && t.world !== this) throw misuse('the tasklet belongs to another main()')
   }
 
@@ -216,13 +210,13 @@ export class World {
   }
 
   /** The error for a blocked `wakeup`, where nobody is left that could unblock it. */
-  #deadlockOf(wakeup: tasklet): { readonly error: DeadlockError } | null {
+  #deadlockOf(wakeup: Runnable): { readonly error: DeadlockError } | null {
     if (this.ring.current !== null || this.#expectant || wakeup.waitsOn === null) return null
     return { error: new DeadlockError(wakeup.direction < 0 ? 'receiving' : 'sending') }
   }
 
   /** `from` left the ring, and nothing is runnable. */
-  #block(from: tasklet): boolean {
+  #block(from: Runnable): boolean {
     if (this.#expectant) {
       if (this.switchTrap !== 0) throw switchTrapped()
       this.#last = from
@@ -239,7 +233,7 @@ export class World {
   }
 
   /** `self` began to wait for an operation of the core: it counts as blocked. */
-  #leave(self: tasklet): void {
+  #leave(self: Runnable): void {
     const trapped = self.blockTrap ? blockTrapped() : this.switchTrap !== 0 ? switchTrapped() : null
     if (trapped !== null) {
       self.seat?.interrupt(trapped)
@@ -252,13 +246,13 @@ export class World {
     else notifySchedule(self, this.ring.current)
   }
 
-  #jump(from: tasklet, to: tasklet): void {
+  #jump(from: Runnable, to: Runnable): void {
     notifySchedule(from, to)
     this.ring.current = to
     this.#switched = true
   }
 
-  #putBack(t: tasklet): void {
+  #putBack(t: Runnable): void {
     this.ring.insert(t)
     this.ring.current = t
   }
