@@ -1,4 +1,6 @@
-import { Gathered } from './gathered.js'
+import { SynclessError } from '../core/errors.js'
+import type { Decoder } from './decoder.js'
+import { decodeNdjson } from './decoders.js'
 import { RequestError } from './request-error.js'
 
 /** Makes values of the chunks of a body. */
@@ -27,55 +29,48 @@ export class RawDecoder implements BodyDecoder<Buffer> {
   }
 }
 
-const LINE_FEED = 10
-
 /** One JSON text a line; blank lines are skipped. Throws `MALFORMED_BODY`, and `BODY_TOO_LARGE` for a line beyond the limit. */
 export class NdjsonDecoder<T> implements BodyDecoder<T> {
-  readonly #limit: number
-  /** The beginning of a line whose end has not come. */
-  readonly #begun = new Gathered()
-  #chunk: Buffer = Buffer.alloc(0)
-  #line = 0
+  readonly #decoder: Decoder<T>
+  #values: T[] = []
+  /** How many of them have been given. */
+  #given = 0
+  #failure: { readonly error: unknown } | null = null
 
   constructor(limit: number) {
-    this.#limit = limit
+    this.#decoder = decodeNdjson<T>({ limit })()
   }
 
   push(chunk: Buffer): void {
-    this.#chunk = this.#chunk.length === 0 ? chunk : Buffer.concat([this.#chunk, chunk])
+    this.#take(() => this.#decoder.push(chunk))
   }
 
   end(): void {
-    this.push(Buffer.of(LINE_FEED))
+    this.#take(() => this.#decoder.end())
   }
 
   next(): { value: T } | null {
-    for (;;) {
-      const line = this.#nextLine()
-      if (line === null) return null
-      if (line !== '') return { value: this.#parse(line) }
-    }
+    if (this.#given < this.#values.length) return { value: this.#values[this.#given++] as T }
+    this.#values = []
+    this.#given = 0
+    if (this.#failure !== null) throw clientError(this.#failure.error)
+    return null
   }
 
-  #nextLine(): string | null {
-    const end = this.#chunk.indexOf(LINE_FEED)
-    const piece = end < 0 ? this.#chunk : this.#chunk.subarray(0, end)
-    if (this.#begun.length + piece.length > this.#limit) {
-      throw new RequestError('BODY_TOO_LARGE', 413, `line ${this.#line + 1} is longer than ${this.#limit} bytes`)
-    }
-    this.#begun.add(piece, this.#limit)
-    this.#chunk = end < 0 ? this.#chunk.subarray(this.#chunk.length) : this.#chunk.subarray(end + 1)
-    if (end < 0) return null
-    const line = this.#begun.take().toString('utf8').trim()
-    this.#line++
-    return line
-  }
-
-  #parse(line: string): T {
+  /** Keeps what is decoded, and after that what was thrown. */
+  #take(decode: () => Iterable<T>): void {
     try {
-      return JSON.parse(line)
-    } catch (cause) {
-      throw new RequestError('MALFORMED_BODY', 400, `line ${this.#line} of the body is no JSON text`, { cause })
+      for (const value of decode()) this.#values.push(value)
+    } catch (error) {
+      this.#failure = { error }
     }
   }
+}
+
+/** What a body that cannot be decoded is answered with. */
+function clientError(error: unknown): unknown {
+  if (!(error instanceof SynclessError)) return error
+  const { code, message, cause } = error
+  if (code === 'FRAME_TOO_LARGE') return new RequestError('BODY_TOO_LARGE', 413, `the body: ${message}`)
+  return new RequestError('MALFORMED_BODY', 400, `the body: ${message}`, { cause })
 }

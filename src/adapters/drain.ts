@@ -2,6 +2,7 @@
 import type { Receiver } from '../core/channel.js'
 import { isTaskletExit, TaskletKilled } from '../core/errors.js'
 import { go } from '../core/go.js'
+import { whenSettled } from '../core/latched.js'
 import type { Co } from '../core/op.js'
 import { report } from '../core/report.js'
 import type { Tasklet } from '../core/tasklet.js'
@@ -9,7 +10,6 @@ import { claiming } from './claim.js'
 import { tellable } from './failure.js'
 import { Listeners } from './listeners.js'
 import { countLost } from './lost.js'
-import { whenSettled } from './settled.js'
 
 /** A sink, as a drain sees it. */
 export interface Outlet<T> {

@@ -10,3 +10,10 @@ export function asFailure(error: unknown, what: string): unknown {
 export function tellable(reason: unknown): unknown {
   return isTaskletExit(reason) ? undefined : reason
 }
+
+/** What a channel ends with when an event tells of an error: the very object, if the event has one. */
+export function failure(error: unknown, event: PropertyKey, message?: string, cause?: unknown): unknown {
+  if (error !== undefined && error !== null) return error
+  const text = message || `a source emitted "${String(event)}", and no error with it`
+  return new SynclessError('SOURCE_FAILED', text, cause === undefined ? undefined : { cause })
+}

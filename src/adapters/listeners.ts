@@ -56,10 +56,3 @@ export function assertSignal(value: unknown, what: string): asserts value is Abo
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes an AbortSignal as its signal`)
 }
-
-/** What a channel ends with when an event tells of an error: the very object, if the event has one. */
-export function failure(error: unknown, event: PropertyKey, message?: string, cause?: unknown): unknown {
-  if (error !== undefined && error !== null) return error
-  const text = message || `a source emitted "${String(event)}", and no error with it`
-  return new SynclessError('SOURCE_FAILED', text, cause === undefined ? undefined : { cause })
-}

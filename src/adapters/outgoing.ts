@@ -1,9 +1,9 @@
 import { type Channel, type ChannelEnd, channel, type Receiver } from '../core/channel.js'
+import { whenSettled } from '../core/latched.js'
 import { report } from '../core/report.js'
 import { enterScope, Scope } from '../core/scope.js'
 import { bondToScope } from '../core/scope-bond.js'
 import type { Tasklet } from '../core/tasklet.js'
-import { whenSettled } from './settled.js'
 
 /**
  * The outgoing half of a `connect`: a channel that `drain` drains. The scope it is made in does not wait for it, and ends it.

@@ -1,12 +1,12 @@
 /** Channels whose source cannot be asked to wait: event emitters, event targets. */
 import { type Channel, channel, type Receiver } from '../core/channel.js'
 import { SynclessError } from '../core/errors.js'
+import { whenSettled } from '../core/latched.js'
 import { assertOverflow, type Overflow, offer } from '../core/overflow.js'
 import { bondToScope } from '../core/scope-bond.js'
 import { asFailure } from './failure.js'
 import { assertNotAborted, Listeners } from './listeners.js'
 import { assertCapacity } from './pulled-channel.js'
-import { whenSettled } from './settled.js'
 
 /** The options that every bridge from a source that pushes has. */
 export interface PushedOptions {

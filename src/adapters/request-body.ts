@@ -4,6 +4,7 @@ import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../core/channel.js'
 import { currentScope } from '../core/current-scope.js'
 import { SynclessError } from '../core/errors.js'
+import { whenSettled } from '../core/latched.js'
 import { bondToScope } from '../core/scope-bond.js'
 import { type BodyDecoder, NdjsonDecoder, RawDecoder } from './body-decoder.js'
 import { carrierOf, isCutOff, refuseRest } from './carrier.js'
@@ -12,7 +13,6 @@ import { destroyQuietly } from './destroy.js'
 import { PulledChannel } from './pulled-channel.js'
 import { clientGone, goneReason, RequestError } from './request-error.js'
 import { labelOf, requestScopeOf } from './request-scope.js'
-import { whenSettled } from './settled.js'
 
 /** How the body of a request becomes a channel. */
 export interface BodyOptions {

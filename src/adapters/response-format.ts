@@ -1,6 +1,6 @@
 import { SynclessError } from '../core/errors.js'
 import { ndjson } from './encoders.js'
-import { encodeEvent, HEARTBEAT, retryLine, type ServerSentEvent } from './server-sent-event.js'
+import { HEARTBEAT, retryLine, type ServerSentEvent, sse } from './server-sent-events.js'
 
 /** How a channel becomes a response. */
 export interface ResponseOptions<T> {
@@ -48,7 +48,7 @@ export function responseFormat<T>(options: ResponseOptions<T>): ResponseFormat<T
       prelude: retry === undefined ? '' : `${retryLine(retry)}\n`,
       opening: HEARTBEAT,
       heartbeat,
-      encode: value => encodeEvent(event === undefined ? { data: present(value) } : made(event(value))),
+      encode: value => sse(event === undefined ? { data: present(value) } : made(event(value))),
     }
   }
   if (event !== undefined || retry !== undefined || Object(options).heartbeat !== undefined) {

@@ -1,10 +1,10 @@
 /** Handlers of frameworks as tasklets. */
 import { types } from 'node:util'
 import { isTaskletExit, SynclessError, TaskletKilled } from '../core/errors.js'
+import { whenSettled } from '../core/latched.js'
 import type { Co } from '../core/op.js'
 import type { Scope } from '../core/scope.js'
 import { scope as run } from '../core/scope-fn.js'
-import { whenSettled } from './settled.js'
 
 /** How a handler ended. One of these is called, once. */
 export interface HandlerOutcome<T> {

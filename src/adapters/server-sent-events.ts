@@ -1,14 +1,16 @@
+/** Server-sent events, as the HTML standard has them: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+import type { IncomingHttpHeaders } from 'node:http'
 import { SynclessError } from '../core/errors.js'
 import { type Decoder, decodedBy, tooLarge } from './decoder.js'
 
 /** An event to be sent. */
 export interface ServerSentEvent {
-  /** Its text, of as many lines as it has. */
-  data?: string
+  /** Text as it is, of as many lines as it has; anything else as JSON. Without it, clients take note of `id` and `retry` only. */
+  data?: unknown
   /** Its type; without it, that is `message`. */
   event?: string
-  /** What the client sends as `Last-Event-ID` when it connects again. */
-  id?: string
+  /** What the client sends as `Last-Event-ID` when it connects again. The empty string takes back an earlier one. */
+  id?: string | number
   /** After how many milliseconds the client is to connect again. */
   retry?: number
   /** Text that clients ignore, such as a heartbeat. */
@@ -25,7 +27,7 @@ export interface ReceivedEvent {
 
 /**
  * Server-sent events, as an `EventSource` reads them: an event for each value. Throws `INVALID_ARGUMENT` for an `event` or
- * `id` of several lines, an `id` with a NUL, and a `retry` that is no whole number.
+ * `id` of several lines, an `id` with a NUL, a `retry` that is no whole number, and `data` that JSON has no text for.
  * Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @example
@@ -41,10 +43,28 @@ export function sse({ data, event, id, retry, comment }: ServerSentEvent): strin
   let text = ''
   if (comment !== undefined) for (const line of linesOf(comment)) text += `: ${line}\n`
   if (event !== undefined) text += `event: ${oneLine('event', event)}\n`
-  if (id !== undefined) text += `id: ${oneLine('id', id)}\n`
-  if (retry !== undefined) text += `retry: ${wholeNumber(retry)}\n`
-  if (data !== undefined) for (const line of linesOf(data)) text += `data: ${line}\n`
+  if (id !== undefined) text += `id: ${oneLine('id', String(id))}\n`
+  if (retry !== undefined) text += retryLine(retry)
+  if (data !== undefined) for (const line of linesOf(textOf(data))) text += `data: ${line}\n`
   return `${text}\n`
+}
+
+/** What keeps a connection alive and is no event. */
+export const HEARTBEAT = ':\n\n'
+
+/** Throws `INVALID_ARGUMENT` for what is no whole number of milliseconds. */
+export function retryLine(retry: number): string {
+  if (!Number.isSafeInteger(retry) || retry < 0)
+    throw invalid(`retry takes whole milliseconds, and got ${String(retry)}`)
+  return `retry: ${retry}\n`
+}
+
+/** The `id` of the last event that a client has seen; null for one that connects for the first time. */
+export function lastEventIdOf(headers: IncomingHttpHeaders): string | null {
+  const value = headers['last-event-id']
+  if (typeof value !== 'string' || value === '') return null
+  // Clients send UTF-8, and Node reads every header as Latin-1.
+  return Buffer.from(value, 'latin1').toString('utf8')
 }
 
 function linesOf(text: string): string[] {
@@ -53,12 +73,19 @@ function linesOf(text: string): string[] {
 
 function oneLine(field: string, value: string): string {
   if (!/[\r\n]/.test(value) && !(field === 'id' && value.includes('\0'))) return value
-  throw new SynclessError('INVALID_ARGUMENT', `sse: the ${field} ${JSON.stringify(value)} does not fit on a line`)
+  throw invalid(`the ${field} ${JSON.stringify(value)} does not fit on a line`)
 }
 
-function wholeNumber(value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new SynclessError('INVALID_ARGUMENT', `sse: retry takes whole milliseconds; got ${String(value)}`)
+function textOf(data: unknown): string {
+  if (typeof data === 'string') return data
+  // The declared type leaves out that it gives undefined for a value that is not JSON.
+  const text: string | undefined = JSON.stringify(data)
+  if (text === undefined) throw invalid(`data of type ${typeof data} has no JSON text`)
+  return text
+}
+
+function invalid(problem: string): SynclessError {
+  return new SynclessError('INVALID_ARGUMENT', `server-sent event: ${problem}`)
 }
 
 /** @internal */

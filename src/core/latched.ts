@@ -122,3 +122,9 @@ export class Latch<T> extends Latched<T> {
     if (this.outcome === IDLE) this.settle(FAILED, undefined, error)
   }
 }
+
+/** @internal Calls `fn` in the turn in which `latched` settles; at once if it has settled. Not for one that can fail. */
+export function whenSettled<T>(latched: Latched<T>, fn: (value: T) => void): void {
+  const node = latched.node()
+  node.performFor({ wake: () => fn(node.take()) })
+}

@@ -1,6 +1,7 @@
 import { action } from '../../core/action.js'
 import type { Op } from '../../core/op.js'
-import { assertNames, failure, Listeners, namesIn } from '../listeners.js'
+import { failure } from '../failure.js'
+import { assertNames, Listeners, namesIn } from '../listeners.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
 /** How an event becomes a value. */

@@ -1,6 +1,7 @@
 import type { Receiver } from '../../core/channel.js'
 import { assertOptions } from '../../core/options.js'
-import { assertNames, failure, namesIn } from '../listeners.js'
+import { failure } from '../failure.js'
+import { assertNames, namesIn } from '../listeners.js'
 import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 

@@ -1,4 +1,4 @@
-import { failure } from '../listeners.js'
+import { failure } from '../failure.js'
 
 /**
  * What an event that tells of an error fails a channel with: the `error` or `reason` that it carries, the reason of the

@@ -8,7 +8,7 @@ import type { FlowCapabilities } from '../port.js'
 
 export type { BodyOptions } from '../request-body.js'
 export type { ResponseOptions } from '../response-format.js'
-export type { ServerSentEvent } from '../server-sent-event.js'
+export type { ServerSentEvent } from '../server-sent-events.js'
 export { drainTo } from './drain-to.js'
 export { errorHandler, handler, paramHandler } from './handler.js'
 export { lastEventId } from './last-event-id.js'

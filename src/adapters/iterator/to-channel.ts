@@ -1,9 +1,9 @@
 import type { ChannelEnd, Receiver } from '../../core/channel.js'
+import { whenSettled } from '../../core/latched.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { AskedChannel } from '../asked-channel.js'
 import { claiming } from '../claim.js'
-import { whenSettled } from '../settled.js'
 import { Iteration, type Source } from './iteration.js'
 
 /** How an iterator becomes a channel. */

@@ -1,13 +1,13 @@
 import { type Observable, Subject, type Subscription, takeUntil } from 'rxjs'
 import { type Channel, channel, type Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { whenSettled } from '../../core/latched.js'
 import { assertOptions } from '../../core/options.js'
 import { assertOverflow, type Overflow, offer } from '../../core/overflow.js'
 import { report } from '../../core/report.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { asFailure } from '../failure.js'
 import { assertCapacity, PulledChannel } from '../pulled-channel.js'
-import { whenSettled } from '../settled.js'
 import { observableOf } from './first.js'
 
 /** How an observable becomes a channel. */

@@ -1,9 +1,9 @@
 import { types } from 'node:util'
 import { isTaskletExit, SynclessError } from '../../core/errors.js'
 import { detach } from '../../core/go.js'
+import { whenSettled } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
 import { Listeners } from '../listeners.js'
-import { whenSettled } from '../settled.js'
 import { listenShared } from '../shared-listeners.js'
 import { SocketDisconnected } from './disconnected.js'
 

@@ -1,6 +1,7 @@
 import { finished, type Readable } from 'node:stream'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { whenSettled } from '../../core/latched.js'
 import { endSourceOf } from '../../core/nbsocket/byte-input.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
@@ -8,7 +9,6 @@ import { claiming } from '../claim.js'
 import { type Decoder, decoderOf } from '../decoder.js'
 import { asReason, destroyQuietly } from '../destroy.js'
 import { PulledChannel } from '../pulled-channel.js'
-import { whenSettled } from '../settled.js'
 import { Decoding, Moving } from './moving.js'
 
 /** How a readable becomes a channel. */

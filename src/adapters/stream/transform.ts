@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import { channel, type Receiver, type Sender } from '../../core/channel.js'
 import { SynclessError, TaskletKilled } from '../../core/errors.js'
+import { whenSettled } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
 import { assertOptions } from '../../core/options.js'
 import { Scope } from '../../core/scope.js'
@@ -8,7 +9,6 @@ import { bondToScope } from '../../core/scope-bond.js'
 import { bytesOf, type Decoder, decoderOf } from '../decoder.js'
 import { asError } from '../destroy.js'
 import type { Encoder } from '../encoders.js'
-import { whenSettled } from '../settled.js'
 import { Reading } from './reading.js'
 
 /** What a transform does: it receives what is written, and sends what is to be read. */

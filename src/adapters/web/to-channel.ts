@@ -1,4 +1,5 @@
 import type { Receiver } from '../../core/channel.js'
+import { whenSettled } from '../../core/latched.js'
 import { assertOptions } from '../../core/options.js'
 import { report } from '../../core/report.js'
 import { bondToScope } from '../../core/scope-bond.js'
@@ -6,7 +7,6 @@ import { type Answer, AskedChannel } from '../asked-channel.js'
 import { DecodedAnswers } from '../decoded-answers.js'
 import { type Decoder, decoderOf } from '../decoder.js'
 import { asFailure, tellable } from '../failure.js'
-import { whenSettled } from '../settled.js'
 import { type HasBody, streamOf } from './body.js'
 import { assertChunkSize, type Reader, readerOf } from './reader.js'
 

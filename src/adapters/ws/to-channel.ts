@@ -1,12 +1,12 @@
 import type { RawData, WebSocket } from 'ws'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
+import { whenSettled } from '../../core/latched.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { claiming } from '../claim.js'
 import { asFailure } from '../failure.js'
 import { PulledChannel } from '../pulled-channel.js'
-import { whenSettled } from '../settled.js'
 import { assertWebSocket, type CloseWith, close, closeFor, isClosed, readAway, terminate, whenClosed } from './peer.js'
 
 /** How a WebSocket becomes a channel. */
