@@ -9,18 +9,19 @@ import type { RequestEvent } from './attach.js'
 import { Connection, outermostExchange, withdraw } from './connection.js'
 import { continueOnce } from './continue-once.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
-import { Exchange, type ExchangeOwner } from './exchange.js'
+import { Exchange, nobody } from './exchange.js'
 import { elsewhere, type Guests } from './guests.js'
 import type { HandOver } from './hand-over.js'
 import type { LimitOptions } from './limits.js'
 import { malformed } from './malformed.js'
 import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
-import { askedPath, restoring, stripMountPath } from './mount-path.js'
+import { restoring, stripMountPath } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
+import { overlooked, unseen } from './overlooked.js'
 import type { RequestIdStage } from './request-id.js'
 import { pass, prepareHandOver } from './serve.js'
-import { isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
+import { type Ambiguity, ambiguous, isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
 import { dispatchUpgrade, dispatchVisitingUpgrade, leaveUpgrade, upgradeTaker, wantsUpgrade } from './upgrade.js'
 
 /** What the dispatcher needs of its host. */
@@ -36,6 +37,8 @@ export interface DispatchHost {
   readonly draining: boolean
   /** Null where nothing is counted. */
   readonly metrics: Metrics | null
+  /** What is behind it where it is not the first to look at a request, as far as it is known. */
+  readonly beyond: readonly Party[]
   accept(socket: Duplex): void
   report(error: SynclessError): void
 }
@@ -86,7 +89,13 @@ export class Dispatcher implements EngineSink {
   /** A request on a connection that is another server's. `next` has it where no mount does, or the one that does declines. */
   visit(event: RequestEvent, req: IncomingMessage, res: ServerResponse, next: () => void, behind = false): void {
     if (event === 'checkContinue') continueOnce(res)
-    const mount = this.#host.mounts.find(req.url ?? '/')
+    const { url = '/' } = req
+    const mount = this.#host.mounts.find(url)
+    const passedBy = overlooked(this.#host.mounts, url, mount, () => (behind ? [unseen] : this.#host.beyond))
+    if (passedBy !== undefined) {
+      this.#refuse(req, res, passedBy)
+      return
+    }
     if (mount === undefined) {
       next()
       return
@@ -95,8 +104,8 @@ export class Dispatcher implements EngineSink {
       unavailable(res)
       return
     }
-    if (behind && isReadDifferentlyFromOutside(req.url ?? '/', mount)) {
-      this.#refuseAmbiguous(req, res, `what the host is called by and ${mount.title}`)
+    if (behind && isReadDifferentlyFromOutside(url, mount)) {
+      this.#refuse(req, res, { front: unseen, back: mount })
       return
     }
     const exchange = new Exchange(req, res, mount)
@@ -198,21 +207,15 @@ export class Dispatcher implements EngineSink {
     })
   }
 
-  #refusedAsAmbiguous({ req, res }: Exchange, { passed, target }: HandOver, next: Party): boolean {
-    const other = passed.find(front => isReadDifferently(target, req.headers.host, front, next))
-    if (other !== undefined) this.#refuseAmbiguous(req, res, `${other.title} and ${next.title}`)
-    return other !== undefined
+  #refusedAsAmbiguous({ req, res }: Exchange, { passed, target }: HandOver, back: Party): boolean {
+    const front = passed.find(mount => isReadDifferently(target, req.headers.host, mount, back))
+    if (front !== undefined) this.#refuse(req, res, { front, back })
+    return front !== undefined
   }
 
-  #refuseAmbiguous(req: IncomingMessage, res: ServerResponse, who: string): void {
+  #refuse(req: IncomingMessage, res: ServerResponse, two: Ambiguity): void {
     answer(res, 400)
-    this.#host.report(
-      new SynclessError(
-        'AMBIGUOUS_PATH',
-        `${req.method} ${askedPath(req)} is another path to ${who}, and could pass by a guard: write it plainly, or mount ` +
-          'one of them with { accept: ["spelling"] }',
-      ),
-    )
+    this.#host.report(ambiguous(req, two))
   }
 
   #refuseLarge(exchange: Exchange): void {
@@ -228,10 +231,13 @@ export class Dispatcher implements EngineSink {
 
   /** The mount to serve the request, if there is one; otherwise the request has been answered. */
   #openMount(req: IncomingMessage, res: ServerResponse): Mount | undefined {
-    const mount = this.#host.mounts.find(req.url ?? '/')
-    if (mount?.open === true) return mount
+    const { url = '/' } = req
+    const mount = this.#host.mounts.find(url)
+    const passedBy = overlooked(this.#host.mounts, url, mount, () => [])
+    if (passedBy === undefined && mount?.open === true) return mount
     this.#begin(req, res)
-    if (mount === undefined) answer(res, 404)
+    if (passedBy !== undefined) this.#refuse(req, res, passedBy)
+    else if (mount === undefined) answer(res, 404)
     else {
       this.#host.metrics?.unavailable(mount.path)
       unavailable(res)
@@ -249,5 +255,3 @@ export class Dispatcher implements EngineSink {
 
 /** From which a request has come, and to which it goes back. */
 const server = outside([])
-
-const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }

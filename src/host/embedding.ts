@@ -42,6 +42,11 @@ export class Embedding {
     return [...this.#taps.keys()].filter(server => !(server instanceof HostedServer))
   }
 
+  /** Whether another host may pass requests on to it. */
+  get nested(): boolean {
+    return this.#outer.size > 0
+  }
+
   get attached(): boolean {
     return this.#taps.size > 0
   }

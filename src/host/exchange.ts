@@ -32,6 +32,9 @@ export interface ExchangeOwner {
   passOn(exchange: Exchange): void
 }
 
+/** The owner of requests that the host answers itself. */
+export const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }
+
 /** What an exchange owes to the server from which it has come. */
 export interface Visit {
   /** Takes the request back: no mount has anything for it. */

@@ -6,6 +6,8 @@ import { originForm, owns } from './mount-path.js'
 /** The mounts of a host, the longest path first, so that the first that owns a URL is the one meant. */
 export class MountTable implements Iterable<Mount> {
   #mounts: Mount[] = []
+  /** Those that may guard a path of their own for the mounts behind them. */
+  guards: readonly Mount[] = []
   /** Those that own nothing but upgrades to certain protocols. */
   #upgrades: Mount[] = []
 
@@ -14,12 +16,17 @@ export class MountTable implements Iterable<Mount> {
    * these hands over to the next, and `UPGRADE_TAKEN` if another owns the upgrades of the path to one of its protocols.
    */
   add(mount: Mount): void {
-    if (mount.protocols === null) this.#mounts = withMount(this.#mounts, mount)
+    if (mount.protocols === null) this.#set(withMount(this.#mounts, mount))
     else this.#upgrades = withUpgrades(this.#upgrades, mount, mount.protocols)
   }
 
   remove(mount: Mount): void {
-    this.#mounts = this.#mounts.filter(other => other !== mount)
+    this.#set(this.#mounts.filter(other => other !== mount))
+  }
+
+  #set(mounts: Mount[]): void {
+    this.#mounts = mounts
+    this.guards = mounts.filter(({ handOverLimit, path }) => handOverLimit !== null && path.length > 1)
   }
 
   /** The only mount of an app; null where there are several, or none. */

@@ -51,6 +51,7 @@ import {
   type MountOptions,
   type RunOptions,
 } from './options.js'
+import { overlooked, unseen } from './overlooked.js'
 import type { RequestIdStage } from './request-id.js'
 import { closeOnSignals, exitsSoon, reportListeners } from './signals.js'
 import { StageMaker } from './stage-maker.js'
@@ -320,6 +321,11 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     )
   }
 
+  get beyond(): readonly Party[] {
+    const { servers } = this.#embedding
+    return servers.length > 0 && !this.#embedding.nested ? servers.map(server => this.#outside(server)) : [unseen]
+  }
+
   #reportTrust(only?: Mount): void {
     const difference = differentTrust(this.mounts, only)
     if (difference !== undefined) this.report(difference)
@@ -378,7 +384,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   owns(req: IncomingMessage): boolean {
-    return this.mounts.find(req.url ?? '/') !== undefined
+    const { url = '/' } = req
+    const mount = this.mounts.find(url)
+    // That one it refuses.
+    return mount !== undefined || overlooked(this.mounts, url, mount, () => this.beyond) !== undefined
   }
 
   visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next: (() => void) | null = null): boolean {

@@ -3,10 +3,12 @@
  * compares finds `/admin` for `/%61dmin`, another does not. Clients that mean no harm do not send them, so that they need
  * not be understood.
  */
+import type { IncomingMessage } from 'node:http'
 import { type AppPolicy, UNKNOWN } from '../adapters/port.js'
-import { accepts, type Party } from './agreement.js'
+import { SynclessError } from '../core/errors.js'
+import { accepts, type Difference, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
-import { authorityOf, originForm, owns, strippedUrl } from './mount-path.js'
+import { askedPath, authorityOf, originForm, owns, strippedUrl } from './mount-path.js'
 
 /** What RFC 3986 would have a client write otherwise: escapes of unreserved characters, and segments of dots. */
 const UNUSUAL = /%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])|\/\.{1,2}(?:\/|$)/i
@@ -95,8 +97,23 @@ function sameHost(target: string, host: string | undefined): boolean {
   return authority === undefined || host === undefined || authority.toLowerCase() === host.toLowerCase()
 }
 
+/** Two apps that may take a request for two paths, and what to accept if that is meant. */
+export interface Ambiguity {
+  readonly front: Party
+  readonly back: Party
+  readonly differences?: readonly Difference[]
+}
+
+export function ambiguous(req: IncomingMessage, { front, back, differences = ['spelling'] }: Ambiguity): SynclessError {
+  return new SynclessError(
+    'AMBIGUOUS_PATH',
+    `${req.method} ${askedPath(req)} is another path to ${front.title} and ${back.title}, and could pass by a guard: write ` +
+      `it plainly, or mount one of them with { accept: ${JSON.stringify(differences)} }`,
+  )
+}
+
 /** The path of a target that everybody reads alike; null for any other. */
-function plainPath(target: string): string | null {
+export function plainPath(target: string): string | null {
   const query = target.indexOf('?')
   const whole = query < 0 ? target : target.slice(0, query)
   const path = whole.startsWith('/') ? whole : whole.replace(ABSOLUTE, '')
@@ -106,7 +123,8 @@ function plainPath(target: string): string | null {
 
 const unknown: readonly AppPolicy[] = [{ reading: UNKNOWN }]
 
-function policiesOf({ policies }: Party): readonly AppPolicy[] {
+/** What is known of an app: of one that says nothing, that its reading is not. */
+export function policiesOf({ policies }: Party): readonly AppPolicy[] {
   const known = [...policies]
   return known.length > 0 ? known : unknown
 }

@@ -12,6 +12,8 @@ import { rememberWebSocket } from './goodbye.js'
 import { elsewhere } from './guests.js'
 import type { Mount } from './mount.js'
 import { askedPath, stripMountPath, strippedUrl } from './mount-path.js'
+import { overlooked } from './overlooked.js'
+import { type Ambiguity, ambiguous } from './spelling.js'
 import { admit, askInFront, type Handshake } from './upgrade-exchange.js'
 import { answerWithoutUpgrade, refuse } from './without-upgrade.js'
 
@@ -34,7 +36,9 @@ export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket
     return
   }
   const mount = upgradeTaker(host, req)
-  if (mount !== undefined) {
+  const passedBy = overlooked(host.mounts, req.url ?? '/', mount, () => [])
+  if (passedBy !== undefined) refuseAmbiguous(host, req, socket, passedBy)
+  else if (mount !== undefined) {
     const [front] = inFront(host, req, mount)
     const handshake = { req, socket, head, visits: false }
     const take = () => handOver(host, mount, handshake)
@@ -61,12 +65,17 @@ export function dispatchVisitingUpgrade(
   next: (() => void) | null,
 ): boolean {
   const mount = upgradeTaker(host, req)
+  const passedBy = overlooked(host.mounts, req.url ?? '/', mount, () => host.beyond)
   const [front] = mount === undefined ? passedOnWayOut(host, req, next) : inFront(host, req, mount)
-  if (mount === undefined && front === undefined) return false
+  if (mount === undefined && front === undefined && passedBy === undefined) return false
   const connection = Connection.of(socket, elsewhere)
   socket.on('error', ignore)
   if (connection.exchanges.some(exchange => exchange.req !== req)) {
     answerOnlyEarlier(connection)
+    return true
+  }
+  if (passedBy !== undefined) {
+    refuseAmbiguous(host, req, socket, passedBy)
     return true
   }
   const handshake = { req, socket, head, visits: true }
@@ -81,6 +90,12 @@ export function dispatchVisitingUpgrade(
   if (front === undefined) take()
   else askInFront(host, front, handshake, { taker: mount?.server ?? null, take })
   return true
+}
+
+/** Another mount should have been asked before. */
+function refuseAmbiguous(host: DispatchHost, req: IncomingMessage, socket: Duplex, passedBy: Ambiguity): void {
+  refuse(socket, '400 Bad Request')
+  host.report(ambiguous(req, passedBy))
 }
 
 /** Leaves an upgrade that no mount takes to listeners of others, on `server`. False if it comes before an earlier answer. */
