@@ -17,6 +17,8 @@ export interface Scripts {
   run(source: string, env?: NodeJS.ProcessEnv, limit?: number): Promise<Ended>
   /** Starts it with pipes, or in a terminal, whose output is then all in `stdout`. */
   start(source: string, terminal?: boolean): ChildProcessWithoutNullStreams
+  /** Writes it to a file, and gives its path. */
+  write(source: string): string
   remove(): void
 }
 
@@ -45,6 +47,7 @@ export function scripts(options: { nbsocket?: boolean } = {}): Scripts {
     return file
   }
   return {
+    write,
     start: (source, terminal = false) => {
       const file = write(source)
       return terminal

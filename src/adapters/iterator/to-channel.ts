@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream'
 import type { ChannelEnd, Receiver } from '../../core/channel.js'
 import { whenSettled } from '../../core/latched.js'
+import { endSourceOf } from '../../core/nbsocket/byte-input.js'
 import { assertOptions } from '../../core/options.js'
 import { bondToScope } from '../../core/scope-bond.js'
 import { AskedChannel } from '../asked-channel.js'
@@ -53,6 +55,8 @@ export interface ToChannelOptions {
 export function toChannel<T>(source: Source<T>, options: ToChannelOptions = {}): Receiver<T> {
   assertOptions(options, 'iterator.toChannel()')
   const { capacity = 0, name = 'iterator' } = options
+  // What a buffered file over a stream holds comes first.
+  endSourceOf(source as Readable, 'iterator.toChannel()')
   const iteration = new Iteration<T>(source, name)
   const values = new AskedChannel<T>(capacity, name, () => iteration.next())
   const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))

@@ -26,6 +26,8 @@ export class ByteInput implements ByteSource {
   #ended = false
   /** Told when the bytes that had arrived before have been taken. */
   #failure: { readonly error: Error | null } | null = null
+  /** Called when it lets go of the stream. */
+  whenReleased: () => void = () => {}
   /** Told at once. */
   #refusal: ((what: string) => unknown) | null = null
 
@@ -114,6 +116,7 @@ export class ByteInput implements ByteSource {
     this.refuse(refusal)
     this.#readable.off('readable', this.#onReadable)
     this.#readable.off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose)
+    this.whenReleased()
   }
 
   /** Commits `node` if it need not wait, and says whether it did. */
@@ -366,6 +369,11 @@ const sources = new WeakMap<Readable, ByteInput>()
  * ```
  */
 export function byteSource(readable: Readable): ByteSource {
+  return byteInput(readable)
+}
+
+/** @internal */
+export function byteInput(readable: Readable): ByteInput {
   if (typeof readable?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'byteSource() takes a Readable')
   }

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
 import type { Node, Op } from '../op.js'
 import { WrappingNode } from '../wrapping.js'
-import { byteSource } from './byte-input.js'
+import { type ByteInput, byteInput } from './byte-input.js'
 import type { ByteSource } from './bytes.js'
 import { type NbFile, nbfile } from './nbfile.js'
+import { type ReadAhead, readsAhead, tellOfReader } from './read-ahead.js'
 
 /** A stream that can be told whether it keeps the process alive; a file as standard input cannot, and ends by itself. */
 type Input = Readable & { ref?(): unknown; unref?(): unknown }
@@ -11,15 +12,21 @@ type Input = Readable & { ref?(): unknown; unref?(): unknown }
 /** Keeps the process alive only while somebody waits. */
 class AwaitedSource implements ByteSource {
   readonly #input: Input
-  readonly #source: ByteSource
+  readonly #source: ByteInput
 
   constructor(input: Input) {
     this.#input = input
-    this.#source = byteSource(input)
+    this.#source = byteInput(input)
+    // Whoever has the stream from then on waits for it as ever.
+    this.#source.whenReleased = () => void input.ref?.()
   }
 
   recv(maxBytes?: number): Op<Buffer> {
     return new AwaitedRecv(this.#source.recv(maxBytes).node(), this.#input)
+  }
+
+  [readsAhead](reader: ReadAhead): void {
+    tellOfReader(this.#source, reader)
   }
 }
 
@@ -47,7 +54,8 @@ class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
 /**
  * Standard input and output as a file of text: a console at which a program can be asked while its other tasklets run. A
  * terminal gives lines as they are entered; Ctrl-D is the end. Nothing is read before the first read, and only one that waits
- * keeps the process alive. Every call gives the same file. Use it or `process.stdin`, not both.
+ * keeps the process alive. Every call gives the same file. Use it or `process.stdin`, not both: `fromSocket(process.stdin)` and
+ * bridges take standard input over, with what was read ahead, and the console then fails with `ALREADY_CONSUMED`.
  *
  * @example
  * ```ts

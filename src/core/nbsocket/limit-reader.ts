@@ -4,6 +4,7 @@ import { Node, type Op, type Waiter } from '../op.js'
 import { assertOptions } from '../options.js'
 import type { Runnable } from '../running.js'
 import type { ByteSource } from './bytes.js'
+import { type ReadAhead, ReadersAhead, readsAhead, tellOfReader } from './read-ahead.js'
 import { assertSize, NbReader, type ReaderOptions, readerInput } from './reader.js'
 import { bytesForm } from './reader-text.js'
 
@@ -16,7 +17,8 @@ export interface LimitReaderOptions extends ReaderOptions {
 }
 
 /** A source that ends after so many bytes of another one. */
-class LimitedSource implements ByteSource {
+class LimitedSource implements ByteSource, ReadAhead {
+  readonly #ahead = new ReadersAhead()
   readonly source: ByteSource
   readonly exact: boolean
   left: number
@@ -29,6 +31,22 @@ class LimitedSource implements ByteSource {
 
   recv(maxBytes: number = Number.MAX_SAFE_INTEGER): Op<Buffer> {
     return new LimitedRecv(this, maxBytes)
+  }
+
+  [readsAhead](reader: ReadAhead): void {
+    this.#ahead.add(reader)
+    tellOfReader(this.source, this)
+  }
+
+  get held(): number {
+    return this.#ahead.held
+  }
+
+  /** They are still to come then: without them, the part has not ended. */
+  takeHeld(): Buffer {
+    const bytes = this.#ahead.take()
+    this.left += bytes.length
+    return bytes
   }
 }
 

@@ -530,7 +530,7 @@ function explain(error: Error | null, what: string): SocketError {
  * Makes an nbsocket of a socket that exists: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else may
  * read or write it from now on; {@link NbSocket.stream} gives it back. It stays open for sending when its peer has ended it,
  * whatever its `allowHalfOpen` was, unless that had happened before. A stream that flows is paused; bytes that an `nbfile` over it
- * holds are put back into it.
+ * holds are put back into it. Of an `'upgrade'`, put its `head` back first: `socket.unshift(head)`.
  *
  * Throws `INVALID_ARGUMENT` for what is no Duplex of bytes, and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has,
  * `BUSY` where an operation waits for its bytes, `SCOPE_CLOSED` where the scope has ended.

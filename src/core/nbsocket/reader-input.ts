@@ -1,7 +1,7 @@
 import { SynclessError } from '../errors.js'
 import type { Node } from '../op.js'
 import type { ByteSource } from './bytes.js'
-import { type ReadAhead, tellOfReader } from './read-ahead.js'
+import { type ReadAhead, ReadersAhead, tellOfReader } from './read-ahead.js'
 import { ReaderBuffer } from './reader-buffer.js'
 
 /** How many bytes are asked of the source at a time. */
@@ -25,12 +25,25 @@ export class ReaderInput implements ReadAhead {
     this.limit = limit
   }
 
+  /** The readers that read from this one. */
+  #ahead: ReadersAhead | null = null
+
   get held(): number {
-    return this.buffer.length
+    return this.buffer.length + (this.#ahead?.held ?? 0)
   }
 
+  /** Its end may have been the limit of a part, which is to come again: it asks the source anew, and is refused. */
   takeHeld(): Buffer {
-    return this.buffer.take(this.buffer.length)
+    this.ended = false
+    const own = this.buffer.take(this.buffer.length)
+    // The readers of it have taken theirs before.
+    return this.#ahead === null ? own : Buffer.concat([this.#ahead.take(), own])
+  }
+
+  remember(reader: ReadAhead): void {
+    this.#ahead ??= new ReadersAhead()
+    this.#ahead.add(reader)
+    tellOfReader(this.source, this)
   }
 
   receive(): Node<Buffer> {
@@ -59,6 +72,7 @@ export class ReaderInput implements ReadAhead {
   unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return
     this.buffer.prepend(bytes)
+    tellOfReader(this.source, this)
     this.reading?.rescan()
   }
 

@@ -6,6 +6,7 @@ import { assertOptions } from '../options.js'
 import { scope } from '../scope-fn.js'
 import { byteSource } from './byte-input.js'
 import type { ByteSource } from './bytes.js'
+import { type ReadAhead, readsAhead } from './read-ahead.js'
 import { ReaderInput } from './reader-input.js'
 import { LineIterator } from './reader-lines.js'
 import { ReadAll, ReadDelimited, ReadFixed, ReadSome } from './reader-ops.js'
@@ -212,6 +213,11 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   /** Like {@link find}, for the last place. Semantics: Python's `str.rfind`. */
   rfind(what: Uint8Array | string, start = 0, end: number = this.buffered): number {
     return this.input.buffer.lastIndexOf(this.#sought(what, 'rfind()'), this.#position(start), this.#position(end))
+  }
+
+  /** @internal Another reader takes bytes out of it. */
+  [readsAhead](reader: ReadAhead): void {
+    this.input.remember(reader)
   }
 
   /** The bytes as they are, whatever {@link text} says: a reader is a source for another one. */

@@ -1,5 +1,5 @@
 /** What the other side of a real port does: in a worker thread, or in a process. The first argument says what. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { connect, drainTo, isBridgeMessage, type Port, toChannel } from '../../../src/adapters/worker/index.js'
 import { channel, detach, SynclessError, type Tasklet } from '../../../src/core/index.js'
 
@@ -67,6 +67,18 @@ const tasks: Record<string, () => void> = {
     port.on('message', (message: { do?: string }) => {
       if (message.do === 'exit') process.exit(3)
       if (message.do === 'throw') throw new TypeError('a bug over there')
+    })
+  },
+  /** Takes ports over, and says what comes on a topic of each. */
+  take() {
+    port.on('message', ({ take, topic }: { take: MessagePort; topic: string }) => {
+      const taken: unknown[] = []
+      detach(function* () {
+        yield* toChannel(take, { topic }).each(value => {
+          taken.push(value)
+        })
+        say({ taken })
+      })
     })
   },
   /** Answers messages of its own, on the port that a bridge uses too. */

@@ -1,8 +1,9 @@
 /** What a buffered file has read ahead goes along when its socket or stream changes hands, or is refused. */
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
+import { toChannel as iterate } from '../../../src/adapters/iterator/index.js'
 import { toChannel } from '../../../src/adapters/stream/index.js'
-import { byteSource, fromSocket, nbfile, nbreader } from '../../../src/core/nbsocket/index.js'
+import { byteSource, fromSocket, limitReader, nbfile, nbreader } from '../../../src/core/nbsocket/index.js'
 import { ca, server as certificate } from '../../host/certificates.js'
 import { closing, tcpPair } from './support.js'
 
@@ -122,6 +123,67 @@ describe('of a file over a Node stream', () => {
     stream.end()
     expect((await chunks.next()).done).toBe(true)
   })
+
+  test('an iteration has it', async () => {
+    const stream = new PassThrough()
+    stream.end('head\nbody')
+    expect(String(await nbreader(stream).readLine())).toBe('head\n')
+    const chunks = iterate<Buffer>(stream)
+    expect(String(await chunks.receive())).toBe('body')
+    expect((await chunks.next()).done).toBe(true)
+  })
+})
+
+describe('of a reader over a reader', () => {
+  test('the stream has all of it, in the order in which it came', async () => {
+    const { here, there, file } = await lineRead('one two three four')
+    const part = limitReader(file, 13)
+    const words = nbreader(part)
+    expect(String(await words.readUntil(' '))).toBe('one ')
+    expect([file.buffered, part.buffered, words.buffered]).toEqual([5, 0, 9])
+    await here.send(' five')
+    await there.readable()
+    const stream = kept(there.stream)
+    expect([file.buffered, part.buffered, words.buffered]).toEqual([0, 0, 0])
+    let text = ''
+    for await (const chunk of stream) {
+      text += chunk
+      if (text.length === 19) break
+    }
+    expect(text).toBe('two three four five')
+  })
+
+  test('a part that loses what it held has not come to its end', async () => {
+    const { there, file } = await lineRead('the body')
+    const part = limitReader(file, 8)
+    expect(String(await part.read(4))).toBe('the ')
+    expect(await part.readUpTo(100)).toBe(4)
+    expect(part.sourceEnded).toBe(true)
+    const stream = kept(there.stream)
+    expect(String((await once(stream, 'data'))[0])).toBe('body')
+    expect(part.left).toBe(4)
+    await expect(async () => part.readAll()).rejects.toMatchObject({ code: 'SOCKET_CLOSED' })
+  })
+
+  test('startTls() refuses it', async () => {
+    const { there, file } = await lineRead('forged')
+    expect(String(await limitReader(file, 6).readExactly(1))).toBe('f')
+    await expect(async () => there.startTls({ ca })).rejects.toMatchObject({ code: 'STARTTLS_PLAINTEXT' })
+  })
+})
+
+test('what was put back by unread() goes along', async () => {
+  const { here, there } = await tcpPair()
+  nbfile(there).unread('first ')
+  await here.send('second')
+  await there.readable()
+  let text = ''
+  for await (const chunk of kept(there.stream)) {
+    text += chunk
+    if (text.length === 12) break
+  }
+  expect(text).toBe('first second')
+  kept(here)
 })
 
 test('one nbfile a message keeps none of those that are through', async () => {
