@@ -6,37 +6,9 @@
 import { inspect } from 'node:util'
 import type { AppPolicy, PathRule, PathTrait, TrustPolicy } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
-import { invalid } from './check.js'
+import { type Difference, pathExamples, pathTraits } from './accepted-differences.js'
 import type { Mount } from './mount.js'
 import type { MountTable } from './mount-table.js'
-
-/**
- * A name for something that two apps treat differently: a trait of paths, other spellings of a path (`/%61dmin`), or whom
- * they believe about the client.
- */
-export type Difference = PathTrait | 'spelling' | 'trust-proxy'
-
-const examples: Record<PathTrait, string> = {
-  case: '/Admin',
-  'trailing-slash': '/admin/',
-  'duplicate-slashes': '//admin',
-  semicolon: '/admin;x',
-  extension: '/admin.x',
-}
-
-const traits = Object.keys(examples).filter((name): name is PathTrait => name in examples)
-
-const differences: ReadonlySet<unknown> = new Set<Difference>([...traits, 'spelling', 'trust-proxy'])
-
-/** Throws `INVALID_ARGUMENT`. */
-export function acceptedDifferences(accept: unknown = []): ReadonlySet<Difference> {
-  if (isDifferences(accept)) return new Set(accept)
-  throw invalid('accept', `a list of ${[...differences].join(', ')}`, accept)
-}
-
-function isDifferences(value: unknown): value is readonly Difference[] {
-  return Array.isArray(value) && value.every(name => differences.has(name))
-}
 
 /** An app among others, as it is compared: a mount, or what a server has of its own. */
 export interface Party {
@@ -106,9 +78,9 @@ function assertTargets(front: Party, back: Party): void {
 }
 
 function assertPaths(front: Party, back: Party): void {
-  const wrong = traits.filter(trait => !accepts(front, back, trait) && mayPassBy(front, back, trait))
+  const wrong = pathTraits.filter(trait => !accepts(front, back, trait) && mayPassBy(front, back, trait))
   if (wrong.length === 0) return
-  const paths = wrong.map(trait => examples[trait]).join(' and ')
+  const paths = wrong.map(trait => pathExamples[trait]).join(' and ')
   const ways = [
     ...wrong.flatMap(trait => remedy(front, back, trait)),
     `or accept it: mount one of the two with { accept: ${inspect(wrong)} }`,

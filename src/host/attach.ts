@@ -10,8 +10,7 @@ import type { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { afterResponses, noteResponse, serveWithoutUpgrade } from './attach-upgrade.js'
-
-export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
+import type { RequestEvent } from './engine.js'
 
 /** A host as another server sees it. */
 export interface Visited {

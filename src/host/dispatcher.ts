@@ -5,43 +5,21 @@ import type { Duplex } from 'node:stream'
 import { SynclessError } from '../core/errors.js'
 import { outside, type Party } from './agreement.js'
 import { answer, unavailable } from './answer.js'
-import type { RequestEvent } from './attach.js'
 import { Connection, outermostExchange, withdraw } from './connection.js'
 import { continueOnce } from './continue-once.js'
+import type { DispatchHost } from './dispatch-host.js'
+import type { RequestEvent } from './engine.js'
 import { carrierOf, type EngineSink, type Session } from './engine.js'
 import { Exchange, nobody } from './exchange.js'
-import { elsewhere, type Guests } from './guests.js'
-import type { HandOver } from './hand-over.js'
-import type { LimitOptions } from './limits.js'
+import { elsewhere } from './guests.js'
+import { HandOver } from './hand-over.js'
 import { malformed } from './malformed.js'
-import type { Metrics } from './metrics.js'
 import type { Mount } from './mount.js'
 import { restoring, stripMountPath } from './mount-path.js'
-import type { MountTable } from './mount-table.js'
 import { overlooked, unseen } from './overlooked.js'
-import type { RequestIdStage } from './request-id.js'
 import { pass, prepareHandOver } from './serve.js'
 import { type Ambiguity, ambiguous, isReadDifferently, isReadDifferentlyFromOutside } from './spelling.js'
 import { dispatchUpgrade, dispatchVisitingUpgrade, leaveUpgrade, upgradeTaker, wantsUpgrade } from './upgrade.js'
-
-/** What the dispatcher needs of its host. */
-export interface DispatchHost {
-  readonly connections: Set<Connection>
-  readonly guests: Guests
-  readonly mounts: MountTable
-  /** Whether clients are to take their next requests elsewhere. */
-  readonly leaving: boolean
-  readonly limits: Required<LimitOptions>
-  /** Gives requests their ids; null where nothing was asked for. */
-  readonly ids: RequestIdStage | null
-  readonly draining: boolean
-  /** Null where nothing is counted. */
-  readonly metrics: Metrics | null
-  /** What is behind it where it is not the first to look at a request, as far as it is known. */
-  readonly beyond: readonly Party[]
-  accept(socket: Duplex): void
-  report(error: SynclessError): void
-}
 
 export class Dispatcher implements EngineSink {
   readonly #host: DispatchHost
@@ -160,9 +138,10 @@ export class Dispatcher implements EngineSink {
   }
 
   /** Takes an exchange to the next mount. There is one, and the response has not begun. */
-  handOver(exchange: Exchange, handOver: HandOver): void {
+  handOver(exchange: Exchange): void {
+    const { handOver, offer } = exchange
+    if (!(handOver instanceof HandOver)) return
     const { next } = handOver
-    const { offer } = exchange
     if (this.#refusedAsAmbiguous(exchange, handOver, next ?? server)) return
     if (offer !== null && offer.taker === (next?.server ?? null)) {
       handOver.pass(outcome => {

@@ -8,6 +8,9 @@ import type { Duplex } from 'node:stream'
 import type { MessagePrototypes } from '../adapters/port.js'
 import type { SynclessError } from '../core/errors.js'
 
+/** How Node tells of a request. */
+export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation'
+
 /** A connection that carries several requests at once, as in HTTP/2. */
 export interface Session {
   /** How many are under way. */

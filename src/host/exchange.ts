@@ -10,10 +10,8 @@ import type { Op } from '../core/op.js'
 import { Scope, type ScopeProvider } from '../core/scope.js'
 import { answer } from './answer.js'
 import { breakOff, isAnswered } from './engine.js'
-import type { HandOver } from './hand-over.js'
 import type { HeldAnswer } from './held-answer.js'
-import { askedPath } from './mount-path.js'
-import type { RequestMarks } from './request-marks.js'
+import { askedPath } from './request-target.js'
 import { traceSettled, tracing } from './tracing.js'
 
 /** What an exchange tells the mount that it belongs to. */
@@ -34,6 +32,24 @@ export interface ExchangeOwner {
 
 /** The owner of requests that the host answers itself. */
 export const nobody: ExchangeOwner = { server: null, failed() {}, settled() {}, lingers() {}, passOn() {} }
+
+/** The way of a request to the next app. */
+export interface PendingHandOver {
+  /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
+  awaitsContinue: boolean
+  /** Whether the app of `owner` may still get it. */
+  mayReach(owner: ExchangeOwner): boolean
+  /** Resolves when another app has got it, or none will: its response has begun, or is over. */
+  decided(): Promise<void>
+  /** Nothing more is handed over. */
+  end(): void
+}
+
+/** What the first app has put on a request and its response. */
+export interface Marks {
+  giveBackHelpers(): void
+  giveBackAll(): void
+}
 
 /** What an exchange owes to the server from which it has come. */
 export interface Visit {
@@ -71,9 +87,9 @@ export class Exchange implements ScopeProvider {
   /** The mount whose app has the request now. */
   owner: ExchangeOwner
   /** How the request gets to the next app; null where there is none, or it is too late. */
-  handOver: HandOver | null = null
+  handOver: PendingHandOver | null = null
   /** The marks of the app that had it before; null where it has been handed over by none. */
-  marks: RequestMarks | null = null
+  marks: Marks | null = null
   /** The answers that apps in front keep back, the latest last; null where there is none. */
   held: HeldAnswer[] | null = null
   /** Null while the client waits for the rest of the response. */

@@ -2,43 +2,13 @@
  * How a request that its app has nothing for gets to the next app as if that were the first. Prepared when the request is
  * dispatched, for mounts that declare it and only where there is a next one.
  */
-import { inspect } from 'node:util'
-import { SynclessError } from '../core/errors.js'
 import { BodyRecord, type RewindOutcome } from './body-record.js'
-import type { Exchange } from './exchange.js'
+import type { Exchange, ExchangeOwner, PendingHandOver } from './exchange.js'
 import { onFirstByte } from './first-byte.js'
 import type { Mount } from './mount.js'
 import { RequestMarks } from './request-marks.js'
 
-/** What `handOver` of `host.mount` may say. */
-export interface HandOverOptions {
-  /**
-   * How many bytes of a body the host keeps while this app reads it, to hand them to the next one. A request whose body was
-   * read and is larger is answered with 413. Bodies that were not read have no limit. Default: 1 048 576.
-   */
-  limit?: number
-}
-
-const LIMIT = 1_048_576
-
-/** The limit in bytes, or null where nothing is handed over. Throws `INVALID_ARGUMENT`. */
-export function handOverLimit(option: boolean | HandOverOptions | undefined): number | null {
-  if (option === undefined || option === false) return null
-  if (option === true) return LIMIT
-  if (typeof option !== 'object' || option === null) throw invalid('handOver', 'true, or { limit }', option)
-  const { limit = LIMIT } = option
-  if (!Number.isInteger(limit) || limit < 0) throw invalid('handOver.limit', 'a number of bytes, 0 or more', limit)
-  return limit
-}
-
-/** Whether an app's own hooks run for a request that it hands over. Throws `INVALID_ARGUMENT`. */
-export function runsHooks(option: 'run' | 'skip' | undefined): boolean {
-  if (option === undefined || option === 'run') return true
-  if (option === 'skip') return false
-  throw invalid('hooks', "'run' or 'skip'", option)
-}
-
-export class HandOver {
+export class HandOver implements PendingHandOver {
   /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
   awaitsContinue: boolean
   /** What the client has asked for. */
@@ -87,8 +57,8 @@ export class HandOver {
   }
 
   /** Whether `mount` may still get it. */
-  mayReach(mount: Mount): boolean {
-    return this.#rest.includes(mount) && !this.#exchange.res.headersSent
+  mayReach(mount: ExchangeOwner): boolean {
+    return this.#rest.some(next => next === mount) && !this.#exchange.res.headersSent
   }
 
   /** Resolves when another app has got it, or none will: its response has begun, or is over. */
@@ -128,8 +98,4 @@ export class HandOver {
     this.#body.drop()
     this.#exchange.handOver = null
   }
-}
-
-function invalid(what: string, wanted: string, value: unknown): SynclessError {
-  return new SynclessError('INVALID_ARGUMENT', `${what} is ${inspect(value)}: give ${wanted}`)
 }

@@ -4,28 +4,17 @@ import { SynclessError } from '../core/errors.js'
 import { answer } from './answer.js'
 import type { Visited } from './attach.js'
 import { outermostExchange, upgradeTakerOf } from './connection.js'
-import type { Host } from './host.js'
-import { originalUrl } from './mount-path.js'
 import { HostedServer } from './mount-server.js'
+import { originalUrl } from './request-target.js'
 
-/** A host as a function of Connect's shape. It keeps its identity, and needs no `this`. */
-export interface HostHandler {
-  /**
-   * Serves a request. Where no mount owns it, or the one that does declines it, `next` is called; without one the answer
-   * is 404. A request that the host serves already, in one of its own apps, is refused with `HOST_LOOP`: it is given to
-   * `next`, and thrown where there is none.
-   */
+/** `H` is the host. */
+interface Handler<H> {
   (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void
-  /**
-   * Takes an upgrade if a mount that takes upgrades owns its path, and says whether: if not, nothing was done to it. Throws
-   * `HOST_LOOP` for one that the host has given to one of its own apps.
-   */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** The host that it serves. */
-  readonly host: Host
+  readonly host: H
 }
 
-export function makeHandler(host: Host & Visited): HostHandler {
+export function makeHandler<H extends Visited>(host: H): Handler<H> {
   const handle = (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void) => {
     if (isServing(host, req)) {
       if (next === undefined) throw loop(req)
@@ -42,14 +31,14 @@ export function makeHandler(host: Host & Visited): HostHandler {
 }
 
 /** Whether an app of the host has the request, or of a host that is mounted on it. */
-function isServing(host: Host, req: IncomingMessage): boolean {
+function isServing(host: object, req: IncomingMessage): boolean {
   for (let exchange = outermostExchange(req); exchange !== undefined; exchange = exchange.inner ?? undefined) {
     if (isInside(exchange.owner.server, host)) return true
   }
   return false
 }
 
-function isInside(server: unknown, host: Host): boolean {
+function isInside(server: unknown, host: object): boolean {
   return server instanceof HostedServer && server.isInside(host)
 }
 

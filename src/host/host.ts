@@ -1,11 +1,31 @@
 import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Attachment } from './attach.js'
 import type { CloseCallback } from './close-callbacks.js'
+import type { CloseOptions } from './close-options.js'
 import type { CloseReport } from './close-report.js'
-import type { HostHandler } from './handler.js'
 import type { InjectedResponse, InjectOptions, StreamedResponse } from './inject.js'
-import type { CloseOptions, HostListenOptions, MountOptions, RunOptions } from './options.js'
+import type { HostListenOptions } from './listen-options.js'
+import type { MountOptions } from './mount-options.js'
+import type { RunOptions } from './options.js'
+
+/** A host as a function of Connect's shape. It keeps its identity, and needs no `this`. */
+export interface HostHandler {
+  /**
+   * Serves a request. Where no mount owns it, or the one that does declines it, `next` is called; without one the answer
+   * is 404. A request that the host serves already, in one of its own apps, is refused with `HOST_LOOP`: it is given to
+   * `next`, and thrown where there is none.
+   */
+  (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void
+  /**
+   * Takes an upgrade if a mount that takes upgrades owns its path, and says whether: if not, nothing was done to it. Throws
+   * `HOST_LOOP` for one that the host has given to one of its own apps.
+   */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /** The host that it serves. */
+  readonly host: Host
+}
 
 /** A handler as Connect has it; a promise that it returns is watched for rejection. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown

@@ -12,7 +12,7 @@ import { Histogram } from './histogram.js'
 import type { Mount } from './mount.js'
 import type { MountTable } from './mount-table.js'
 import { OpenMetricsText } from './open-metrics.js'
-import type { Stage } from './stage.js'
+import type { Meter, Stage } from './stage.js'
 import type { Transport } from './transport.js'
 
 /** What is read from the host at the time of a scrape. */
@@ -129,7 +129,7 @@ export class Metrics {
 }
 
 /** Counts the requests of one path. */
-export class MountMeter implements Stage {
+export class MountMeter implements Meter {
   readonly statuses = new Map<string, number>()
   readonly durations = new Histogram()
   /** Requests that came while the app could not serve. */

@@ -1,7 +1,7 @@
 /** Mount paths: which are valid, which own a request, and what is left of a URL under one. */
-import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import { SynclessError } from '../core/errors.js'
+import { type MountedRequest, originForm } from './request-target.js'
 
 const SLASH = 47
 const QUESTION_MARK = 63
@@ -36,39 +36,6 @@ export function owns(path: string, url: string): boolean {
   return next === SLASH || next === QUESTION_MARK || next === HASH
 }
 
-/** The origin form of a request target: `http://name/path` is legal in a request line, and so is `*`. */
-export function originForm(url: string): string {
-  if (url.charCodeAt(0) === SLASH) return url
-  return url.slice(authorityLength(url)) || '/'
-}
-
-function authorityLength(url: string): number {
-  const scheme = url.indexOf('://')
-  if (scheme < 0) return url === '*' ? 1 : 0
-  const length = url.slice(scheme + 3).search(/[/?#]/)
-  return length < 0 ? url.length : scheme + 3 + length
-}
-
-/** What Express adds to a request under a mount path. */
-interface MountedRequest extends IncomingMessage {
-  baseUrl?: string
-  originalUrl?: string
-}
-
-/** The request target that the client sent, whatever a mount or a router has made of it since. */
-export function originalUrl(req: MountedRequest): string {
-  return req.originalUrl ?? req.url ?? ''
-}
-
-/**
- * The path that the client asked for, for messages. The query may hold secrets, and an absolute target a password; both are
- * left out.
- */
-export function askedPath(req: MountedRequest): string {
-  const [target = ''] = originalUrl(req).split(/[?#]/, 1)
-  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
-}
-
 /** Shows the request as `app.use(path, subApp)` does in Express: a shorter `url`, with `baseUrl` and `originalUrl`. */
 export function stripMountPath(req: MountedRequest, path: string): void {
   const url = req.url ?? '/'
@@ -86,12 +53,6 @@ export function strippedUrl(url: string, path: string): string {
   if (path.length === 1) return url
   const rest = originForm(url).slice(path.length)
   return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`
-}
-
-/** The host that an absolute target names; undefined for any other. */
-export function authorityOf(url: string): string | undefined {
-  const scheme = url.charCodeAt(0) === SLASH ? -1 : url.indexOf('://')
-  return scheme < 0 ? undefined : url.slice(scheme + 3, authorityLength(url))
 }
 
 /** `next`, for which a request looks as it does now. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { SynclessError } from '../core/errors.js'
 import type { Mount } from './mount.js'
-import { originForm, owns } from './mount-path.js'
+import { owns } from './mount-path.js'
+import { originForm } from './request-target.js'
 
 /** The mounts of a host, the longest path first, so that the first that owns a URL is the one meant. */
 export class MountTable implements Iterable<Mount> {

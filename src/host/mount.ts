@@ -4,15 +4,15 @@ import type { AppPolicy, HostPort, MessagePrototypes, MountedApp } from '../adap
 import { SynclessError } from '../core/errors.js'
 import type { Op } from '../core/op.js'
 import type { Scope } from '../core/scope.js'
-import { acceptedDifferences, type Difference } from './agreement.js'
+import { acceptedDifferences, type Difference } from './accepted-differences.js'
 import { answer } from './answer.js'
-import type { RequestEvent } from './attach.js'
 import { withdraw } from './connection.js'
+import type { RequestEvent } from './engine.js'
 import { answerTo } from './error-text.js'
-import type { Exchange, ExchangeOwner } from './exchange.js'
-import { type HandOver, handOverLimit, runsHooks } from './hand-over.js'
+import type { Exchange, ExchangeOwner, PendingHandOver } from './exchange.js'
+import { handOverLimit, runsHooks } from './hand-over-limit.js'
+import type { MountOptions } from './mount-options.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
-import type { MountOptions } from './options.js'
 import { exchangeOf } from './request-scope.js'
 import type { Stage } from './stage.js'
 import { traceError, tracing } from './tracing.js'
@@ -21,9 +21,9 @@ import { traceError, tracing } from './tracing.js'
 export interface MountHost extends MountServerHost {
   report(error: SynclessError): void
   /** The requests in flight at other mounts that may be handed over to `mount`. */
-  expectedBy(mount: Mount): HandOver[]
+  expectedBy(mount: Mount): PendingHandOver[]
   /** Takes an exchange to the next mount. */
-  handOver(exchange: Exchange, handOver: HandOver): void
+  handOver(exchange: Exchange): void
   lingers(scope: Scope): void
   whenClosing(fn: () => void): () => void
   /** Its app has started. Throws if it disagrees with the others, and then does not open. */
@@ -228,7 +228,7 @@ export class Mount implements ExchangeOwner {
   passOn(exchange: Exchange): void {
     const { handOver, res, visit } = exchange
     if (exchange.owner !== this || exchange.outcome !== null || res.headersSent) return
-    if (handOver !== null) this.#host.handOver(exchange, handOver)
+    if (handOver !== null) this.#host.handOver(exchange)
     else if (visit === null) answer(res, 404)
     else {
       withdraw(exchange)

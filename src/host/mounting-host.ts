@@ -11,46 +11,37 @@ import { type ErrorCode, SynclessError } from '../core/errors.js'
 import { report } from '../core/report.js'
 import type { Scope } from '../core/scope.js'
 import { assertAgreement, differentTrust, outside, type Party } from './agreement.js'
-import type { Attachment, RequestEvent, Visited } from './attach.js'
+import type { Attachment, Visited } from './attach.js'
 import { assertFunction, assertOptions } from './check.js'
 import { choosePort } from './choose-port.js'
 import { type CloseCallback, CloseCallbacks } from './close-callbacks.js'
+import { type CloseOptions, checkedCloseOptions } from './close-options.js'
 import type { Awaited, CloseReport } from './close-report.js'
 import type { Connection } from './connection.js'
-import { Dispatcher, type DispatchHost } from './dispatcher.js'
+import type { DispatchHost } from './dispatch-host.js'
+import { Dispatcher } from './dispatcher.js'
 import { type DrainHost, drain, keepServing } from './drain.js'
 import { Embedding } from './embedding.js'
-import { carrierOf, destroyCarrier } from './engine.js'
-import type { Exchange } from './exchange.js'
+import { carrierOf, destroyCarrier, type RequestEvent } from './engine.js'
+import type { Exchange, PendingHandOver } from './exchange.js'
 import { Guests } from './guests.js'
-import type { HandOver } from './hand-over.js'
-import { type HostHandler, makeHandler } from './handler.js'
+import { makeHandler } from './handler.js'
 import type { HealthHandler } from './health.js'
-import type { App, Host } from './host.js'
+import type { App, Host, HostHandler } from './host.js'
 import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './inject.js'
 import { checkedLimits, type LimitOptions } from './limits.js'
 import type { ListenAddress } from './listen-address.js'
+import { addressInfo, checkedAddresses, type HostListenOptions } from './listen-options.js'
 import { MemoryAgent, type MemoryHost } from './memory-agent.js'
 import type { Metrics } from './metrics.js'
 import { Mount, type MountHost } from './mount.js'
+import { assertMountOptions, assertNoProtocols, type MountOptions } from './mount-options.js'
 import { mountPath } from './mount-path.js'
 import { HostedServer } from './mount-server.js'
 import { MountTable } from './mount-table.js'
 import { nestedHostPort } from './nested-host.js'
 import { Operations } from './operations.js'
-import {
-  addressInfo,
-  assertHostOptions,
-  assertMountOptions,
-  assertNoProtocols,
-  type CloseOptions,
-  checkedAddresses,
-  checkedCloseOptions,
-  type HostListenOptions,
-  type HostOptions,
-  type MountOptions,
-  type RunOptions,
-} from './options.js'
+import { assertHostOptions, type HostOptions, type RunOptions } from './options.js'
 import { overlooked, unseen } from './overlooked.js'
 import type { RequestIdStage } from './request-id.js'
 import { closeOnSignals, exitsSoon, reportListeners } from './signals.js'
@@ -500,14 +491,14 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     return this.mounts.at(server.path).some(other => other.server !== server && other.takesUpgrades)
   }
 
-  expectedBy(mount: Mount): HandOver[] {
+  expectedBy(mount: Mount): PendingHandOver[] {
     const own = [...this.connections].flatMap(connection => connection.exchanges)
     const exchanges = [...own, ...this.guests.exchanges]
     return exchanges.flatMap(({ handOver }) => (handOver?.mayReach(mount) === true ? [handOver] : []))
   }
 
-  handOver(exchange: Exchange, handOver: HandOver): void {
-    this.#dispatcher.handOver(exchange, handOver)
+  handOver(exchange: Exchange): void {
+    this.#dispatcher.handOver(exchange)
   }
 
   destroyConnections(server: HostedServer): void {

@@ -1,6 +1,6 @@
 /** A host as an app of another one: the outer host is then the server to which it is attached. */
 import type { AppPolicy, HostPort, MountedApp, MountServer } from '../adapters/port.js'
-import type { DispatchHost } from './dispatcher.js'
+import type { DispatchHost } from './dispatch-host.js'
 import type { Host } from './host.js'
 import type { Mount } from './mount.js'
 import { HostedServer } from './mount-server.js'

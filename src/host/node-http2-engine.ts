@@ -18,8 +18,8 @@ import { SynclessError } from '../core/errors.js'
 import { timerDelay } from '../core/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { codeOf, nameOf } from './error-text.js'
-import { askedPath } from './mount-path.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
+import { askedPath } from './request-target.js'
 
 /** Options of `http2.createSecureServer()`: `settings`, and bounds on what a session may cost. */
 export interface Http2Options

@@ -4,8 +4,9 @@ import { SynclessError } from '../core/errors.js'
 import { AdminPort } from './admin.js'
 import { nameOf } from './error-text.js'
 import { type HealthHandler, type HealthyHost, livez, readyz } from './health.js'
+import { addressInfo } from './listen-options.js'
 import { type MeasuredHost, Metrics } from './metrics.js'
-import { addressInfo, type HostOptions } from './options.js'
+import type { HostOptions } from './options.js'
 
 export interface OperatedHost extends MeasuredHost, HealthyHost {
   report(error: SynclessError): void

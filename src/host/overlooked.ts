@@ -3,10 +3,12 @@
  * paths as they are sent. So a guard at `/admin` would not see `/ADMIN`, which an Express app at `/` takes for the same.
  */
 import { type AppPolicy, UNKNOWN } from '../adapters/port.js'
-import { accepts, type Difference, outside, type Party } from './agreement.js'
+import type { Difference } from './accepted-differences.js'
+import { accepts, outside, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
-import { originForm, owns } from './mount-path.js'
+import { owns } from './mount-path.js'
 import type { MountTable } from './mount-table.js'
+import { originForm } from './request-target.js'
 import { type Ambiguity, plainPath, policiesOf } from './spelling.js'
 
 /** What calls a host, and gets what the host has nothing for. It cannot be asked; in most cases it is an Express app. */

@@ -1,6 +1,6 @@
 /** The way of an exchange to the app of a mount. */
 import { enterScope } from '../core/scope.js'
-import type { RequestEvent } from './attach.js'
+import type { RequestEvent } from './engine.js'
 import type { Exchange } from './exchange.js'
 import { HandOver } from './hand-over.js'
 import type { Mount } from './mount.js'

@@ -6,9 +6,11 @@
 import type { IncomingMessage } from 'node:http'
 import { type AppPolicy, UNKNOWN } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
-import { accepts, type Difference, type Party } from './agreement.js'
+import type { Difference } from './accepted-differences.js'
+import { accepts, type Party } from './agreement.js'
 import type { Mount } from './mount.js'
-import { askedPath, authorityOf, originForm, owns, strippedUrl } from './mount-path.js'
+import { owns, strippedUrl } from './mount-path.js'
+import { askedPath, authorityOf, originForm } from './request-target.js'
 
 /** What RFC 3986 would have a client write otherwise: escapes of unreserved characters, and segments of dots. */
 const UNUSUAL = /%(?:2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])|\/\.{1,2}(?:\/|$)/i

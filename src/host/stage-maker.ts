@@ -1,22 +1,37 @@
 /** Which stages a mount gets, by the options of its host and its own. */
-import { AdmissionStage, Gate } from './admission.js'
+import { type AdmissionOptions, AdmissionStage, type ConnectionHolder, Gate } from './admission.js'
 import { BodyLimitStage } from './body-limit.js'
-import { checkedLimits } from './limits.js'
-import type { Metrics } from './metrics.js'
-import type { Mount } from './mount.js'
-import type { HostOptions, MountOptions } from './options.js'
-import { RequestIdStage } from './request-id.js'
-import type { Stage } from './stage.js'
+import { checkedLimits, type LimitOptions, type MountLimitOptions } from './limits.js'
+import { type RequestIdOptions, RequestIdStage } from './request-id.js'
+import type { Meter, Stage } from './stage.js'
+
+/** What the options of a host ask for. */
+interface HostStages {
+  readonly admission?: AdmissionOptions
+  readonly limits?: LimitOptions
+  readonly requestId?: RequestIdOptions
+}
+
+/** What the options of a mount ask for. */
+interface MountStages {
+  readonly admission?: AdmissionOptions | false
+  readonly limits?: MountLimitOptions
+}
+
+/** Counts requests by the path of their mount. */
+interface Meters {
+  meter(path: string): Meter
+}
 
 export class StageMaker {
   readonly ids: RequestIdStage | null
   /** The bound on all mounts together. */
   readonly #gate: Gate | null
   readonly #body: number
-  readonly #metrics: Metrics | null
+  readonly #metrics: Meters | null
 
   /** Throws `INVALID_ARGUMENT` for options that make no sense. */
-  constructor({ admission, limits, requestId }: HostOptions, metrics: Metrics | null) {
+  constructor({ admission, limits, requestId }: HostStages, metrics: Meters | null) {
     this.#metrics = metrics
     this.ids = requestId === undefined ? null : new RequestIdStage(requestId)
     this.#gate = admission === undefined ? null : new Gate(admission)
@@ -24,7 +39,7 @@ export class StageMaker {
   }
 
   /** Null where nothing is asked for. Throws as the constructor does. */
-  make(mount: Mount, options: MountOptions): readonly Stage[] | null {
+  make(mount: ConnectionHolder & { readonly path: string }, options: MountStages): readonly Stage[] | null {
     const stages: Stage[] = []
     const meter = this.#metrics?.meter(mount.path)
     if (meter !== undefined) stages.push(meter)
@@ -37,7 +52,7 @@ export class StageMaker {
     return stages.length === 0 ? null : stages
   }
 
-  #gates({ admission }: MountOptions): Gate[] {
+  #gates({ admission }: MountStages): Gate[] {
     if (admission === false) return []
     const gates = admission === undefined ? [] : [new Gate(admission)]
     if (this.#gate !== null) gates.push(this.#gate)

@@ -13,6 +13,11 @@ export interface Stage {
   idle?(): Promise<void>
 }
 
+/** A stage that counts, and looks at the others of its mount. */
+export interface Meter extends Stage {
+  watch(stages: readonly Stage[]): void
+}
+
 /** Takes an exchange through the stages from `at` on, then to `app`. What a function of the user's throws fails it. */
 export function passStages(stages: readonly Stage[], exchange: Exchange, app: () => void, at = 0): void {
   const stage = stages[at]

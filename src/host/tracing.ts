@@ -3,12 +3,19 @@
  * a request pays one check at its begin and one at its end.
  */
 import { tracingChannel } from 'node:diagnostics_channel'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestTrace } from '../adapters/port.js'
-import type { Exchange } from './exchange.js'
+
+/** An exchange. */
+interface Traced {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly outcome: RequestTrace['outcome'] | null
+}
 
 const channel = tracingChannel<unknown, RequestTrace>('syncless.http')
 
-const traces = new WeakMap<Exchange, RequestTrace>()
+const traces = new WeakMap<Traced, RequestTrace>()
 
 /** Whether anybody wants to know. */
 export function tracing(): boolean {
@@ -16,7 +23,7 @@ export function tracing(): boolean {
 }
 
 /** Runs the app's part of an exchange, between `start` and `end`, inside whatever subscribers have put around it. */
-export function traceStart(exchange: Exchange, mount: string, run: () => void): void {
+export function traceStart(exchange: Traced, mount: string, run: () => void): void {
   const known = traces.get(exchange)
   if (known !== undefined) {
     // Handed over by another mount. It is one request, and what subscribers have put around it is still there.
@@ -40,7 +47,7 @@ export function traceStart(exchange: Exchange, mount: string, run: () => void): 
 }
 
 /** A handler threw, or a tasklet failed. Errors that an app answers by itself are not known. */
-export function traceError(exchange: Exchange, error: unknown): void {
+export function traceError(exchange: Traced, error: unknown): void {
   const trace = traces.get(exchange)
   if (trace === undefined) return
   trace.error = error
@@ -48,7 +55,7 @@ export function traceError(exchange: Exchange, error: unknown): void {
 }
 
 /** The exchange is over. */
-export function traceSettled(exchange: Exchange): void {
+export function traceSettled(exchange: Traced): void {
   const trace = traces.get(exchange)
   if (trace === undefined) return
   trace.outcome = exchange.outcome ?? 'gone'

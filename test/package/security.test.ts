@@ -1,7 +1,7 @@
 /** SECURITY.md names a test for each promise, and the defaults of the host's own limits. */
 import { existsSync, readFileSync } from 'node:fs'
 import http from 'node:http'
-import { handOverLimit } from '../../src/host/hand-over.js'
+import { handOverLimit } from '../../src/host/hand-over-limit.js'
 import { checkedLimits } from '../../src/host/limits.js'
 
 const text = readFileSync('SECURITY.md', 'utf8')
