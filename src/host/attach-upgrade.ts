@@ -1,6 +1,7 @@
 /**
- * Upgrades that nobody takes, on a server to which a host is attached. Node offers them to the host, lets go of the
- * connection for that, and would otherwise have answered them like any other request, in its turn.
+ * Upgrades that nobody takes, on a server to which a host is attached. Without the host, Node answers them like any other
+ * request, in its turn. Node 24.9 and later ask before they offer an upgrade. Earlier Nodes offer it to the host, and let
+ * go of the connection for that.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -11,6 +12,43 @@ const responses = Symbol('responses of a connection')
 interface Noted {
   /** Those that were unfinished when the latest came. */
   [responses]?: ServerResponse[]
+}
+
+type Ask = (this: unknown, req: IncomingMessage) => boolean
+
+/** Hosts may be attached to one server together: each asks the one before. */
+const asks = new WeakSet<Ask>()
+
+/**
+ * Lets `takes` decide where nobody else listens for upgrades. Node keeps the option `shouldUpgradeCallback` as a property of
+ * the server, and asks it for each offer. A Node that does not know the option is left alone. Disposed, it is as before.
+ */
+export function askBeforeUpgrade(
+  server: object & { shouldUpgradeCallback?: unknown },
+  takes: (req: IncomingMessage) => boolean,
+  listens: () => boolean,
+): Disposable {
+  const before = server.shouldUpgradeCallback
+  if (!isAsk(before)) return { [Symbol.dispose]() {} }
+  let asked = true
+  const ask: Ask = req => {
+    if (asked && takes(req)) return true
+    // Node's own counts the listeners, and the host is one of them.
+    return asks.has(before) || listens() ? Reflect.apply(before, server, [req]) : false
+  }
+  asks.add(ask)
+  server.shouldUpgradeCallback = ask
+  return {
+    [Symbol.dispose]() {
+      asked = false
+      // Somebody may have put another in its place, which goes on to call it.
+      if (server.shouldUpgradeCallback === ask) server.shouldUpgradeCallback = before
+    },
+  }
+}
+
+function isAsk(value: unknown): value is Ask {
+  return typeof value === 'function'
 }
 
 /** Notes a response, in the order in which they are sent. */
@@ -54,6 +92,11 @@ export function serveWithoutUpgrade(
 ): void {
   if (req.rawHeaders.length > 2 * MAX_HEADERS) {
     refuse(socket, '431 Request Header Fields Too Large')
+    return
+  }
+  // Node 26 offers an upgrade before its body has come, on a stream that stands for the socket, and parses the body itself.
+  if (socket !== req.socket) {
+    refuse(socket, '400 Bad Request')
     return
   }
   if ('setTimeout' in socket && typeof socket.setTimeout === 'function') socket.setTimeout(0)

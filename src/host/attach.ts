@@ -9,7 +9,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { afterResponses, noteResponse, serveWithoutUpgrade } from './attach-upgrade.js'
+import { afterResponses, askBeforeUpgrade, noteResponse, serveWithoutUpgrade } from './attach-upgrade.js'
 import type { RequestEvent } from './engine.js'
 
 /** A host as another server sees it. */
@@ -24,6 +24,8 @@ export interface Visited {
   ): void
   /** Whether a mount owns the request. */
   owns(req: IncomingMessage): boolean
+  /** Whether a mount takes the upgrade that a request asks for. */
+  takesUpgrade(req: IncomingMessage): boolean
   /** Whether it has taken the upgrade, or has refused it. `next` has it after the apps that guard it have declined. */
   visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next?: (() => void) | null): boolean
 }
@@ -47,6 +49,7 @@ export class Tap {
   readonly #tap: Emit
   /** Where requests that the host owns are emitted, for those who cover `emit` of all servers; null if they have seen them. */
   readonly #stage: HttpServer | null
+  readonly #asks: Disposable
   #attached = true
 
   /** `seen`: whether requests of `server` have been emitted on another one before. */
@@ -58,6 +61,8 @@ export class Tap {
     this.#emit = this.#server.emit
     this.#tap = (event, ...args) => (this.#attached && this.#takes(event, args)) || this.#pass(event, ...args)
     this.#server.emit = this.#tap
+    const listens = () => !onlyStandIn(server, 'upgrade')
+    this.#asks = askBeforeUpgrade(server, req => host.takesUpgrade(req), listens)
     for (const event of ASKED) if (server.listenerCount(event) === 0) server.on(event, standIn)
     server.on('newListener', added).on('removeListener', removed)
   }
@@ -66,6 +71,7 @@ export class Tap {
     if (!this.#attached) return
     this.#attached = false
     const server = this.#server
+    this.#asks[Symbol.dispose]()
     server.off('newListener', added).off('removeListener', removed)
     for (const event of ASKED) server.off(event, standIn)
     // Somebody may have put another on top, which goes on to call ours.

@@ -381,6 +381,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     return mount !== undefined || overlooked(this.mounts, url, mount, () => this.beyond) !== undefined
   }
 
+  takesUpgrade(req: IncomingMessage): boolean {
+    return this.#dispatcher.takesUpgrade(req)
+  }
+
   visitUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, next: (() => void) | null = null): boolean {
     return this.#dispatcher.visitUpgrade(req, socket, head, next)
   }

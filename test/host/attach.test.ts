@@ -663,7 +663,11 @@ describe('upgrades on a server that a host is attached to', () => {
     for (const request of requests) bare.push(await ask(request))
     const host = newHost()
     host.mount('/api', says('hosted'))
-    await host.attach(server)
+    const attachment = await host.attach(server)
+    for (const [i, request] of requests.entries()) expect(await ask(request)).toBe(bare[i])
+    await newHost().attach(server)
+    for (const [i, request] of requests.entries()) expect(await ask(request)).toBe(bare[i])
+    attachment.detach()
     for (const [i, request] of requests.entries()) expect(await ask(request)).toBe(bare[i])
   })
 
