@@ -8,8 +8,9 @@ import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HeldPass, MountServer, PendingReply } from '../adapters/port.js'
 import { SynclessError } from '../core/errors.js'
-import { report } from '../core/report.js'
+import { Announced } from './announced.js'
 import { answer } from './answer.js'
+import { awaitHost, awaitsNoMore } from './awaiting-host.js'
 import { carryHeaders } from './carry-headers.js'
 import { exchangeAt } from './connection.js'
 import { HeldAnswer } from './held-answer.js'
@@ -42,6 +43,8 @@ export class HostedServer extends Server implements MountServer {
   listenRequested = false
   /** The host that is mounted on it, by which its upgrades are taken; null for any other app. */
   nested: { readonly mounts: MountTable } | null = null
+  /** Announces its connections; null where nobody has asked for them. */
+  announced: Announced | null = null
   /** Whether its app is starting, or is going to. */
   starting = false
   #contest: SynclessError | null = null
@@ -92,6 +95,7 @@ export class HostedServer extends Server implements MountServer {
       this.#takenOver = false
       this.#librarys.add(listener)
     }
+    if (event === 'connection') this.announced ??= new Announced(this)
     if (event !== 'upgrade' || !this.#host.upgradesTaken(this)) return
     // A plugin that throws while its app starts is an uncaught exception, and the app would never be ready.
     if (!this.starting) throw upgradeTaken(this.path)
@@ -169,7 +173,7 @@ export class HostedServer extends Server implements MountServer {
 
   /** @internal The host listens. */
   hostListens(): void {
-    waiting.delete(this)
+    awaitsNoMore(this)
     if (this.#closing === null) this.emit('listening')
   }
 
@@ -210,7 +214,7 @@ export class HostedServer extends Server implements MountServer {
     if (callback !== undefined) {
       this.once('close', () => (wasListening ? callback() : callback(notRunning())))
     }
-    waiting.delete(this)
+    awaitsNoMore(this)
     this.#closing ??= this.quiesce()
     this.#closing.then(() => this.emit('close'))
     return this
@@ -222,7 +226,7 @@ export class HostedServer extends Server implements MountServer {
    */
   async closeWithHost(): Promise<void> {
     if (this.#closing !== null) return this.#closing
-    waiting.delete(this)
+    awaitsNoMore(this)
     this.#closing = this.quiesce()
     const early = this.listenerCount('upgrade') > 0
     if (early) this.emit('close')
@@ -257,32 +261,6 @@ export class HostedServer extends Server implements MountServer {
 }
 
 const nothingHeld: HeldPass = { decided: Promise.resolve(), release() {} }
-
-// Awaiting an app's listen() before host.listen() waits forever, and Node would end without a word.
-const waiting = new Set<HostedServer>()
-
-function awaitHost(server: HostedServer): void {
-  process.off('beforeExit', reportWaiting).once('beforeExit', reportWaiting)
-  waiting.add(server)
-  // A process that has something else to do never comes to its end. The timer keeps nothing alive.
-  setTimeout(() => {
-    if (waiting.delete(server)) reportWaitingOne(server, 'the app has waited for 5 s')
-  }, PATIENCE).unref()
-}
-
-/** For how many milliseconds an app may wait for its host before that is said. */
-const PATIENCE = 5000
-
-function reportWaiting(): void {
-  for (const server of waiting) reportWaitingOne(server, 'the process ends')
-  waiting.clear()
-}
-
-function reportWaitingOne({ path, needsListener }: HostedServer, when: string): void {
-  if (!needsListener) return
-  const advice = 'call host.listen(), and do not await the app before'
-  report(new SynclessError('HOST_STATE', `the app at "${path}" waits in listen() for its host: ${advice}`), when)
-}
 
 // The first listener of every mount server. Engine.IO takes the listeners it finds and calls them for whatever it does
 // not own; without one, such a request would get no answer at all.

@@ -5,7 +5,7 @@ import { SynclessError } from '../core/errors.js'
 import type { Op } from '../core/op.js'
 import type { Scope } from '../core/scope.js'
 import { acceptedDifferences, type Difference } from './accepted-differences.js'
-import { answer } from './answer.js'
+import { answer, unavailable } from './answer.js'
 import { withdraw } from './connection.js'
 import type { RequestEvent } from './engine.js'
 import { answerTo } from './error-text.js'
@@ -145,7 +145,8 @@ export class Mount implements ExchangeOwner {
     const { req, res } = exchange
     this.#latest = exchange
     try {
-      if (event === 'request' || server.listenerCount(event) > 0) server.emit(event, req, res)
+      if (server.announced?.begin(exchange) === false) unavailable(res)
+      else if (event === 'request' || server.listenerCount(event) > 0) server.emit(event, req, res)
       else if (event === 'checkExpectation') res.writeHead(417).end()
       else {
         res.writeContinue()
@@ -245,6 +246,7 @@ export class Mount implements ExchangeOwner {
 
   settled(exchange: Exchange): void {
     this.server.inFlight.leave()
+    this.server.announced?.over(exchange)
     if (this.stages !== null) for (const stage of this.stages) stage.end?.(exchange)
   }
 

@@ -156,7 +156,7 @@ function listens({ server }: Mount): boolean {
 
 function handOver(host: DispatchHost, mount: Mount, handshake: Handshake): void {
   const { req, socket, head } = handshake
-  if (!mount.open) {
+  if (!mount.open || mount.server.announced?.upgraded(socket) === false) {
     refuse(socket, '503 Service Unavailable')
     return
   }
