@@ -22,6 +22,8 @@ export interface MountServerHost {
   /** Whether it is to serve clients for which it need not listen: in memory, or of another server. */
   readonly usedWithoutListening: boolean
   readonly listening: boolean
+  /** Whether it is about to listen, or is a part of a server that may. */
+  readonly starts: boolean
   /** Whether its requests may come by HTTP/2. */
   readonly speaksHttp2: boolean
   address(): AddressInfo | string | null
@@ -130,7 +132,8 @@ export class HostedServer extends Server implements MountServer {
 
   /**
    * Emits 'listening', and calls the callback, when the host listens. An aborted `signal` closes it. Every other argument is
-   * the host's to decide.
+   * the host's to decide. After `listen(0)`, as tests call it, it emits a `HOST_STATE` error unless the host begins to listen
+   * within a second, if somebody listens to errors.
    * Throws `HOST_STATE` once closed.
    */
   override listen(...args: unknown[]): this {
@@ -142,7 +145,7 @@ export class HostedServer extends Server implements MountServer {
     this.#closeOn(signalOf(args[0]))
     this.listenRequested = true
     if (this.#host.listening) this.#host.listenRequested(this)
-    else awaitHost(this)
+    else awaitHost(this, args[0] === 0)
     return this
   }
 
@@ -169,6 +172,11 @@ export class HostedServer extends Server implements MountServer {
   /** @internal Whether it is of no use unless its host listens. */
   get needsListener(): boolean {
     return !this.#host.usedWithoutListening
+  }
+
+  /** @internal */
+  get hostStarts(): boolean {
+    return this.#host.starts
   }
 
   /** @internal The host listens. */

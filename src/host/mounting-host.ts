@@ -103,6 +103,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     return this.#state === 'listening' || this.#state === 'leaving' || this.#embedding.address() !== null
   }
 
+  get starts(): boolean {
+    return this.#state === 'starting' || this.#embedding.attached
+  }
+
   get isReady(): boolean {
     return this.listening && !this.draining
   }

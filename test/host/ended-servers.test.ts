@@ -7,7 +7,8 @@ import gracefulShutdown from 'http-graceful-shutdown'
 import { createHttpTerminator } from 'http-terminator'
 import request from 'supertest'
 import { passOn } from '../../src/host/index.js'
-import { closeHosts, exchange, get, newHost, RawClient, started } from './support.js'
+import { fastify } from './frameworks.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
 
 afterEach(closeHosts)
 
@@ -146,4 +147,31 @@ test.each(['after', 'before'])('supertest on the server of a mount, %s the host 
   const answer = request(server).get('/a')
   if (when === 'before') await started(host)
   expect((await answer).text).toBe('a')
+})
+
+test('supertest on the server of a mount whose host does not listen fails within a second, and says why', async () => {
+  const server = newHost().server('/a')
+  server.on('request', (_req, res) => void res.end('a'))
+  await expect(request(server).get('/a')).rejects.toMatchObject({
+    code: 'HOST_STATE',
+    message: expect.stringContaining('call host.listen({ port: 0 })'),
+  })
+})
+
+test('a host that takes long to start is awaited by supertest', async () => {
+  jest.useFakeTimers()
+  const host = newHost()
+  const app = fastify({ serverFactory: host.serverFactory('/') })
+  const ready = defer()
+  app.addHook('onReady', () => ready.promise)
+  const server = host.server('/a').on('request', (_req, res) => void res.end('a'))
+  const failed = jest.fn()
+  const listening = once(server, 'listening')
+  server.on('error', failed).listen(0, '127.0.0.1')
+  const starting = started(host)
+  jest.advanceTimersByTime(2000)
+  jest.useRealTimers()
+  ready.resolve()
+  await Promise.all([starting, listening])
+  expect(failed).not.toHaveBeenCalled()
 })
