@@ -1,3 +1,4 @@
+import { isThenable, listener } from './callback.js'
 import { IDLE, Node, type Op } from './op.js'
 import { report } from './report.js'
 import { afterWithdrawal } from './withdrawal.js'
@@ -8,7 +9,8 @@ export type Executor<T> = (resolve: (value: T) => void, reject: (error: unknown)
 class ActionNode<T> extends Node<T> {
   readonly #executor: Executor<T>
   readonly #description: string
-  #cancel: (() => void) | void = undefined
+  /** Called by whoever withdraws it. */
+  #cancel: (() => void) | undefined = undefined
   #run = 0
 
   constructor(executor: Executor<T>, description: string) {
@@ -38,17 +40,26 @@ class ActionNode<T> extends Node<T> {
       settled = true
       if (live()) settle()
     }
+    const failed = (error: unknown, how: string) => {
+      if (settled) report(error, `${this.#description} ${how} after it had settled`)
+      else once(() => this.fail(error))
+    }
     this.#cancel = undefined
     try {
       const cancel = this.#executor(
         value => once(() => this.complete(value)),
         error => once(() => this.fail(error)),
       )
-      if (run === this.#run) this.#cancel = cancel
-      else if (cancel) afterWithdrawal(cancel)
+      if (!cancel) return
+      if (isThenable(cancel)) {
+        cancel.then(undefined, error => failed(error, 'was rejected'))
+        return
+      }
+      const stop = listener('the cancel function of an action', cancel)
+      if (run === this.#run) this.#cancel = stop
+      else afterWithdrawal(stop)
     } catch (error) {
-      if (settled) report(error, `${this.#description} threw after it had settled`)
-      else once(() => this.fail(error))
+      failed(error, 'threw')
     }
   }
 

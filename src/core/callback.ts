@@ -37,12 +37,17 @@ export function tell<A extends unknown[]>(what: string, fn: (...args: A) => unkn
  */
 export function ask<A extends unknown[], R>(what: string, otherwise: NoInfer<R>, fn: (...args: A) => R, ...args: A): R {
   try {
-    const answer = fn(...args)
-    if (!isThenable(answer)) return answer
-    answer.then(undefined, (error: unknown) => report(error, `${what} was rejected`))
+    return answerOf(what, otherwise, fn(...args))
   } catch (error) {
     report(error, `${what} threw`)
   }
+  return otherwise
+}
+
+/** @internal The answer of a function, where what it throws is the caller's: as in {@link ask}, a promise counts as none. */
+export function answerOf<R>(what: string, otherwise: NoInfer<R>, answer: R): R {
+  if (!isThenable(answer)) return answer
+  answer.then(undefined, (error: unknown) => report(error, `${what} was rejected`))
   return otherwise
 }
 

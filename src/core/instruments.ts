@@ -1,3 +1,4 @@
+import { answerOf, registered } from './callback.js'
 import { SynclessError } from './errors.js'
 import { loop } from './loop.js'
 import type { Op } from './op.js'
@@ -28,7 +29,7 @@ type Hook = keyof Instrument
 
 /** The same instrument may be added twice; each addition is removed by its own function. */
 interface Added {
-  readonly instrument: Instrument
+  call(hook: Hook, tasklet: Tasklet<unknown>, op?: Op<unknown>): unknown
 }
 
 /** @internal The instruments that are on; the loop has none of these while there are none. */
@@ -48,18 +49,15 @@ export class Instruments implements Observers {
   call(hook: Hook, tasklet: Runnable, op?: WaitNode): void {
     if (this.#calling) return
     this.#calling = true
-    const running = loop.current
-    loop.current = null
     for (const added of this.#added)
       this.#callOne(added, hook, tasklet as Tasklet<unknown>, op as unknown as Op<unknown>)
-    loop.current = running
     this.#calling = false
   }
 
   /** One that throws is taken off, so that it cannot break what it observes. */
   #callOne(added: Added, hook: Hook, tasklet: Tasklet<unknown>, op: Op<unknown>): void {
     try {
-      added.instrument[hook]?.(tasklet, op)
+      answerOf(`the hook ${hook} of an instrument`, undefined, added.call(hook, tasklet, op))
     } catch (error) {
       this.remove(added)
       report(error, `an instrument threw in ${hook}, and was removed`)
@@ -97,7 +95,11 @@ export function addInstrument(instrument: Instrument): () => void {
       `addInstrument() takes an object with hooks, and got ${String(instrument)}`,
     )
   }
-  const added = { instrument }
+  const added = {
+    call: registered((hook: Hook, tasklet: Tasklet<unknown>, op?: Op<unknown>) =>
+      instrument[hook]?.(tasklet, op as Op<unknown>),
+    ),
+  }
   const instruments = loop.instruments instanceof Instruments ? loop.instruments : new Instruments()
   loop.instruments = instruments
   instruments.add(added)

@@ -29,13 +29,16 @@ class Until<T> extends Latched<T> {
     this.#begun = true
     // An operation is performed in a microtask: it may lead to another one, and so on to any depth.
     const promise = this.#promise instanceof Op ? Promise.resolve(this.#promise) : this.#promise
-    promise.then(
-      value => this.settle(DONE, value, undefined),
-      error => {
-        this.settle(FAILED, undefined, error)
-        if (!this.#received) setImmediate(() => this.#reportUnlessReceived(error))
-      },
-    )
+    const failed = (error: unknown) => {
+      this.settle(FAILED, undefined, error)
+      if (!this.#received) setImmediate(() => this.#reportUnlessReceived(error))
+    }
+    try {
+      promise.then(value => this.settle(DONE, value, undefined), failed)
+    } catch (error) {
+      // No promise of Node's throws; it may be a user's.
+      if (this.outcome === IDLE) failed(error)
+    }
   }
 
   override deliver(node: Node<T>): boolean {

@@ -6,6 +6,7 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
+import { answerOf } from '../core/callback.js'
 import { startTimer } from '../core/sleep.js'
 import { answerWithoutBody } from './answer.js'
 import { assertFunction, assertOptions, invalid } from './check.js'
@@ -27,7 +28,10 @@ export interface AdmissionOptions {
   maxWait?: number
   /** What `Retry-After` says, in whole seconds. Default: 1. */
   retryAfter?: number
-  /** Requests that are never held back, such as long polls of a library that shares its mount with other requests. */
+  /**
+   * Requests that are never held back, such as long polls of a library that shares its mount with other requests. It answers at
+   * once: a promise counts as no.
+   */
   exempt?: (req: IncomingMessage) => boolean
 }
 
@@ -63,7 +67,7 @@ export class Gate {
   }
 
   exempts(req: IncomingMessage): boolean {
-    return this.#exempt(req)
+    return answerOf('admission.exempt', false, this.#exempt(req))
   }
 
   /** Takes a place, or waits for one. `'full'`: there is no room for either. */

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { answerOf } from '../core/callback.js'
 import { assertFunction, invalid } from './check.js'
 import type { Exchange } from './exchange.js'
 import type { Stage } from './stage.js'
@@ -16,7 +17,7 @@ export interface RequestIdOptions {
    * than letters, digits and `-_.:/+=@`, is not taken over: ids go into logs. Default: none is read.
    */
   header?: string
-  /** Makes the id of a request that has come without. Default: a random UUID. */
+  /** Makes the id of a request that has come without, at once: a promise counts as none. Default: a random UUID. */
   generate?: (req: IncomingMessage) => string
   /** The header in which each response tells its client the id. Default: none. */
   respond?: string
@@ -109,7 +110,11 @@ export class RequestIdStage implements Stage {
 
   // It may have one from a host around this one.
   #identify(req: IncomingMessage): string {
-    return ids.get(req) ?? remember(req, this.#sent(req) ?? this.#generate(req))
+    return ids.get(req) ?? remember(req, this.#sent(req) ?? this.#made(req))
+  }
+
+  #made(req: IncomingMessage): string {
+    return answerOf<string | null>('requestId.generate', null, this.#generate(req)) ?? randomUUID()
   }
 
   #sent(req: IncomingMessage): string | undefined {

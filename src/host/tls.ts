@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import { createServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from 'node:tls'
+import { guarded } from '../core/nbsocket/tls-callbacks.js'
 import { timerDelay } from '../core/sleep.js'
 
 /**
@@ -30,7 +31,7 @@ export function tlsTermination(
   const chosen = options.ALPNProtocols !== undefined || options.ALPNCallback !== undefined
   const { handshakeTimeout } = options
   const server = createServer({
-    ...options,
+    ...guarded(options),
     ...(chosen ? {} : { ALPNProtocols: [...protocols] }),
     ...(typeof handshakeTimeout === 'number' ? { handshakeTimeout: timerDelay(handshakeTimeout) } : {}),
   })

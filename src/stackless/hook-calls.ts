@@ -1,5 +1,5 @@
 /** Calls of the hooks of the scheduler, which `hooks.ts` sets. */
-import { report } from '../core/report.js'
+import { answerOf, tell } from '../core/callback.js'
 import type { AnyChannel, Runnable } from './runnable.js'
 
 interface Hooks {
@@ -14,11 +14,7 @@ let inChannelCallback = false
 /** @internal */
 export function notifySchedule(previous: Runnable | null, next: Runnable): void {
   if (hooks.schedule === null) return
-  try {
-    hooks.schedule(previous, next)
-  } catch (error) {
-    report(error, 'the schedule callback threw')
-  }
+  tell('the schedule callback', hooks.schedule, previous, next)
 }
 
 /** @internal Whether a channel callback runs now, from which no channel may be used. */
@@ -30,20 +26,15 @@ export function insideChannelCallback(): boolean {
 export function notifyChannel(channel: AnyChannel, tasklet: Runnable, isSending: boolean, willBlock: boolean): void {
   if (hooks.channel === null) return
   inChannelCallback = true
-  try {
-    hooks.channel(channel, tasklet, isSending, willBlock)
-  } catch (error) {
-    report(error, 'the channel callback threw')
-  } finally {
-    inChannelCallback = false
-  }
+  tell('the channel callback', hooks.channel, channel, tasklet, isSending, willBlock)
+  inChannelCallback = false
 }
 
 /** @internal Gives an uncaught error to the handler; returns what is left for main. */
 export function handleError(error: unknown): { readonly error: unknown } | null {
   if (hooks.error === null) return { error }
   try {
-    hooks.error(error)
+    answerOf('the error handler', undefined, hooks.error(error))
     return null
   } catch (failure) {
     return { error: failure }

@@ -1,3 +1,4 @@
+import { registered } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { assertOptions } from '../../core/options.js'
 import { failure } from '../failure.js'
@@ -71,7 +72,8 @@ export function toChannel(
   const names = namesIn(events, 'emitter.toChannel()')
   assertNames(names, 'emitter.toChannel()')
   return pushedChannel(options, names.map(String).join(', '), intake => {
-    const { map = first, end, error = 'error' } = options
+    const { end, error = 'error' } = options
+    const map = options.map === undefined ? first : registered(options.map)
     const listen = (event: EventName, listener: (...args: unknown[]) => void) =>
       intake.listeners.add(
         () => emitter.on(event, listener),

@@ -1,3 +1,4 @@
+import { registered } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { assertOptions } from '../../core/options.js'
 import { assertNames, namesIn } from '../listeners.js'
@@ -62,7 +63,8 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
   const names = namesIn<string>(events, 'eventTarget.toChannel()')
   assertNames(names, 'eventTarget.toChannel()')
   return pushedChannel<T>(options, names.join(', '), intake => {
-    const { map, end, error = 'error' } = options
+    const { end, error = 'error' } = options
+    const map = options.map === undefined ? undefined : registered(options.map)
     const listen = (event: string, listener: (event: Event) => void) =>
       intake.listeners.add(
         () => target.addEventListener(event, listener),

@@ -1,3 +1,4 @@
+import { registered } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { whenSettled } from '../../core/latched.js'
@@ -201,7 +202,8 @@ class Inbox<T> {
 
   /** What takes the arguments of an event. */
   #take(socket: AnySocket, wrap: (value: T) => unknown): (...args: unknown[]) => void {
-    const { map = first, ack = false } = this.#options
+    const { ack = false } = this.#options
+    const map = this.#options.map === undefined ? first : registered(this.#options.map)
     return (...args) => {
       // An event that is being emitted still reaches listeners that were removed meanwhile.
       if (this.values.closed) return

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { registered } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
@@ -77,6 +78,7 @@ export function drainTo<T>(
   assertReceiver(receiver, 'ws.drainTo()')
   assertWebSocket(ws, 'drainTo')
   const { encode, end = true, highWaterMark = 65_536, closeWith } = options
+  const closing = closeWith === undefined ? undefined : registered(closeWith)
   assertHighWaterMark(highWaterMark)
   let done = false
   let failure: unknown
@@ -101,7 +103,7 @@ export function drainTo<T>(
     const killed = tasklet.state === 'killed'
     receiver.cancel(killed ? undefined : failure)
     if (end && killed) terminate(ws)
-    else if (end && !done) closeFor(ws, failure, closeWith)
+    else if (end && !done) closeFor(ws, failure, closing)
     outlet.unwatch()
   })
   return tasklet

@@ -1,5 +1,6 @@
 /** The WebSocket of a bridge: what it is, how it is closed, and how one learns that it is. */
 import type { WebSocket } from 'ws'
+import { answerOf } from '../../core/callback.js'
 import { isTaskletExit, SynclessError } from '../../core/errors.js'
 import { report } from '../../core/report.js'
 import { Listeners } from '../listeners.js'
@@ -58,7 +59,7 @@ export function closeFor(ws: WebSocket, reason: unknown, closeWith: CloseWith = 
     return
   }
   try {
-    close(ws, closeWith(reason))
+    close(ws, answerOf('closeWith', { code: 1011 }, closeWith(reason)))
   } catch (invalid) {
     report(invalid, 'closeWith did not give a status that a WebSocket can be closed with')
     terminate(ws)

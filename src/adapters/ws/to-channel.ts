@@ -1,4 +1,5 @@
 import type { RawData, WebSocket } from 'ws'
+import { registered } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
 import { SynclessError } from '../../core/errors.js'
 import { whenSettled } from '../../core/latched.js'
@@ -81,7 +82,8 @@ class Inbox<T> {
 
   constructor(ws: WebSocket, name: string, { capacity = 0, decode = asItIs, closeWith }: ToChannelOptions<T>) {
     this.#ws = ws
-    this.#decode = decode
+    this.#decode = decode === asItIs ? decode : registered(decode)
+    const closing = closeWith === undefined ? undefined : registered(closeWith)
     const values = new PulledChannel<T>(capacity, name, () => {
       // Not before all has been received that the last read brought.
       if (ws.isPaused && values.buffered <= capacity) ws.resume()
@@ -98,7 +100,7 @@ class Inbox<T> {
       ws.off('message', this.#onMessage)
       stop()
       if (end.by !== 'cancel') return
-      closeFor(ws, end.reason, closeWith)
+      closeFor(ws, end.reason, closing)
       readAway(ws)
     })
     if (isClosed(ws)) {

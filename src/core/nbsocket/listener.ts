@@ -7,6 +7,7 @@ import {
 } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { action } from '../action.js'
+import { listener as callback } from '../callback.js'
 import { rethrowIfExit, SynclessError } from '../errors.js'
 import { go } from '../go.js'
 import { List } from '../list.js'
@@ -93,6 +94,7 @@ export class Listener implements AsyncDisposable, Disposable {
   readonly address: SocketAddress | string
   readonly #server: Server
   readonly #options: ListenOptions
+  readonly #tell: ((error: SocketError) => void) | null
   readonly #accepting = new List<Node<unknown>>()
   readonly #queue: Duplex[] = []
   /** Those whose handshake goes on, with what gives it up. */
@@ -107,6 +109,7 @@ export class Listener implements AsyncDisposable, Disposable {
   constructor(server: Server, options: ListenOptions) {
     this.#server = server
     this.#options = options
+    this.#tell = options.onError === undefined ? null : callback('onError of listen()', options.onError)
     const address = server.address() as AddressInfo | string
     this.address = typeof address === 'string' ? address : ({ ...address } as SocketAddress)
     this.name = `listener at ${nameOf(this.address)}`
@@ -185,7 +188,7 @@ export class Listener implements AsyncDisposable, Disposable {
       throw new SynclessError('INVALID_ARGUMENT', 'serve() takes a generator function that is given a socket')
     }
     assertOptions(options, 'serve()')
-    const { onError = reportUnlessOfConnection } = options
+    const tell = callback('onError of serve()', options.onError ?? reportUnlessOfConnection)
     const listener = this
     return scope(function* serve() {
       while (!listener.closed) {
@@ -202,7 +205,7 @@ export class Listener implements AsyncDisposable, Disposable {
             yield* scope(() => handler(sock))
           } catch (error) {
             rethrowIfExit(error)
-            onError(error, sock)
+            tell(error, sock)
           } finally {
             sock.close()
           }
@@ -366,8 +369,7 @@ export class Listener implements AsyncDisposable, Disposable {
 
   #fail(error: SocketError): void {
     this.#failed++
-    const { onError } = this.#options
-    if (onError !== undefined) onError(error)
+    if (this.#tell !== null) this.#tell(error)
     else if (error.code === 'ACCEPT_FAILED') report(error, this.name)
   }
 }

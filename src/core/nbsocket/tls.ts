@@ -16,6 +16,7 @@ import { SynclessError } from '../errors.js'
 import { assertOptions } from '../options.js'
 import { timerDelay } from '../sleep.js'
 import { ignoreError, messageOf, SocketError } from './socket-error.js'
+import { guarded } from './tls-callbacks.js'
 
 type OfConnection =
   | 'allowHalfOpen'
@@ -124,7 +125,7 @@ export function clientHandshake(
   const named = host !== null && isIP(host) === 0 ? { servername: host } : {}
   let socket: TLSSocket
   try {
-    socket = tlsConnect({ ...named, ...(host === null ? {} : { host }), ...options, socket: raw })
+    socket = tlsConnect({ ...named, ...(host === null ? {} : { host }), ...guarded(options), socket: raw })
   } catch (error) {
     raw.destroy()
     failed(new SocketError('INVALID_ARGUMENT', `the TLS options of ${name}: ${messageOf(error)}`, error))
@@ -170,7 +171,9 @@ export function terminatorOf(options: ServerTlsOptions, name: string): Server {
   try {
     const { handshakeTimeout } = options
     server = createServer(
-      handshakeTimeout === undefined ? options : { ...options, handshakeTimeout: timerDelay(handshakeTimeout) },
+      guarded(
+        handshakeTimeout === undefined ? options : { ...options, handshakeTimeout: timerDelay(handshakeTimeout) },
+      ),
     )
   } catch (error) {
     throw new SocketError('INVALID_ARGUMENT', `the TLS options of ${name}: ${messageOf(error)}`, error)
