@@ -105,6 +105,21 @@ describe('action', () => {
     expect(warnings.join()).toContain('failure')
   })
 
+  test('an async executor that rejects fails the operation, or is reported', async () => {
+    const failure = new Error('failure')
+    const misused = (settle: boolean) =>
+      action<number>((async (resolve: (value: number) => void) => {
+        if (settle) resolve(1)
+        throw failure
+      }) as never)
+    expect(await rejection(misused(false))).toBe(failure)
+    const warnings = await reported(async () => {
+      expect(await misused(true)).toBe(1)
+      await idle()
+    })
+    expect(warnings.join()).toContain('action was rejected after it had settled: failure')
+  })
+
   test('a cancel that throws is reported, and hits neither the killer nor the one that committed', async () => {
     const stubborn = () =>
       action(() => () => {

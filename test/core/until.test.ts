@@ -9,6 +9,20 @@ test('gives the value of a promise, or throws its error', async () => {
   expect(await rejection(until(Promise.reject(failure)))).toBe(failure)
 })
 
+test('a thenable that throws fails the wait, and each later one', async () => {
+  const op = until({
+    then() {
+      throw failure
+    },
+  })
+  for (let i = 0; i < 2; i++) {
+    const waiting = go(function* () {
+      return yield* op
+    })
+    expect(await rejection(waiting)).toBe(failure)
+  }
+})
+
 test('may be waited for by many, before and after', async () => {
   const { promise, resolve } = deferred<string>()
   const op = until(promise)

@@ -367,6 +367,16 @@ describe('what takes no place', () => {
     await held
   })
 
+  test('an `exempt` that answers late exempts nothing', async () => {
+    const exempt = (async () => true) as never
+    const { desk, port } = await serve({ inFlight: 1, queue: 0, exempt })
+    const held = exchange(port, get('/held'))
+    await desk.arrived(1)
+    expect(await exchange(port, get('/more'))).toMatch(/^HTTP\/1.1 503 /)
+    desk.release(0)
+    await held
+  })
+
   test('what `exempt` says', async () => {
     const { desk, port } = await serve({ inFlight: 1, queue: 0, exempt: req => req.url === '/free' })
     const all = ['/held', '/free', '/free'].map(url => exchange(port, get(url)))

@@ -43,6 +43,12 @@ test.each([
   expect(await idFor(options, `x-request-id: ${value}\n`)).toBe('ours')
 })
 
+test('an id that is made late, or not at all, is a random one', async () => {
+  for (const made of [Promise.resolve('late'), undefined]) {
+    expect(await idFor({ requestId: { generate: () => made as never } })).toMatch(UUID)
+  }
+})
+
 test('the response says it only where that is asked for', async () => {
   const host = newHost({ requestId: { header: 'x-request-id', respond: 'X-Request-Id' } })
   host.mount('/', (_req, res) => res.end())

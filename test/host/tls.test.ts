@@ -152,6 +152,20 @@ describe('HTTPS', () => {
     for (const error of errors) expect(error.code).toBe('TLS_HANDSHAKE_FAILED')
   })
 
+  test('functions of the options that throw or reject fail the handshake, and nothing else', async () => {
+    const failure = new Error('no')
+    const fail = (): never => {
+      throw failure
+    }
+    for (const SNICallback of [fail, async () => fail()]) {
+      const told = defer<SynclessError>()
+      const host = newHost({ tls: { ...tls, SNICallback }, onError: told.resolve }).mount('/', plain)
+      const { port } = await host.listen(local)
+      await expect(ask(port, '/', { servername: 'localhost' })).rejects.toThrow()
+      expect(await told.promise).toMatchObject({ code: 'TLS_HANDSHAKE_FAILED', cause: failure })
+    }
+  })
+
   test('a client that resets in the middle of one is nothing to report', async () => {
     const errors: SynclessError[] = []
     const host = newHost({ tls, onError: error => void errors.push(error) }).mount('/', plain)

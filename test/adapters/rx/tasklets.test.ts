@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   catchError,
   EmptyError,
@@ -18,6 +19,15 @@ import { assertNoLeaks } from '../../../src/testing/index.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
 
 const failure = new Error('failure')
+/** The tasklet on behalf of which this is called. */
+function running(): unknown {
+  try {
+    return current()
+  } catch {
+    return null
+  }
+}
+
 const invalid = expect.objectContaining({ code: 'INVALID_ARGUMENT' })
 
 describe('first', () => {
@@ -238,6 +248,28 @@ describe('whoever is told runs where it has subscribed', () => {
     expect(await firstValueFrom(flaky().pipe(retry({ count: 5, delay: 0 })))).toBe(3)
     expect(await firstValueFrom(flaky().pipe(catchError(() => other)))).toBe('the other')
     expect(await firstValueFrom(other.pipe(repeat(2), toArray()))).toEqual(['the other', 'the other'])
+  })
+
+  test('an error comes in the context of the subscription, and outside the scope that failed', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const request = new TestScope()
+    const told = new Promise<unknown[]>(resolve => {
+      const fails = rx.fromTasklet(function* () {
+        yield* sleep(0)
+        storage.enterWith('of the tasklet')
+        throw failure
+      })
+      const error = (cause: unknown) => {
+        const size = request.scope.size
+        const started = go(() => 'belongs to the request')
+        resolve([cause, storage.getStore(), request.scope.size - size, running(), started])
+      }
+      request.run(() => storage.run('subscribed', () => fails.subscribe({ error })))
+    })
+    const [cause, context, joined, tasklet, started] = await told
+    expect([cause, context, joined, tasklet]).toEqual([failure, 'subscribed', 1, null])
+    expect(await started).toBe('belongs to the request')
+    expect(request.failures).toEqual([])
   })
 
   test('in a scope, a retry belongs to it, and ends with it', async () => {

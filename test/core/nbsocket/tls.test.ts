@@ -11,7 +11,7 @@ import {
   type ServerTlsOptions,
 } from '../../../src/core/nbsocket/index.js'
 import { ca, server as certificate, client as clientCertificate, expired, other, own } from '../../host/certificates.js'
-import { idle, rejection, useVirtualClock, watch } from '../support.js'
+import { idle, rejection, reported, useVirtualClock, watch } from '../support.js'
 import { client, closing, everything, host, numbered, portOf, tcpPair, until, withPeer } from './support.js'
 
 const time = useVirtualClock()
@@ -64,6 +64,30 @@ describe('client and server', () => {
       expect(sock.tls?.peerCertificate?.subject.CN).toBe(name)
       expect((await accepted).tls?.servername).toBe(servername)
     }
+  })
+
+  test('functions of the options that throw or reject fail the handshake, and nothing else', async () => {
+    const fail = (): never => {
+      throw new Error('no')
+    }
+    const reject = async () => fail()
+    const cases: [Partial<ServerTlsOptions>, object][] = [
+      [{ SNICallback: fail }, {}],
+      [{ SNICallback: reject as never }, {}],
+      [{ ALPNCallback: fail }, { ALPNProtocols: ['x'] }],
+      [{ ALPNCallback: reject as never }, { ALPNProtocols: ['x'] }],
+      [{}, { checkServerIdentity: fail }],
+    ]
+    const warnings = await reported(async () => {
+      for (const [serverOptions, clientOptions] of cases) {
+        const server = await listening({ ...certificate, ...serverOptions })
+        const failing = connect({ port: server.port, host, tls: { ca, servername: 'localhost', ...clientOptions } })
+        const code = 'checkServerIdentity' in clientOptions ? 'CERTIFICATE_REJECTED' : 'TLS_HANDSHAKE_FAILED'
+        expect(await rejection(failing)).toMatchObject({ code })
+      }
+    })
+    // An answer is needed at once.
+    expect(warnings).toEqual(['ALPNCallback of TLS options threw: no', 'ALPNCallback of TLS options was rejected: no'])
   })
 
   test('clients show certificates; one without is refused, and the listener goes on', async () => {
