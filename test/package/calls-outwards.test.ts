@@ -59,7 +59,6 @@ const OWN: Readonly<Record<string, string>> = {
   'src/core/nbsocket/process-spawn.ts': 'what starts a process, for the operations on processes',
   'src/core/nbsocket/send-all.ts': 'what sends, for the sockets',
   'src/core/sleep.ts': 'timers of the package',
-  'src/host/hand-over.ts': 'the next step of the dispatcher',
   'src/testing/idle.ts': 'the question of the virtual clock',
   'src/testing/virtual-clock.ts': 'timers of the core',
   'src/host/memory-socket.ts': 'a method of Node’s sockets',
