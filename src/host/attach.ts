@@ -9,6 +9,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { appAmong, createdWith, type Listener, requestListeners } from './attach-app.js'
 import { afterResponses, askBeforeUpgrade, noteResponse, serveWithoutUpgrade } from './attach-upgrade.js'
 import type { RequestEvent } from './engine.js'
 
@@ -22,6 +23,8 @@ export interface Visited {
     next: (error?: unknown) => void,
     behind?: boolean,
   ): void
+  /** Whether a listener to requests is the app of a framework. */
+  isFrameworks(listener: unknown): boolean
   /** Whether a mount owns the request. */
   owns(req: IncomingMessage): boolean
   /** Whether a mount takes the upgrade that a request asks for. */
@@ -50,6 +53,8 @@ export class Tap {
   /** Where requests that the host owns are emitted, for those who cover `emit` of all servers; null if they have seen them. */
   readonly #stage: HttpServer | null
   readonly #asks: Disposable
+  /** The app that the server was made with. */
+  readonly #given: Listener | undefined
   #attached = true
 
   /** `seen`: whether requests of `server` have been emitted on another one before. */
@@ -61,6 +66,7 @@ export class Tap {
     this.#emit = this.#server.emit
     this.#tap = (event, ...args) => (this.#attached && this.#takes(event, args)) || this.#pass(event, ...args)
     this.#server.emit = this.#tap
+    this.#given = createdWith(server)
     const listens = () => !onlyStandIn(server, 'upgrade')
     this.#asks = askBeforeUpgrade(server, req => host.takesUpgrade(req), listens)
     for (const event of ASKED) if (server.listenerCount(event) === 0) server.on(event, standIn)
@@ -119,12 +125,14 @@ export class Tap {
     stage.emit('request', req, res)
   }
 
-  /**
-   * Those who count requests, or end connections after them. One listener of a server answers, and that is the first, which
-   * `createServer` was given; what was added behind it must leave its answers alone with or without a host.
-   */
+  /** Those who look on. */
   #observers(): Listener[] {
-    return this.#server.rawListeners('request').slice(1) as Listener[]
+    const app = this.#app
+    return requestListeners(this.#server).filter(listener => listener !== app)
+  }
+
+  get #app(): Listener | undefined {
+    return appAmong(requestListeners(this.#server), this.#given, listener => this.#host.isFrameworks(listener))
   }
 
   /** A mount has declined it. Whoever looks on has seen it. */
@@ -132,7 +140,7 @@ export class Tap {
     if (error !== undefined && error !== null) res.destroy()
     else if (this.#stage === null || this.#own !== undefined || event !== 'request') this.#settle(event, req, res)
     else {
-      const [app] = this.#server.rawListeners('request') as Listener[]
+      const app = this.#app
       if (app !== undefined) Reflect.apply(app, this.#server, [req, res])
     }
   }
@@ -172,8 +180,6 @@ export class Tap {
     }
   }
 }
-
-type Listener = (...args: unknown[]) => void
 
 /** The events that Node emits only where somebody listens, and otherwise settles by itself. */
 const ASKED = ['upgrade', 'checkContinue', 'checkExpectation'] as const

@@ -60,6 +60,7 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly limits: Required<LimitOptions>
   readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
+  readonly #frameworks: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | null
   readonly #stages: StageMaker
   readonly #dispatcher: Dispatcher
@@ -81,6 +82,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   constructor(options: HostOptions = {}) {
     assertHostOptions(options)
     this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
+    // One that takes any function knows no framework by it.
+    this.#frameworks = this.#ports.filter(port => !port.accepts(anyFunction))
     this.#onError = options.onError === undefined ? null : listener('onError of a syncless host', options.onError)
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
@@ -378,6 +381,10 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
     this.ready().then(started, AsyncResource.bind(next))
   }
 
+  isFrameworks(listener: unknown): boolean {
+    return this.#frameworks.some(port => port.accepts(listener))
+  }
+
   owns(req: IncomingMessage): boolean {
     const { url = '/' } = req
     const mount = this.mounts.find(url)
@@ -547,6 +554,8 @@ const anyoneCanCause: ReadonlySet<ErrorCode> = new Set([
   'MALFORMED_REQUEST',
   'TLS_HANDSHAKE_FAILED',
 ])
+
+function anyFunction(_req: IncomingMessage, _res: ServerResponse): void {}
 
 /** For a caller whom the end of the process takes by surprise otherwise. */
 function never(): Promise<never> {

@@ -1,11 +1,12 @@
 /** A host inside a server that is not its own: attached to it, called by it, or mounted in another host. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
-import { createServer, Server as HttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, Server as HttpServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import connect from 'connect'
+import gracefulShutdown from 'http-graceful-shutdown'
 import { createHttpTerminator } from 'http-terminator'
 import Koa from 'koa'
 import { Server as SocketServer } from 'socket.io'
@@ -278,6 +279,64 @@ describe('who stands around a server that a host is attached to', () => {
     for (const path of paths) await exchange(port, get(path))
     expect(counted).toEqual(paths)
     expect(await exchange(port, get('/api'))).toMatch(/x-seen: yes/i)
+  })
+
+  test.each<[string, (server: Server, look: Listener, app: Listener) => void]>([
+    [
+      'put before the one that the server was made with',
+      (server, look) => void server.prependListener('request', look),
+    ],
+    [
+      'added before an app of Express',
+      (server, look, app) => {
+        server.removeAllListeners('request')
+        server.on('request', look).on('request', express().use(app))
+      },
+    ],
+    [
+      'that takes no response, added before a function',
+      (server, look, app) => {
+        server.removeAllListeners('request')
+        server.on('request', req => look(req, new ServerResponse(req))).on('request', app)
+      },
+    ],
+  ])('a listener %s sees each request once, and the app only its own', async (_how, add) => {
+    const looked: unknown[] = []
+    const served: unknown[] = []
+    const app: Listener = (req, res) => {
+      served.push(req.url)
+      says('own')(req, res)
+    }
+    const { server, port } = await foreign(app)
+    add(server, req => void looked.push(req.url), app)
+    const host = newHost()
+    host.mount('/api', says('hosted')).mount('/declined', decline, { handOver: true })
+    await host.attach(server)
+    const paths = ['/own', '/api', '/declined']
+    const answers = []
+    for (const path of paths) answers.push(body(await exchange(port, get(path))))
+    expect(answers).toEqual(['own /own', 'hosted /api', 'own /declined'])
+    expect([looked, served]).toEqual([paths, ['/own', '/declined']])
+  })
+
+  test('http-graceful-shutdown ends the server, after the requests of the host', async () => {
+    const { server, port } = await foreign()
+    const arrived = defer<ServerResponse>()
+    const host = newHost()
+    host.mount('/api', (_req: IncomingMessage, res: ServerResponse) => arrived.resolve(res))
+    await host.attach(server)
+    const shutDown = gracefulShutdown(server, { timeout: 600_000, signals: '', forceExit: false })
+    const idle = new RawClient(port).send('GET /own HTTP/1.1\nHost: x\n\n')
+    await idle.until(/own \/own/)
+    const answer = exchange(port, 'GET /api HTTP/1.1\nHost: x\n\n')
+    const res = await arrived.promise
+    const ended = shutDown()
+    // It ends what is idle at once, and waits for the rest.
+    await idle.closed
+    expect(res.writableEnded).toBe(false)
+    res.end('done')
+    await ended
+    expect(await answer).toMatch(/connection: close[\s\S]*done/i)
   })
 
   test('http-terminator ends the server, after the requests of the host', async () => {
