@@ -118,14 +118,24 @@ function sentPath(target: string): string {
   return originForm(target).replace(/[?#].*/s, '')
 }
 
+/** How often an escape may be one of an escape, and still be decoded by somebody. */
+const DECODINGS = 3
+
 /** Every path that some app may read in a target. */
 function spellings(target: string): string[] {
-  const sent = sentPath(target)
-  const decoded = [sent]
-  for (let last = sent, next = decode(last); next !== last; last = next, next = decode(next)) decoded.push(next)
+  const decoded = [sentPath(target)]
+  for (const path of decoded) if (path.includes('%') && decoded.length <= DECODINGS) decoded.push(decode(path))
   // An escaped slash is one to some, and a segment's to others.
   const slashed = decoded.map(path => path.replaceAll('\\', '/'))
-  return [...new Set([...decoded, ...slashed, ...slashed.flatMap(resolvedPaths)])]
+  return [...new Set([...decoded, ...slashed, ...slashed.map(parsed).flatMap(resolvedPaths)])]
+}
+
+/** Without that which parsers of URLs leave out, or what may end a path once it is decoded. */
+function parsed(path: string): string {
+  const text = path.replace(/[?#].*/s, '').replace(/[\t\r\n]/g, '')
+  let end = text.length
+  while (end > 0 && text.charCodeAt(end - 1) <= 32) end--
+  return text.slice(0, end)
 }
 
 function decode(path: string): string {
@@ -140,12 +150,15 @@ function decode(path: string): string {
 
 /** Without segments of dots; and as a reference to a URL, in which two slashes stand in front of a host. */
 function resolvedPaths(path: string): string[] {
-  return [path, path.replace(/^\/\/[^/]*/, '')].map(each => {
-    const segments: string[] = []
-    for (const segment of each.split('/').slice(1)) {
-      if (segment === '..') segments.pop()
-      else if (segment !== '.') segments.push(segment)
-    }
-    return `/${segments.join('/')}`
-  })
+  const resolved = withoutDots(path)
+  return [resolved, ...[path, resolved].map(each => withoutDots(each.replace(/^\/{2,}[^/]*/, '')))]
+}
+
+function withoutDots(path: string): string {
+  const segments: string[] = []
+  for (const segment of path.split('/').slice(1)) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '.') segments.push(segment)
+  }
+  return `/${segments.join('/')}`
 }

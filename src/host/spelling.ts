@@ -24,8 +24,11 @@ const RESTARTING = /[#\s]/
 const ABSOLUTE = /^https?:\/\/[\w.:[\]-]+(?=\/[\w.~!$&()*+,;=:@%/-]*$)/
 const LOWER_ESCAPE = /%(?:[a-f][\dA-Fa-f]|\d[a-f])/
 
-/** What a function may decode, although no router does: it ends a segment, or a text. */
-const DECODED = /%(?:2F|5C|00)/i
+/**
+ * What a function may decode before it looks for the path, although no router does: the end of a segment or of a path, what parsers of
+ * URLs leave out, and escapes that are decoded twice.
+ */
+const DECODED = /%(?:[01][\dA-F]|2[3F]|25[\dA-F]{2}|3F|5C|7F)|%20$/i
 
 /**
  * Whether a request that `front` has declined may reach other routes of `back` than those of the path that `front` has read.
@@ -69,8 +72,8 @@ function differs(target: string, ...policies: AppPolicy[]): boolean {
   const path = plainPath(target)
   if (path === null) return true
   if (LOWER_ESCAPE.test(path) && tellsEscapes(policies)) return true
-  // In a reference to a URL, two slashes stand in front of a host.
-  return policies.some(isUnknown) && (path.startsWith('//') || DECODED.test(path))
+  // A function may look for its path at the start of any target. In a reference to a URL, two slashes stand in front of a host.
+  return policies.some(isUnknown) && (!target.startsWith('/') || path.startsWith('//') || DECODED.test(path))
 }
 
 /** The target that an app gets, of which mounts have taken their paths off. */

@@ -85,7 +85,18 @@ const backs: [string, (host: Host) => unknown, refused: string[], passed: string
         const { pathname } = new URL(decodeURIComponent(req.url ?? ''), 'http://localhost')
         res.end(pathname.startsWith('/admin/') ? 'secret' : 'open')
       }),
-    ['/x/../admin/', '/%2561dmin/x', '/admin%2Fx', '/admin%5Cx', '//x/admin/', '/admin\\x'],
+    [
+      '/x/../admin/',
+      '/%2561dmin/x',
+      '/admin%2Fx',
+      '/admin%5Cx',
+      '//x/admin/',
+      '/admin\\x',
+      '/.//x/admin/',
+      '/\\\\x\\admin%5c',
+      '/admin%5C%00',
+      '/a%09dmin/',
+    ],
     ['/x', '/x%2Fadmin'],
   ],
 ]
@@ -116,6 +127,15 @@ describe('a guard at a path', () => {
     ])
     const accepting = guarded({ accept: ['case'] }).host.mount('/', app)
     expect((await accepting.inject('/ADMIN')).text()).toBe('secret')
+  })
+
+  test('costs little, however long a target is', async () => {
+    const { host } = guarded()
+    host.mount('/', (_req, res) => void res.end('root'))
+    const start = performance.now()
+    for (const part of ['%25', '//x', '/..', '%20', ';', '%2F', '/.', '\\'])
+      await host.inject(`/${part.repeat(Math.floor(15_000 / part.length))}x`)
+    expect(performance.now() - start).toBeLessThan(2000)
   })
 
   test('does not concern apps to which it hands nothing over', async () => {

@@ -2,15 +2,14 @@
  * Guards in one framework, handlers behind them in another, and paths that are nearly theirs: whatever reaches a handler
  * has passed its guard.
  */
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import type { MountOptions } from '../../src/host/index.js'
 import { type Host, passOn } from '../../src/host/index.js'
 import { sized } from '../sized.js'
 import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { mutants } from './path-mutations.js'
+import { sendAll } from './raw-requests.js'
 import { alone, closeHosts, newHost, started } from './support.js'
 
 afterEach(closeHosts)
@@ -162,40 +161,12 @@ function agreed(front: string, back: string): [Settings, Settings][] {
 
 const isExpress = (name: string) => name.startsWith('Express')
 
-const STATUS = /HTTP\/1\.1 \d{3} /g
-const PIPELINED = 4
-const CONNECTIONS = 16
-
-/** Sends every target as it is, on some connections, some at once on each. */
+/** Sends every target as it is. */
 async function send(port: number, targets: readonly string[]): Promise<void> {
-  const left = [...targets].reverse()
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => sendOn(port, left)))
-}
-
-/** What Node's parser refuses ends a connection, and those behind it go on the next. */
-async function sendOn(port: number, left: string[]): Promise<void> {
-  while (left.length > 0) {
-    const socket = connect({ port, host: '127.0.0.1' })
-    let batch: string[] = []
-    let text = ''
-    const more = () => {
-      batch = left.splice(-PIPELINED).reverse()
-      text = ''
-      if (batch.length === 0) socket.end()
-      else socket.write(batch.map(target => `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`).join(''), 'latin1')
-    }
-    socket.setEncoding('latin1').on('data', chunk => {
-      text += chunk
-      if (answers(text) === batch.length) more()
-    })
-    more()
-    await once(socket, 'close')
-    left.push(...batch.slice(answers(text) || 1).reverse())
-  }
-}
-
-function answers(text: string): number {
-  return text.match(STATUS)?.length ?? 0
+  await sendAll(
+    port,
+    targets.map(target => `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`),
+  )
 }
 
 const names = Object.keys(kinds)

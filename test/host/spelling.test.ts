@@ -44,7 +44,7 @@ describe('of two apps of which nobody knows how they read a path', () => {
     [
       'a function that decodes behind one that does not',
       host => host.mount('/', guard(raw), handOver).mount('/', secret(decoded)),
-      ['/%61dmin', '/admin%2Fx', '/%41dmin'],
+      ['/%61dmin', '/admin%2Fx', '/%41dmin', '/admin%3Fx', '/admin%09', '/%2561dmin', 'http://x/admin%20'],
     ],
     [
       'a function that resolves dots behind one that does not',
