@@ -283,14 +283,25 @@ describe('who stands around a server that a host is attached to', () => {
 
   test.each<[string, (server: Server, look: Listener, app: Listener) => void]>([
     [
-      'put before the one that the server was made with',
-      (server, look) => void server.prependListener('request', look),
+      'put before the app of Express that the server was made with',
+      (server, look, app) => {
+        server.removeAllListeners('request')
+        server.on('request', express().use(app)).prependListener('request', look)
+      },
     ],
     [
       'added before an app of Express',
       (server, look, app) => {
         server.removeAllListeners('request')
         server.on('request', look).on('request', express().use(app))
+      },
+    ],
+    [
+      'that takes a response, added behind a function of any parameters',
+      (server, look, app) => {
+        const [made] = server.listeners('request')
+        expect([made?.length, app.length]).toEqual([0, 2])
+        server.on('request', (req, res) => look(req, res))
       },
     ],
     [
@@ -307,7 +318,7 @@ describe('who stands around a server that a host is attached to', () => {
       served.push(req.url)
       says('own')(req, res)
     }
-    const { server, port } = await foreign(app)
+    const { server, port } = await foreign((...args) => app(...args))
     add(server, req => void looked.push(req.url), app)
     const host = newHost()
     host.mount('/api', says('hosted')).mount('/declined', decline, { handOver: true })
