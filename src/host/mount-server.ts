@@ -15,7 +15,6 @@ import { carryHeaders } from './carry-headers.js'
 import { exchangeAt } from './connection.js'
 import { HeldAnswer } from './held-answer.js'
 import { InFlight } from './in-flight.js'
-import type { MountTable } from './mount-table.js'
 
 /** What a mount server asks its host. */
 export interface MountServerHost {
@@ -44,7 +43,7 @@ export class HostedServer extends Server implements MountServer {
   readonly inFlight = new InFlight()
   listenRequested = false
   /** The host that is mounted on it, by which its upgrades are taken; null for any other app. */
-  nested: { readonly mounts: MountTable } | null = null
+  nested: object | null = null
   /** Announces its connections; null where nobody has asked for them. */
   announced: Announced | null = null
   /** Whether its app is starting, or is going to. */

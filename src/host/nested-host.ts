@@ -1,11 +1,14 @@
 /** A host as an app of another one: the outer host is then the server to which it is attached. */
 import type { AppPolicy, HostPort, MountedApp, MountServer } from '../adapters/port.js'
 import type { DispatchHost } from './dispatch-host.js'
-import type { Host } from './host.js'
 import type { Mount } from './mount.js'
 import { HostedServer } from './mount-server.js'
 
-type NestedHost = Host & DispatchHost & { enter(server: MountServer): void }
+interface NestedHost extends DispatchHost {
+  enter(server: MountServer): void
+  attach(server: MountServer): Promise<unknown>
+  close(options: { readonly deadline: number }): Promise<unknown>
+}
 
 /** `isHost` knows what is a host, which this file cannot without needing it. */
 export function nestedHostPort(isHost: (app: unknown) => app is NestedHost): HostPort {

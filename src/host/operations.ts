@@ -1,15 +1,28 @@
 /** What a host shows of itself to those who operate it: metrics, and the health checks on the admin port and its own. */
 import type { AddressInfo } from 'node:net'
 import { SynclessError } from '../core/errors.js'
-import { AdminPort } from './admin.js'
+import { type AdminOptions, AdminPort } from './admin.js'
 import { nameOf } from './error-text.js'
-import { type HealthHandler, type HealthyHost, livez, readyz } from './health.js'
+import {
+  type HealthHandler,
+  type HealthOptions,
+  type HealthyHost,
+  livez,
+  type ReadinessCheck,
+  readyz,
+} from './health.js'
 import { addressInfo } from './listen-options.js'
 import { type MeasuredHost, Metrics } from './metrics.js'
-import type { HostOptions } from './options.js'
 
 export interface OperatedHost extends MeasuredHost, HealthyHost {
   report(error: SynclessError): void
+}
+
+/** What the options of a host say of it. */
+interface OperationsOptions {
+  readonly admin?: AdminOptions
+  readonly health?: boolean | HealthOptions
+  readonly readiness?: ReadinessCheck
 }
 
 export class Operations {
@@ -17,10 +30,10 @@ export class Operations {
   readonly metrics: Metrics | null
   readonly #admin: AdminPort | null
   readonly #readyz: HealthHandler
-  readonly #health: HostOptions['health']
+  readonly #health: OperationsOptions['health']
 
   /** Throws `INVALID_ARGUMENT`. */
-  constructor(host: OperatedHost, { admin, health, readiness }: HostOptions) {
+  constructor(host: OperatedHost, { admin, health, readiness }: OperationsOptions) {
     this.#readyz = readyz(host, readiness)
     this.#health = health
     this.metrics = null

@@ -140,7 +140,7 @@ function innermostTaker(mount: Mount, req: IncomingMessage, url: string): Mount 
   if (!listens(mount)) return undefined
   if (server.nested !== null) {
     const inner = strip ? strippedUrl(url, path) : url
-    const taker = upgradeTaker(server.nested, req, inner)
+    const taker = upgradeTaker(server.nested as DispatchHost, req, inner)
     return taker && innermostTaker(taker, req, inner)
   }
   return !mount.takesWebSocketsOnly || isHandshake(req) ? mount : undefined

@@ -2,33 +2,13 @@
  * What the corpus is made of. A program is an app of a few lines, and what a client says to it; the same one runs on a
  * bare framework and in a host, on both majors of its framework unless it says otherwise.
  */
-import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type express from 'express'
 import type { Express } from 'express'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { NodeHttpOptions } from 'syncless/host'
-import type { Ask } from './ask.js'
-import type { Talk } from './talk.js'
-
-/** Bytes as they are; a request, whose answer is waited for; or whatever else a client does. */
-export type Step = string | Ask | ((talk: Talk) => unknown)
-
-/** What a program's app has at hand. */
-export interface Tools {
-  /** Of its framework. */
-  readonly major: number
-  /** Where its routes are, as the client sees them: empty at the root. */
-  readonly at: string
-  /** Puts something the app has seen into the transcript. */
-  note(...seen: unknown[]): void
-  /** Notes these events of an emitter as they come. */
-  watch(emitter: EventEmitter, label: string, ...events: string[]): void
-  /** Resolves when the client's script opens the gate of this name. */
-  gate(name: string): Promise<void>
-  /** Resolves when the app has noted a line with this text. */
-  noted(text: string): Promise<void>
-}
+import type { Tools } from './session.js'
+import type { Step } from './talk.js'
 
 interface Common {
   /** The majors it runs on. Default: both. */

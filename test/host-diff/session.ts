@@ -1,7 +1,22 @@
 /** One run of one program: what its app has seen, in order, and the gates between it and the client's script. */
 import type { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
-import type { Tools } from './program.js'
+
+/** What a program's app has at hand. */
+export interface Tools {
+  /** Of its framework. */
+  readonly major: number
+  /** Where its routes are, as the client sees them: empty at the root. */
+  readonly at: string
+  /** Puts something the app has seen into the transcript. */
+  note(...seen: unknown[]): void
+  /** Notes these events of an emitter as they come. */
+  watch(emitter: EventEmitter, label: string, ...events: string[]): void
+  /** Resolves when the client's script opens the gate of this name. */
+  gate(name: string): Promise<void>
+  /** Resolves when the app has noted a line with this text. */
+  noted(text: string): Promise<void>
+}
 
 export class Session implements Tools {
   readonly lines: string[] = []

@@ -2,7 +2,6 @@
 import { connect, type Socket } from 'node:net'
 import { Answers } from './answers.js'
 import { type Ask, at } from './ask.js'
-import type { Step } from './program.js'
 import type { Session } from './session.js'
 
 /** How long a whole talk, or the close after it, may take before it is stuck, in milliseconds. */
@@ -61,6 +60,9 @@ export class Client {
     }
   }
 }
+
+/** Bytes as they are; a request, whose answer is waited for; or whatever else a client does. */
+export type Step = string | Ask | ((talk: Talk) => unknown)
 
 export class Talk {
   readonly session: Session

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import { createGzip, gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { ask, get, head, json, pipelined } from '../../ask.js'
-import type { FastifyProgram, Theme, Tools } from '../../program.js'
+import type { FastifyProgram, Theme } from '../../program.js'
+import type { Tools } from '../../session.js'
 import { answered, closed, hangUp, noted, open, send, until } from '../../talk.js'
 
 const HOOKS = [
