@@ -212,6 +212,8 @@ export class HostedServer extends Server implements MountServer {
 
   quiesce(): Promise<void> {
     this.quiesced = true
+    // Fastify closes no server unless it listens.
+    awaitsNoMore(this)
     return this.inFlight.idle()
   }
 
@@ -221,7 +223,6 @@ export class HostedServer extends Server implements MountServer {
     if (callback !== undefined) {
       this.once('close', () => (wasListening ? callback() : callback(notRunning())))
     }
-    awaitsNoMore(this)
     this.#closing ??= this.quiesce()
     this.#closing.then(() => this.emit('close'))
     return this
@@ -233,7 +234,6 @@ export class HostedServer extends Server implements MountServer {
    */
   async closeWithHost(): Promise<void> {
     if (this.#closing !== null) return this.#closing
-    awaitsNoMore(this)
     this.#closing = this.quiesce()
     const early = this.listenerCount('upgrade') > 0
     if (early) this.emit('close')

@@ -3,8 +3,8 @@ import connect from 'connect'
 import type { SynclessError } from '../../src/core/index.js'
 import type { Host } from '../../src/host/index.js'
 import { reported } from '../adapters/support.js'
-import { express } from './frameworks.js'
-import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
+import { express, fastify, fastify4 } from './frameworks.js'
+import { closeHosts, defer, exchange, get, newHost, RawClient, started, turns } from './support.js'
 
 afterEach(closeHosts)
 afterEach(() => {
@@ -378,6 +378,30 @@ test('an app that waits in listen() for longer than 5 s is told of once, and non
     expect(warnings).toEqual([
       expect.stringMatching(/the app at "\/waits" waits in listen\(\) for its host: call host\.listen\(\)/),
     ])
+  } finally {
+    jest.useRealTimers()
+  }
+})
+
+test('an app that was closed while it waited in listen() is told of by nobody', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] })
+  try {
+    const warnings = await reported(async () => {
+      const host = newHost()
+      const server = host.server('/express').on('request', express())
+      server.listen(3000).close()
+      for (const make of [fastify, fastify4]) {
+        const app = make({ serverFactory: host.serverFactory(`/fastify-${make === fastify ? 5 : 4}`) })
+        const listening = app.listen({ port: 3000 }).catch(() => {})
+        await app.ready()
+        while (!app.server.listenerCount('listening')) await turns()
+        await app.close()
+        void listening
+      }
+      jest.advanceTimersByTime(5001)
+      process.emit('beforeExit', 0)
+    })
+    expect(warnings).toEqual([])
   } finally {
     jest.useRealTimers()
   }

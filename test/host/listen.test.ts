@@ -427,7 +427,7 @@ describe('Unix sockets that others have', () => {
     },
   )
 
-  unix('a file that cannot be moved back is CLOSE_FAILED in the report, and the host is closed', async () => {
+  unix('a file that cannot be moved away is CLOSE_FAILED in the report, and the host is closed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'syncless-unix-'))
     const path = join(folder, 'a.sock')
     const host = newHost()
@@ -439,7 +439,33 @@ describe('Unix sockets that others have', () => {
     const aside = `${path}.${process.pid}.kept`
     mkdirSync(join(aside, 'full'), { recursive: true })
     const report = await host.close()
-    expect(report).toMatchObject({ clean: false, errors: [{ code: 'CLOSE_FAILED' }] })
+    const moved = { code: 'CLOSE_FAILED', message: expect.stringContaining('could not be moved out of the way') }
+    expect(report).toMatchObject({ clean: false, errors: [moved] })
+    await new Promise(resolve => other.close(resolve))
+    rmSync(folder, { recursive: true })
+  })
+
+  unix('one that cannot be moved back is CLOSE_FAILED as well, and the report says where it is', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syncless-unix-'))
+    const path = join(folder, 'a.sock')
+    const host = newHost()
+    await host.listen({ path })
+    rmSync(path)
+    const other = createServer(socket => void socket.on('error', () => {}).end('other')).listen(path)
+    await once(other, 'listening')
+    // A folder takes the path at the moment at which it is free.
+    const rename = jest.spyOn(fs, 'renameSync').mockImplementationOnce((from, to) => {
+      fs.renameSync(from, to)
+      mkdirSync(join(path, 'full'), { recursive: true })
+    })
+    const report = await host.close()
+    rename.mockRestore()
+    const aside = `${path}.${process.pid}.kept`
+    const left = { code: 'CLOSE_FAILED', message: expect.stringContaining(`could not be moved back: it is ${aside}`) }
+    expect(report).toMatchObject({ clean: false, errors: [left] })
+    // The other server is still reached where the report says.
+    const [said] = await once(connect(aside), 'data')
+    expect(String(said)).toBe('other')
     await new Promise(resolve => other.close(resolve))
     rmSync(folder, { recursive: true })
   })
