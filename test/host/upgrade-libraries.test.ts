@@ -263,20 +263,24 @@ describe('several servers on one mount', () => {
     const errors: SynclessError[] = []
     const host = newHost({ onError: error => void errors.push(error) })
     const server = host.server('/red')
+    const seen: unknown[] = []
     // Its editor, its debug view and its dashboard each have a listener on the one server, added while it starts.
     for (const path of ['/red/comms', '/red/debug/ws', '/red/ui/comms']) {
       const sockets = new WebSocketServer({ noServer: true })
       sockets.on('connection', ws => ws.send(path))
       await turns()
       server.on('upgrade', (req, socket, head) => {
+        seen.push(req.url)
         if (new URL(req.url ?? '', 'http://h').pathname !== path) return
         sockets.handleUpgrade(req, socket, head, ws => sockets.emit('connection', ws, req))
       })
     }
     new Server(server, { path: '/red/io', destroyUpgrade: false }).on('connection', socket => socket.emit('hello'))
-    new WebSocketServer({ server: host.server('/ws') }).on('connection', ws => ws.send('/ws'))
+    for (const path of ['/ws', '/redder']) {
+      new WebSocketServer({ server: host.server(path) }).on('connection', ws => ws.send(path))
+    }
     const { port } = await started(host)
-    for (const path of ['/red/ui/comms', '/ws', '/red/comms', '/red/debug/ws']) {
+    for (const path of ['/red/ui/comms', '/ws', '/redder', '/red/comms', '/red/debug/ws']) {
       const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`)
       expect(String((await once(ws, 'message'))[0])).toBe(path)
       ws.terminate()
@@ -285,6 +289,8 @@ describe('several servers on one mount', () => {
     await new Promise(resolve => client.on('hello', () => resolve(undefined)))
     client.disconnect()
     expect(errors).toEqual([])
+    // The upgrades of others pass by it.
+    expect(seen.filter(url => !String(url).startsWith('/red/'))).toEqual([])
   })
 
   test('two of ws that refuse each other’s paths answer one socket: reported', async () => {
