@@ -92,7 +92,7 @@ function differencesFor(front: Mount, back: Party, target: string): Difference[]
   for (const policy of policiesOf(back)) {
     const active = folds.filter(([name]) => isFolded(front, back, policy, name))
     const spells = !accepts(front, back, 'spelling')
-    const forms = spells && policy.reading !== undefined ? spellings(target) : [sentPath(target)]
+    const forms = spells && !isReadAsSent(policy, target) ? spellings(target) : [sentPath(target)]
     if (spells && isUnclear(target)) return ['spelling']
     const matches = (...fold: [Difference, Fold][]) =>
       forms.some(form => owns(folded(front.path, fold), folded(form, fold)))
@@ -103,6 +103,11 @@ function differencesFor(front: Mount, back: Party, target: string): Difference[]
       return [...(forms.length > 1 ? (['spelling'] as const) : []), ...active.map(([name]) => name)]
   }
   return undefined
+}
+
+/** Express and Connect have most paths as they were sent. Those with a `#` or a blank they parse as URLs, in which `\\` is a slash. */
+function isReadAsSent({ reading }: AppPolicy, target: string): boolean {
+  return reading === undefined && !/[#\s]/.test(target)
 }
 
 function isFolded(front: Mount, back: Party, { paths = {} }: AppPolicy, name: Difference): boolean {

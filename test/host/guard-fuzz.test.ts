@@ -124,8 +124,9 @@ const ways: Record<string, { way: Way; fronts?: (kind: string) => boolean; backs
     },
   },
   'a handler behind a guard': {
-    // What a function in front of a handler reads, no host can know.
+    // What a function in front of a handler reads, no host can know, nor what else Connect behind it ignores.
     fronts: kind => kind.startsWith('Express') || kind === 'Connect',
+    backs: kind => kind !== 'Connect',
     async way(meeting) {
       const host = newHost(quiet)
       kinds[meeting.back]?.secret(site(meeting, host, 1))

@@ -28,7 +28,7 @@ const backs: [string, (host: Host) => unknown, refused: string[], passed: string
         '/',
         express().use('/admin', (_req, res) => void res.send('secret')),
       ),
-    ['/ADMIN/x', '/Admin', 'http://x/ADMIN', '/ADMIN?q'],
+    ['/ADMIN/x', '/Admin', 'http://x/ADMIN', '/ADMIN?q', '/admin\\x#y'],
     ['/%61dmin', '/x/../admin', '//admin', '/administration', '/x'],
   ],
   [
