@@ -100,7 +100,10 @@ function begin(
 
 /** The exchange is over with the first bytes of an answer, whoever writes them, or when the client has left. */
 function settleWhenAnswered(exchange: Exchange, socket: Duplex): void {
-  const gone = () => exchange.settle()
+  const gone = () => {
+    exchange.settle()
+    socket.destroy()
+  }
   const watch = () => {
     onFirstBytes(socket, chunk => {
       const status = statusOf(chunk)
@@ -116,7 +119,7 @@ function settleWhenAnswered(exchange: Exchange, socket: Duplex): void {
       }
     })
   }
-  // The socket of an upgrade is half open, until its app reads it.
+  // Node ends the connection of a request whose client has ended it, and leaves the one of an upgrade half open.
   socket.on('end', gone).on('close', gone)
   watch()
 }

@@ -30,7 +30,8 @@ interface H3Event {
 /** The answers of the next app that wait for the middleware in front of it. */
 export class LastRoute {
   readonly #server: MountServer
-  readonly #taken = new Map<IncomingMessage, { readonly pass: HeldPass; readonly carried: ReadonlySet<string> }>()
+  /** Middleware may never go on when its client has left. */
+  readonly #taken = new WeakMap<IncomingMessage, { readonly pass: HeldPass; readonly carried: ReadonlySet<string> }>()
 
   constructor(server: MountServer) {
     this.#server = server

@@ -23,7 +23,7 @@ function isKoa(app: unknown): app is KoaApp {
  * Middleware behind all others: what it sees, none of them has answered. The others go on after their `await next()` when the
  * next app has decided on its answer, and before that goes out, as above any Koa middleware: a session sets its cookie then.
  */
-function passOn(server: MountServer, held: Map<IncomingMessage, HeldPass>): Koa.Middleware {
+function passOn(server: MountServer, held: WeakMap<IncomingMessage, HeldPass>): Koa.Middleware {
   return async ctx => {
     if (ctx.body !== undefined || ctx.status !== 404 || !server.hasNext(ctx.req)) return
     ctx.respond = false
@@ -45,8 +45,8 @@ export const koaHostPort: HostPort = {
   open(app, server): MountedApp {
     if (!isKoa(app)) throw new TypeError('not a Koa app')
     let listener: RequestListener | null = null
-    /** The answers of the next app that wait for the middleware in front of it. */
-    const held = new Map<IncomingMessage, HeldPass>()
+    /** The answers of the next app that wait for the middleware in front of it, which may never go on when the client has left. */
+    const held = new WeakMap<IncomingMessage, HeldPass>()
     const release = (req: IncomingMessage) => {
       held.get(req)?.release()
       held.delete(req)
