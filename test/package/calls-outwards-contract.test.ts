@@ -39,8 +39,9 @@ const fails = () => {
 
 async function serving(options: object, handler: () => void = hello as () => void): Promise<void> {
   const host = newHost(options).mount('/', handler)
-  const { port } = await started(host)
-  await elsewhere(() => exchange(port, get('/')))
+  // The connections run where the host listens.
+  const { port } = await elsewhere(() => started(host))
+  await exchange(port, get('/'))
 }
 
 const drivers: Record<string, Driver> = {
@@ -123,8 +124,8 @@ const drivers: Record<string, Driver> = {
   onError: fn => serving({ onError: fn }, fails),
   readiness: async fn => {
     const host = newHost({ health: true, readiness: fn, onError: () => {} })
-    const { port } = await started(host)
-    await elsewhere(() => exchange(port, get('/readyz')))
+    const { port } = await elsewhere(() => started(host))
+    await exchange(port, get('/readyz'))
   },
   'host.onClose()': async fn => {
     const host = newHost().onClose(fn)

@@ -1,7 +1,6 @@
 /** Tasklets as observables, and back. */
 import { EmptyError, Observable, type ObservableInput, type Subscriber } from 'rxjs'
 import { action } from '../../core/action.js'
-import { registered } from '../../core/callback.js'
 import { SynclessError } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import type { Co } from '../../core/op.js'
@@ -50,12 +49,12 @@ export function fromTasklet<T>(fn: () => Co<T> | PromiseLike<T> | T): Observable
 }
 
 function run<T>(fn: () => Co<T> | PromiseLike<T> | T, subscriber: Subscriber<T>): void {
-  // The tasklet's own scope has ended by the time at which its subscriber is told, and may subscribe again.
-  const fail = registered((error: unknown) => {
+  // Its scope calls this where it was made, outside of itself: the subscriber may subscribe again.
+  const fail = (error: unknown) => {
     // RxJS would tell nobody of what is given to one that has left.
     if (subscriber.closed) report(error, 'a tasklet of an observable failed after its subscriber had left')
     else subscriber.error(error)
-  })
+  }
   // A failure is the subscriber's, not that of the scope around.
   const scope = new Scope({ name: 'tasklet of an observable', onFailure: fail })
   const release = bond(subscriber, error => subscriber.error(error))
@@ -65,14 +64,16 @@ function run<T>(fn: () => Co<T> | PromiseLike<T> | T, subscriber: Subscriber<T>)
     scope.cancel()
   })
   const tasklet = scope.go(fn)
-  const succeed = registered((value: T) => {
-    subscriber.next(value)
-    subscriber.complete()
-  })
-  tasklet.then(succeed, (error: unknown) => {
-    // What it failed with was told by its scope.
-    if (tasklet.state === 'killed' && !subscriber.closed) fail(error)
-  })
+  tasklet.then(
+    value => {
+      subscriber.next(value)
+      subscriber.complete()
+    },
+    (error: unknown) => {
+      // What it failed with was told by its scope.
+      if (tasklet.state === 'killed' && !subscriber.closed) fail(error)
+    },
+  )
 }
 
 /** In a scope that has ended, the subscriber is told so. */

@@ -1,7 +1,8 @@
 import type { Transferable } from 'node:worker_threads'
 import { action } from '../../core/action.js'
+import { answerOf } from '../../core/callback.js'
 import type { Receiver } from '../../core/channel.js'
-import { isTaskletExit, type SynclessError, TaskletKilled } from '../../core/errors.js'
+import { isTaskletExit, SynclessError, TaskletKilled } from '../../core/errors.js'
 import { go } from '../../core/go.js'
 import { whenSettled } from '../../core/latched.js'
 import type { Co } from '../../core/op.js'
@@ -74,7 +75,7 @@ export function drainTo<T>(
         if (end.over && !step.done) countLost(receiver)
         if (end.over) break
         if (step.done) return yield* end.finish()
-        end.put(step.value, transfer?.(step.value))
+        end.put(step.value, transfer === undefined ? undefined : moved(transfer, step.value))
       }
     } catch (error) {
       end.fail(error)
@@ -92,6 +93,13 @@ export function drainTo<T>(
     receiver.cancel(end.failure)
   })
   return tasklet
+}
+
+/** Throws `INVALID_ARGUMENT`: of what is no list, nothing would be moved, and nobody told. */
+function moved<T>(transfer: NonNullable<DrainToOptions<T>['transfer']>, value: T): readonly Transferable[] {
+  const list = answerOf<readonly Transferable[] | null>('transfer of worker.drainTo()', null, transfer(value))
+  if (Array.isArray(list)) return list
+  throw new SynclessError('INVALID_ARGUMENT', 'transfer of worker.drainTo() is to give a list of what is moved')
 }
 
 /** The sending end of a bridge. */

@@ -205,6 +205,31 @@ test('a message that cannot be read fails what is received, and the other side i
   expect([values.outcome, drained.outcome]).toEqual([unreadable, 'left'])
 })
 
+test('a transfer that throws, or gives no list, fails the drain', async () => {
+  const failure = new Error('failure')
+  const answers: [() => unknown, unknown][] = [
+    [
+      () => {
+        throw failure
+      },
+      failure,
+    ],
+    [async () => [], expect.objectContaining({ code: 'INVALID_ARGUMENT' })],
+    [() => 'buffer', expect.objectContaining({ code: 'INVALID_ARGUMENT' })],
+  ]
+  for (const [transfer, expected] of answers) {
+    const { port1, port2 } = new MessageChannel()
+    const values = channel<number>(1)
+    const received = worker.toChannel(port2, { capacity: 1 })
+    const drained = worker.drainTo(values, port1, { transfer: transfer as () => [] })
+    const failing = drained.then(null, (error: unknown) => error)
+    await values.send(1)
+    await expect(received.receive()).rejects.toThrow()
+    expect(await failing).toEqual(expected)
+    port1.close()
+  }
+})
+
 test('transfers what it is told to', async () => {
   const bytes = new Uint8Array([1, 2, 3])
   const { outgoing } = worker.connect<never, Uint8Array<ArrayBuffer>>(port1, { transfer: ({ buffer }) => [buffer] })
