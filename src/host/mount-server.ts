@@ -203,7 +203,7 @@ export class HostedServer extends Server implements MountServer {
   passOnAndHold(req: IncomingMessage): HeldPass {
     const exchange = exchangeAt(this, req)
     if (exchange === undefined || exchange.outcome !== null || exchange.res.headersSent) return nothingHeld
-    const held = new HeldAnswer(exchange.res)
+    const held = new HeldAnswer(exchange.res, error => exchange.fail(error))
     exchange.held ??= []
     exchange.held.push(held)
     exchange.owner.passOn(exchange)

@@ -102,13 +102,48 @@ function addMissing(own: unknown, taken: unknown): void {
 function withCookies(res: ServerResponse, writeHead: unknown[]): unknown[] {
   const set = res.getHeader('set-cookie')
   const at = writeHead.findLastIndex(part => typeof part === 'object' && part !== null)
-  const headers = writeHead[at]
-  if (set === undefined || at < 0 || Array.isArray(headers)) return writeHead
-  const name = Object.keys(Object(headers)).find(key => key.toLowerCase() === 'set-cookie')
-  if (name === undefined) return writeHead
-  const added = [Reflect.get(Object(headers), name)].flat()
-  const kept = [set].flat().filter(cookie => !added.includes(cookie))
-  return writeHead.with(at, { ...Object(headers), [name]: [...kept, ...added] })
+  if (set === undefined || at < 0) return writeHead
+  const headers: object = Object(writeHead[at])
+  const added = Array.isArray(headers) ? cookiesAmong(headers) : cookiesOf(headers)
+  if (added === null) return writeHead
+  const kept = [set].flat().filter(cookie => !added.cookies.includes(cookie))
+  return writeHead.with(at, added.with(kept))
+}
+
+/** The cookies among the headers of a `writeHead`, and these headers with more cookies. */
+interface Added {
+  readonly cookies: readonly unknown[]
+  with(kept: readonly unknown[]): object
+}
+
+function cookiesOf(headers: object): Added | null {
+  const name = Object.keys(headers).find(isSetCookie)
+  if (name === undefined) return null
+  const cookies = [Reflect.get(headers, name)].flat()
+  return { cookies, with: kept => ({ ...headers, [name]: [...kept, ...cookies] }) }
+}
+
+/** Of a list of names and values, or of pairs of them. */
+function cookiesAmong(headers: readonly unknown[]): Added | null {
+  const inPairs = Array.isArray(headers[0])
+  const pairs = inPairs
+    ? headers
+    : Array.from({ length: headers.length / 2 }, (_, i) => headers.slice(2 * i, 2 * i + 2))
+  const ofCookies = (pair: unknown) => isSetCookie(Reflect.get(Object(pair), 0))
+  const cookies = pairs.filter(ofCookies).flatMap(pair => Reflect.get(Object(pair), 1))
+  if (cookies.length === 0) return null
+  return {
+    cookies,
+    with: kept => {
+      // In one entry: not every Node takes a name that stands in a list twice.
+      const all = [...pairs.filter(pair => !ofCookies(pair)), ['Set-Cookie', [...kept, ...cookies]]]
+      return inPairs ? all : all.flatMap(pair => [Reflect.get(Object(pair), 0), Reflect.get(Object(pair), 1)])
+    },
+  }
+}
+
+function isSetCookie(name: unknown): boolean {
+  return typeof name === 'string' && name.toLowerCase() === 'set-cookie'
 }
 
 /** A request and its response as they were. */

@@ -38,3 +38,18 @@ test('symbols that middleware has set stay, unless they say nothing', async () =
     expect([Object.hasOwn(req, kept), Object.hasOwn(req, empty)]).toEqual([true, false])
   })
 })
+
+test.each<[string, unknown]>([
+  ['an object', { 'X-A': '1', 'set-cookie': 'back=2' }],
+  ['a list', ['X-A', '1', 'Set-Cookie', 'back=2']],
+  ['a list with a list', ['X-A', '1', 'set-cookie', ['back=2', 'front=1']]],
+])('cookies of the app in front stay where the next one gives its head as %s', async (_kind, headers) => {
+  const server = createServer((req, res) => {
+    res.setHeader('Set-Cookie', ['front=1'])
+    new RequestMarks(req, res).takeOff()
+    res.writeHead(200, headers as string[]).end('x')
+  })
+  const text = await alone(server, port => exchange(port, get('/x')))
+  const cookies = [...text.matchAll(/^set-cookie: (.*)\r$/gim)].map(([, cookie]) => cookie)
+  expect([cookies.sort(), /^x-a: 1\r$/im.test(text)]).toEqual([['back=2', 'front=1'], true])
+})
