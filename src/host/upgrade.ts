@@ -156,7 +156,7 @@ function listens({ server }: Mount): boolean {
 
 function handOver(host: DispatchHost, mount: Mount, handshake: Handshake): void {
   const { req, socket, head } = handshake
-  if (!mount.open || mount.server.announced?.upgraded(socket) === false) {
+  if (!mount.open) {
     refuse(socket, '503 Service Unavailable')
     return
   }
@@ -175,7 +175,11 @@ function emit(host: DispatchHost, mount: Mount, { req, socket, visits }: Handsha
   const watch =
     mount.server.listenerCount('upgrade') > 1 ? new AnswerWatch(socket, () => answeredTwice(host, mount, req)) : null
   try {
-    const tell = () => mount.server.emit('upgrade', req, socket, head)
+    const { server } = mount
+    const tell = () => {
+      if (server.announced?.upgraded(socket) === false) refuse(socket, '503 Service Unavailable')
+      else server.emit('upgrade', req, socket, head)
+    }
     if (host.ids === null) tell()
     else host.ids.enter(req, tell)
   } catch (error) {

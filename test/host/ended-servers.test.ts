@@ -6,6 +6,7 @@ import { createTerminus } from '@godaddy/terminus'
 import gracefulShutdown from 'http-graceful-shutdown'
 import { createHttpTerminator } from 'http-terminator'
 import request from 'supertest'
+import type { SynclessError } from '../../src/core/index.js'
 import { passOn } from '../../src/host/index.js'
 import { fastify } from './frameworks.js'
 import { closeHosts, defer, exchange, get, newHost, RawClient, started } from './support.js'
@@ -129,6 +130,22 @@ test('a connection that a listener destroys at once is a request that is refused
   const { port } = await started(host)
   expect(await exchange(port, get('/a'))).toMatch(/^HTTP\/1.1 503 /)
   expect(await exchange(port, 'GET /a HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: x\n\n')).toMatch(/ 503 /)
+})
+
+test('a listener to connections that throws fails the request or the upgrade, and no other', async () => {
+  const errors: SynclessError[] = []
+  const host = newHost({ onError: error => void errors.push(error) })
+  const server = host.server('/a').on('request', (_req, res) => void res.end('a'))
+  server.on('upgrade', (_req, socket) => void socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
+  server.on('connection', () => {
+    throw new Error('no')
+  })
+  host.server('/b').on('request', (_req, res) => void res.end('b'))
+  const { port } = await started(host)
+  expect(await exchange(port, get('/a'))).toMatch(/^HTTP\/1.1 500 /)
+  expect(await exchange(port, 'GET /a HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: x\n\n')).toBe('')
+  expect(await exchange(port, get('/b'))).toMatch(/b$/)
+  expect(errors.map(({ code }) => code)).toEqual(['HANDLER_FAILED', 'HANDLER_FAILED'])
 })
 
 test('a signal that was aborted before closes it, and one that stays leaves nothing on it', async () => {
