@@ -60,7 +60,6 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   readonly limits: Required<LimitOptions>
   readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
-  readonly #frameworks: readonly HostPort[]
   readonly #onError: ((error: SynclessError) => void) | null
   readonly #stages: StageMaker
   readonly #dispatcher: Dispatcher
@@ -82,8 +81,6 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   constructor(options: HostOptions = {}) {
     assertHostOptions(options)
     this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
-    // One that takes any function knows no framework by it.
-    this.#frameworks = this.#ports.filter(port => !port.accepts(anyFunction))
     this.#onError = options.onError === undefined ? null : listener('onError of a syncless host', options.onError)
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
@@ -382,7 +379,8 @@ export class MountingHost implements Host, MountHost, DispatchHost, DrainHost, M
   }
 
   isFrameworks(listener: unknown): boolean {
-    return this.#frameworks.some(port => port.accepts(listener))
+    // A port that takes any function knows no framework by it.
+    return this.#ports.some(port => port.accepts(listener) && !port.accepts(anyFunction))
   }
 
   owns(req: IncomingMessage): boolean {
