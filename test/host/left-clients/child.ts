@@ -100,19 +100,20 @@ async function visitOf({ options = {}, mount, send, full = false, deaf = false }
     })
 }
 
-/** Streams that are reset, on one connection. */
+/** Streams that are reset, many on one connection. */
 async function visitByStreams(): Promise<Visit> {
-  const host = createHost({ tls: { key, cert }, http2: true, http: { keepAliveTimeout: 600_000 } })
+  const host = createHost({ tls: { key, cert }, http2: true }) as MountingHost
   let reached = 0
   host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
     req.once('data', () => busy(() => reached++)(req, res))
   })
   const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
-  const session = http2Connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
-  await once(session, 'connect')
   return clients =>
     inBatches(clients, async () => {
       reached = 0
+      // Node ends a session of which very many streams are reset.
+      const session = http2Connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+      await once(session, 'connect')
       const streams = Array.from({ length: AT_ONCE }, () => {
         const stream = session.request({ ':path': '/', ':method': 'POST' }).on('error', () => {})
         stream.write('a part')
@@ -121,7 +122,8 @@ async function visitByStreams(): Promise<Visit> {
       await until(() => reached === AT_ONCE)
       for (const stream of streams) stream.close(8)
       await until(() => streams.every(({ closed, destroyed }) => closed && destroyed))
-      for (let i = 0; i < 5; i++) await turn()
+      session.destroy()
+      await until(() => host.connections.size === 0)
     })
 }
 
