@@ -53,7 +53,7 @@ export const meantDifferences: readonly MeantDifference[] = [
     ],
   },
   {
-    says: "The server of an app tells no `connection`: its host's serve other apps, too.",
+    says: "The server of an app tells a `connection` for each request and each upgrade: its host's serve other apps, too.",
     framework: 'ws',
     tests: ["WebSocketServer #close emits the 'close' event after the server closes"],
   },
