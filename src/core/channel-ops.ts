@@ -18,7 +18,7 @@ export class Raised {
 /** What one send hands to one receive. */
 export type Item<T> = T | Raised
 
-/** @internal The channel, as its nodes see it. */
+/** The channel, as its nodes see it. */
 export interface NodeChannel<T> {
   readonly label: string
   readonly preference: number

@@ -18,7 +18,7 @@ const CHUNK = 500
 /** How many of the tasklets collected together are reported one by one. */
 const MOST_NAMED = 10
 
-/** @internal A tasklet, with what the registry keeps on it. */
+/** A tasklet, with what the registry keeps on it. */
 export interface Registered extends Runnable {
   /** Its neighbours in the registry. */
   olderLive: Registered | null

@@ -16,17 +16,17 @@ export interface Resume {
   readonly [resumeBrand]: true
 }
 
-/** @internal What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
+/** What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
 export type Awaited = Pick<Waiter, 'isAwaited'>
 
-/** @internal Who waits for a node: a tasklet, a promise, a select, a mapped op. */
+/** Who waits for a node: a tasklet, a promise, a select, a mapped op. */
 export interface Waiter {
   wake(node: WaitNode): void
   /** Whether somebody waits here who will miss it. Where that hangs on others, they are added to `on`. */
   isAwaited?(on: Awaited[]): boolean
 }
 
-/** @internal An operation that is waited for. */
+/** An operation that is waited for. */
 export interface WaitNode<T = unknown> {
   describe(): string
   external(): boolean
@@ -37,7 +37,7 @@ export interface WaitNode<T = unknown> {
   take(): T
 }
 
-/** @internal A tasklet. */
+/** A tasklet. */
 export interface Runnable extends Waiter {
   readonly id: number
   readonly name: string
@@ -57,7 +57,7 @@ export interface Runnable extends Waiter {
   leaveFrame(frame: WaitNode): void
 }
 
-/** @internal Those who observe the loop. */
+/** Those who observe the loop. */
 export interface Observers {
   call(
     hook: 'onSpawn' | 'onReady' | 'onSwitch' | 'onBlock' | 'onKill' | 'onExit',

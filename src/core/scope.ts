@@ -10,7 +10,7 @@ import { Kept } from './kept.js'
 import { Latch } from './latched.js'
 import type { Awaited, Op } from './op.js'
 import { report } from './report.js'
-import { Tasklet, type TaskletFunction, type TaskletOwner } from './tasklet.js'
+import { Tasklet, type TaskletFunction } from './tasklet.js'
 import './install.js'
 
 /** Something that can give a scope when one is first needed. */
@@ -122,7 +122,7 @@ export interface ScopeOptions {
  * assert.equal(reader.state, 'killed')
  * ```
  */
-export class Scope implements ScopeProvider, TaskletOwner {
+export class Scope implements ScopeProvider {
   readonly name: string
   /** Errors of tasklets that failed after the first one; each was also reported as a process warning. */
   readonly errors: unknown[] = []

@@ -29,7 +29,7 @@ export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' |
 /** What {@link go} can start: a generator function, an async function or a plain one. */
 export type TaskletFunction<A extends unknown[], T> = (...args: A) => Co<T> | PromiseLike<T> | T
 
-/** @internal What a tasklet belongs to: its scope. */
+/** What a tasklet belongs to: its scope. */
 export interface TaskletOwner {
   readonly name: string
   /** The one around it. */
@@ -50,7 +50,7 @@ let lastId = 0
  * gives its result, throws its error (the very object), or throws `TaskletKilled` if it was killed.
  * Semantics: a Stackless tasklet, as far as `go` code goes; the exact original is `syncless/stackless`.
  */
-export class Tasklet<T = unknown> extends Latched<T> implements Registered {
+export class Tasklet<T = unknown> extends Latched<T> {
   readonly id = ++lastId
   /** @internal The scope that waits for this tasklet; null is the root, where nobody waits. */
   readonly scope: TaskletOwner | null

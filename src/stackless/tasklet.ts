@@ -5,7 +5,7 @@ import { body } from './body.js'
 import { bomb } from './bomb.js'
 import { deadTasklet, type ErrorClass, invalid, stateError, toError } from './errors.js'
 import { handleError } from './hook-calls.js'
-import type { AnyChannel, Runnable } from './runnable.js'
+import type { AnyChannel } from './runnable.js'
 import { Seat } from './seat.js'
 import { type SwitchOp, switchOp } from './switch-op.js'
 import { throwAt } from './throw-at.js'
@@ -40,7 +40,7 @@ export interface ThrowOptions {
  * assert.deepEqual(log, ['a1', 'b1', 'a2', 'b2'])
  * ```
  */
-export class tasklet<A extends unknown[] = unknown[]> implements Runnable {
+export class tasklet<A extends unknown[] = unknown[]> {
   /** What its next switch gives to it; before `setup`, the bound function. A `bomb` is thrown. */
   tempval: unknown = undefined
   /** Whether blocking is an error here (`BLOCK_TRAP`). */
