@@ -22,10 +22,15 @@ export type Item<T> = T | Raised
 export interface NodeChannel<T> {
   readonly label: string
   readonly preference: number
+  /** @internal */
   readonly senders: ChannelQueue
+  /** @internal */
   readonly receivers: ChannelQueue
+  /** @internal */
   acceptFrom(node: SendNode<T>): boolean
+  /** @internal */
   supply(node: ReceiverNode<T, unknown>): boolean
+  /** @internal */
   takePreferred(): Waiter | null
   /** A receiver waits that did not before. */
   demanded(): void
