@@ -1,6 +1,6 @@
-/** Writes docs/errors.md from the catalogue in src/core/errors.ts; `--check` fails where the two differ. Needs a build. */
+/** Writes docs/errors.md from the catalogue in src/core/base/errors.ts; `--check` fails where the two differ. Needs a build. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { errorCodes } from '../dist/core/errors.js'
+import { errorCodes } from '../dist/core/base/errors.js'
 
 const page = new URL('../docs/errors.md', import.meta.url)
 const rows = Object.entries(errorCodes).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
@@ -20,7 +20,7 @@ nobody received, is a process warning of the type \`SynclessWarning\`.
 `
 if (process.argv.includes('--check')) {
   if (readFileSync(page, 'utf8') !== written) {
-    console.error('docs/errors.md differs from src/core/errors.ts: run node tools/error-docs.js')
+    console.error('docs/errors.md differs from src/core/base/errors.ts: run node tools/error-docs.js')
     process.exit(1)
   }
 } else writeFileSync(page, written)

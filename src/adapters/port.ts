@@ -4,8 +4,8 @@
  * who trace its requests.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Receiver, Sender } from '../core/channel.js'
-import type { Tasklet } from '../core/tasklet.js'
+import type { Receiver, Sender } from '../core/channel/channel.js'
+import type { Tasklet } from '../core/tasklet/tasklet.js'
 
 /**
  * What a medium can carry. The contract that all flow ports pass (test/adapters/contract) and the compatibility matrix

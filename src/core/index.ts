@@ -3,22 +3,7 @@
  *
  * @module syncless
  */
-export { action, type Executor } from './action.js'
-export { type Broadcast, broadcast, type SubscribeOptions } from './broadcast.js'
-export { call } from './call.js'
-export {
-  type Channel,
-  type ChannelEnd,
-  type ChannelStatistics,
-  channel,
-  type Receiver,
-  type Sender,
-} from './channel.js'
-export type { IterationOptions } from './channel-iterator.js'
-export { always, never } from './constant.js'
-export { deadline } from './deadline.js'
-export { type Deferred, deferred } from './deferred.js'
-export { type Dump, dump, dumpOnSignal, type ScopeDump } from './dump.js'
+
 export {
   Cancelled,
   ChannelCancelled,
@@ -32,23 +17,39 @@ export {
   TaskletExit,
   TaskletKilled,
   TimeoutError,
-} from './errors.js'
-export { type Event, event } from './event.js'
-export { current, detach, go, schedule } from './go.js'
-export { addInstrument, type Instrument } from './instruments.js'
-export type { Latched } from './latched.js'
-export { main } from './main.js'
-export type { Co, Op, Resume, Suspend } from './op.js'
-export type { Overflow } from './overflow.js'
-export { perform } from './perform.js'
-export { all, race, type Winner, type Work, type Works } from './race.js'
-export { enterScope, Scope, type ScopeOptions, type ScopeProvider } from './scope.js'
-export { type ScopeResult, scope } from './scope-fn.js'
-export { type Branches, type Choice, type Selected, type SelectOptions, select } from './select.js'
-export { type Permit, type Semaphore, semaphore } from './semaphore.js'
-export { shield } from './shield.js'
-export { sleep } from './sleep.js'
-export type { Tasklet, TaskletFunction, TaskletState } from './tasklet.js'
-export type { AwaitDump, TaskletDump } from './tasklet-dump.js'
-export { timeout } from './timeout.js'
-export { until } from './until.js'
+} from './base/errors.js'
+export { type Broadcast, broadcast, type SubscribeOptions } from './channel/broadcast.js'
+export {
+  type Channel,
+  type ChannelEnd,
+  type ChannelStatistics,
+  channel,
+  type Receiver,
+  type Sender,
+} from './channel/channel.js'
+export type { IterationOptions } from './channel/channel-iterator.js'
+export type { Overflow } from './channel/overflow.js'
+export { type Dump, dump, dumpOnSignal, type ScopeDump } from './debug/dump.js'
+export { addInstrument, type Instrument } from './debug/instruments.js'
+export type { AwaitDump, TaskletDump } from './debug/tasklet-dump.js'
+export type { Latched } from './loop/latched.js'
+export type { Co, Op, Resume, Suspend } from './loop/op.js'
+export { action, type Executor } from './ops/action.js'
+export { always, never } from './ops/always-never.js'
+export { type Deferred, deferred } from './ops/deferred.js'
+export { type Event, event } from './ops/event.js'
+export { perform } from './ops/perform.js'
+export { type Branches, type Choice, type Selected, type SelectOptions, select } from './ops/select.js'
+export { type Permit, type Semaphore, semaphore } from './ops/semaphore.js'
+export { sleep } from './ops/sleep.js'
+export { until } from './ops/until.js'
+export { deadline } from './scope/deadline.js'
+export { current, detach, go, schedule } from './scope/go.js'
+export { main } from './scope/main.js'
+export { all, race, type Winner, type Work, type Works } from './scope/race.js'
+export { enterScope, Scope, type ScopeOptions, type ScopeProvider } from './scope/scope.js'
+export { type ScopeResult, scope } from './scope/scope-block.js'
+export { shield } from './scope/shield.js'
+export { timeout } from './scope/timeout.js'
+export { call } from './tasklet/call.js'
+export type { Tasklet, TaskletFunction, TaskletState } from './tasklet/tasklet.js'

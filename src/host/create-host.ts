@@ -1,5 +1,5 @@
 import type { Host } from './host.js'
-import { MountingHost } from './mounting-host.js'
+import { HttpHost } from './http-host.js'
 import type { HostOptions } from './options.js'
 
 /**
@@ -25,5 +25,5 @@ import type { HostOptions } from './options.js'
  * ```
  */
 export function createHost(options: HostOptions = {}): Host {
-  return new MountingHost(options)
+  return new HttpHost(options)
 }

@@ -1,14 +1,14 @@
 import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Attachment } from './attach.js'
-import type { CloseCallback } from './close-callbacks.js'
-import type { CloseOptions } from './close-options.js'
-import type { CloseReport } from './close-report.js'
-import type { InjectedResponse, InjectOptions, StreamedResponse } from './inject.js'
-import type { HostListenOptions } from './listen-options.js'
-import type { MountOptions } from './mount-options.js'
+import type { Attachment } from './embedding/emit-tap.js'
+import type { InjectedResponse, InjectOptions, StreamedResponse } from './memory/inject.js'
+import type { MountOptions } from './mounts/mount-options.js'
+import type { CloseCallback } from './operations/close-callbacks.js'
+import type { CloseOptions } from './operations/close-options.js'
+import type { CloseReport } from './operations/close-report.js'
 import type { RunOptions } from './options.js'
+import type { HostListenOptions } from './transport/listen-options.js'
 
 /** A host as a function of Connect's shape. It keeps its identity, and needs no `this`. */
 export interface HostHandler {

@@ -1,11 +1,11 @@
-import { run } from '../core/coroutine.js'
-import { TaskletExit } from '../core/errors.js'
-import type { Co, Op } from '../core/op.js'
-import { bomb } from './bomb.js'
-import { invalid, misuse, stateError, switchTrapped, toError } from './errors.js'
-import { switchOp } from './switch-op.js'
+import { TaskletExit } from '../core/base/errors.js'
+import type { Co, Op } from '../core/loop/op.js'
+import { run } from '../core/tasklet/coroutine.js'
 import { tasklet } from './tasklet.js'
-import { activeWorld } from './world.js'
+import { bomb } from './world/bomb.js'
+import { invalid, misuse, stateError, switchTrapped, toError } from './world/errors.js'
+import { switchOp } from './world/switch-op.js'
+import { activeWorld } from './world/world.js'
 
 /** Ends a greenlet: it is the value that the parent gets, and never an error there. Code `TASKLET_EXIT`. */
 export class GreenletExit extends TaskletExit {

@@ -1,7 +1,7 @@
 /** The hooks of the scheduler. As in the original they are the process's, not one main's. */
 import type { channel } from './channel.js'
-import { hooks } from './hook-calls.js'
 import type { tasklet } from './tasklet.js'
+import { hooks } from './world/hook-calls.js'
 
 /** Called before each switch; `previous` is null when main starts. */
 export type ScheduleCallback = (previous: tasklet | null, next: tasklet) => void

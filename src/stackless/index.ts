@@ -5,10 +5,8 @@
  *
  * @module syncless/stackless
  */
-export { TaskletExit } from '../core/errors.js'
-export { bomb } from './bomb.js'
+export { TaskletExit } from '../core/base/errors.js'
 export { channel } from './channel.js'
-export { DeadlockError, type DeadlockKind, type ErrorClass, StopIteration } from './errors.js'
 export { GreenletExit, greenlet } from './greenlet.js'
 export {
   type ChannelCallback,
@@ -47,3 +45,5 @@ export {
   run_in_tasklet_with_timeout,
   runInTaskletWithTimeout,
 } from './with-timeout.js'
+export { bomb } from './world/bomb.js'
+export { DeadlockError, type DeadlockKind, type ErrorClass, StopIteration } from './world/errors.js'

@@ -2,14 +2,15 @@
  * Where the facade meets the core: one core tasklet drives one ring. Between the switches of the ring it lets the core's
  * own tasklets run; where nothing in the ring is runnable but something waits for the core, it waits too.
  */
-import { action } from '../core/action.js'
-import { run } from '../core/coroutine.js'
-import { current, go, schedule } from '../core/go.js'
-import type { Co, Op } from '../core/op.js'
-import type { Tasklet as CoreTasklet, TaskletFunction } from '../core/tasklet.js'
-import { reap } from './reap.js'
+
+import type { Co, Op } from '../core/loop/op.js'
+import { action } from '../core/ops/action.js'
+import { current, go, schedule } from '../core/scope/go.js'
+import { run } from '../core/tasklet/coroutine.js'
+import type { Tasklet as CoreTasklet, TaskletFunction } from '../core/tasklet/tasklet.js'
 import { tasklet } from './tasklet.js'
-import { World } from './world.js'
+import { reap } from './world/reap.js'
+import { World } from './world/world.js'
 
 /**
  * Runs `fn` as the main tasklet of a world of its own: what a thread is in Stackless. Returns the core tasklet that

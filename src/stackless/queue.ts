@@ -1,4 +1,4 @@
-import type { Co } from '../core/op.js'
+import type { Co } from '../core/loop/op.js'
 import { channel } from './channel.js'
 
 /**

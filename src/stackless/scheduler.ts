@@ -1,10 +1,10 @@
 /** The functions of the module `stackless`. */
-import type { Op } from '../core/op.js'
-import { misuse } from './errors.js'
-import type { Runnable } from './runnable.js'
-import { SwitchOp, switchOp } from './switch-op.js'
+import type { Op } from '../core/loop/op.js'
 import type { tasklet } from './tasklet.js'
-import { activeWorld, type World } from './world.js'
+import { misuse } from './world/errors.js'
+import type { Runnable } from './world/runnable.js'
+import { SwitchOp, switchOp } from './world/switch-op.js'
+import { activeWorld, type World } from './world/world.js'
 
 /** Performs `act` with `value` as the `tempval`, which is put back where it fails. */
 function give<R>(self: Runnable, value: unknown, act: () => R): R {

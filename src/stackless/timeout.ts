@@ -1,10 +1,10 @@
-import { SynclessError } from '../core/errors.js'
-import type { Co } from '../core/op.js'
-import { assertDuration } from '../core/sleep.js'
-import { setAlarm } from './alarm.js'
-import { type ErrorClass, misuse, toError } from './errors.js'
+import { SynclessError } from '../core/base/errors.js'
+import type { Co } from '../core/loop/op.js'
+import { assertDuration } from '../core/ops/sleep.js'
 import type { tasklet } from './tasklet.js'
-import { activeWorld } from './world.js'
+import { setAlarm } from './world/alarm.js'
+import { type ErrorClass, misuse, toError } from './world/errors.js'
+import { activeWorld } from './world/world.js'
 
 /** What a {@link Timeout} throws, unless told otherwise. Code `TIMEOUT`. */
 export class TimeoutException extends SynclessError {

@@ -1,15 +1,16 @@
 /** The helpers of the original that bound a wait. Times are in milliseconds of the core's clock; `null` is no limit. */
-import { run } from '../core/coroutine.js'
-import { Latch } from '../core/latched.js'
-import type { Co } from '../core/op.js'
-import { assertDuration } from '../core/sleep.js'
-import type { TaskletFunction } from '../core/tasklet.js'
-import { timeout } from '../core/timeout.js'
-import { setAlarm } from './alarm.js'
+
+import { Latch } from '../core/loop/latched.js'
+import type { Co } from '../core/loop/op.js'
+import { assertDuration } from '../core/ops/sleep.js'
+import { timeout } from '../core/scope/timeout.js'
+import { run } from '../core/tasklet/coroutine.js'
+import type { TaskletFunction } from '../core/tasklet/tasklet.js'
 import type { channel } from './channel.js'
 import { tasklet } from './tasklet.js'
 import { TimeoutException } from './timeout.js'
-import { activeWorld } from './world.js'
+import { setAlarm } from './world/alarm.js'
+import { activeWorld } from './world/world.js'
 
 /**
  * Runs a function in a tasklet of its own and waits for it: gives its value or throws its error. When the time is over,

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 // Not the globals: those may be faked.
 import { setImmediate, setTimeout } from 'node:timers'
-import { loop } from '../core/loop.js'
+import { loop } from '../core/loop/loop.js'
 import { isHeld } from './order.js'
 
 /** One turn of the event loop: its timers, its I/O, and every promise that settles by these. */

@@ -9,7 +9,7 @@ export {
   type MemorySocket,
   type MemorySocketOptions,
   memorySocketPair,
-} from '../host/memory-socket.js'
+} from '../host/memory/memory-socket.js'
 export { runUntilIdle } from './idle.js'
 export { assertNoLeaks, type LeakCheck, type LeakOptions, leakCheck } from './leaks.js'
 export { type Seeded, type SeedOptions, seed } from './seed.js'

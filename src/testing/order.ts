@@ -1,6 +1,6 @@
 /** Who says what runs next. A seeded order and a stepper may be on at once: the loop has one chooser, made of both. */
-import { SynclessError } from '../core/errors.js'
-import { type Chooser, loop } from '../core/loop.js'
+import { SynclessError } from '../core/base/errors.js'
+import { type Chooser, loop } from '../core/loop/loop.js'
 
 const inTurn: Chooser = first => first
 const none: Chooser = () => null

@@ -1,8 +1,8 @@
-import { SynclessError } from '../core/errors.js'
-import { type Chooser, loop } from '../core/loop.js'
-import { Random } from '../core/random.js'
-import { Barrier } from '../core/tasklet.js'
-import { assertOptions } from './options.js'
+import { assertOptions } from '../core/base/arguments.js'
+import { SynclessError } from '../core/base/errors.js'
+import { type Chooser, loop } from '../core/loop/loop.js'
+import { Random } from '../core/loop/random.js'
+import { Barrier } from '../core/tasklet/tasklet.js'
 import { assertOutside, replaceOrder } from './order.js'
 
 /** Options of {@link seed}. */

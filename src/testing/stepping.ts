@@ -1,4 +1,4 @@
-import type { Tasklet } from '../core/tasklet.js'
+import type { Tasklet } from '../core/tasklet/tasklet.js'
 import { assertOutside, hold, runNext } from './order.js'
 
 /** Runs the loop by hand, made by {@link stepping}. */

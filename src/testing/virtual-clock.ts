@@ -1,9 +1,9 @@
-import type { Clock } from '../core/clock.js'
-import { SynclessError } from '../core/errors.js'
-import { loop } from '../core/loop.js'
+import { assertOptions } from '../core/base/arguments.js'
+import { SynclessError } from '../core/base/errors.js'
+import type { Clock } from '../core/loop/clock.js'
+import { loop } from '../core/loop/loop.js'
 import { fakeDate } from './fake-date.js'
 import { type Quiet, runUntilIdle, untilQuiet } from './idle.js'
-import { assertOptions } from './options.js'
 import { type Timer, Timers } from './timers.js'
 
 /** Where the dates of a virtual clock begin, if nothing else is said. Origin: Go `testing/synctest`. */

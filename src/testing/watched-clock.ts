@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js'
+import type { Clock } from '../core/loop/clock.js'
 
 /** A timer that is set. */
 export interface WatchedTimer {

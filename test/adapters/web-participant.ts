@@ -6,7 +6,7 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import { text } from 'node:stream/consumers'
 import type { FlowPort } from '../../src/adapters/port.js'
 import type { Receiver, Tasklet } from '../../src/core/index.js'
-import { type MemorySocket, memorySocketPair } from '../../src/host/memory-socket.js'
+import { type MemorySocket, memorySocketPair } from '../../src/host/memory/memory-socket.js'
 import type { Item, Participant, SinkKind, SourceKind } from './contract/participant.js'
 
 /** One request of a framework, with the bridges of its port. */

@@ -1,7 +1,7 @@
 /** Loops over operations that are ready at once: they end with the timeout around them, and a rest changes nothing else. */
 import fc from 'fast-check'
 import { always, type Co, call, channel, go, type Op, schedule, select, sleep, timeout } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { nbreader, socketPair } from '../../src/core/nbsocket/index.js'
 import { seed } from '../../src/testing/index.js'
 import { idle, outcome, rejection, turn } from './support.js'

@@ -22,7 +22,7 @@ import {
   timeout,
   until,
 } from '../../src/core/index.js'
-import { GRACE } from '../../src/core/interrupts.js'
+import { GRACE } from '../../src/core/tasklet/interrupts.js'
 import { idle, outcome, rejection, reported, uncaught, useVirtualClock, watch } from './support.js'
 
 const time = useVirtualClock()

@@ -26,8 +26,8 @@ import {
   type Tasklet,
   timeout,
 } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
-import { Node } from '../../src/core/op.js'
+import { loop } from '../../src/core/loop/loop.js'
+import { Node } from '../../src/core/loop/op.js'
 import { leakCheck, seed, virtualClock } from '../../src/testing/index.js'
 import { reported, uncaught } from './support.js'
 

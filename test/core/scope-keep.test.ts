@@ -1,6 +1,6 @@
 /** What a scope keeps that is no tasklet: it is asked to end when the tasklets are gone, and the scope ends after it. */
 
-import type { TaskletExit } from '../../src/core/errors.js'
+import type { TaskletExit } from '../../src/core/base/errors.js'
 import { go, Scope, scope, sleep } from '../../src/core/index.js'
 import { idle, useVirtualClock, watch } from './support.js'
 

@@ -1,6 +1,6 @@
 /** What the tests of the core share. None of it sleeps: everything waits for turns of the event loop or a virtual clock. */
-import type { Clock } from '../../src/core/clock.js'
-import { loop } from '../../src/core/loop.js'
+import type { Clock } from '../../src/core/loop/clock.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { runUntilIdle, type VirtualClock, virtualClock } from '../../src/testing/index.js'
 
 let clock: VirtualClock | null = null

@@ -13,7 +13,7 @@ import {
 } from './arrangement.js'
 import type { ExpressProgram } from './program.js'
 
-type Guests = readonly Guest<ExpressProgram>[]
+type BorrowedConnections = readonly Guest<ExpressProgram>[]
 
 /** The app with its routes at the root. */
 function makeApp({ program, session }: Guest<ExpressProgram>): Express {
@@ -35,7 +35,10 @@ function makeStripped({ session }: Guest<ExpressProgram>, app: Express): Request
   return (req, res) => router(req as never, res as never, () => res.writeHead(404).end())
 }
 
-async function openBare(guests: Guests, around: (guest: Guest<ExpressProgram>, app: Express) => RequestListener) {
+async function openBare(
+  guests: BorrowedConnections,
+  around: (guest: Guest<ExpressProgram>, app: Express) => RequestListener,
+) {
   const [guest] = guests
   if (guest === undefined) throw new Error('nothing to run')
   const { program, session } = guest
@@ -56,7 +59,7 @@ function opened(server: Server, close: () => Promise<void>): Opened {
 }
 
 async function openHosted(
-  guests: Guests,
+  guests: BorrowedConnections,
   mode: 'mount' | 'server',
   around: (guest: Guest<ExpressProgram>, app: Express) => Express,
   strip: boolean,

@@ -15,7 +15,7 @@ import {
 } from './arrangement.js'
 import type { FastifyProgram } from './program.js'
 
-type Guests = readonly Guest<FastifyProgram>[]
+type BorrowedConnections = readonly Guest<FastifyProgram>[]
 
 /** What Fastify sets on a server of its own. A host has to be told, and is. */
 const FASTIFYS_SERVER: NodeHttpOptions = { keepAliveTimeout: 72_000, requestTimeout: 0 }
@@ -33,7 +33,7 @@ function makeApp(guest: Guest<FastifyProgram>, place: Place, more: FastifyServer
   return app
 }
 
-async function openBare([guest]: Guests, place: Place, more?: FastifyServerOptions): Promise<Opened> {
+async function openBare([guest]: BorrowedConnections, place: Place, more?: FastifyServerOptions): Promise<Opened> {
   if (guest === undefined) throw new Error('nothing to run')
   const app = makeApp(guest, place, more ?? ({ http: guest.program.http ?? {} } as FastifyServerOptions))
   await app.listen({ ...LOCAL })
@@ -54,7 +54,12 @@ function stripping({ program, session }: Guest<FastifyProgram>): (handler: Reque
 
 type Mounting = (host: Host, guest: Guest<FastifyProgram>, path: string, place: Place, alter: Alteration) => void
 
-async function openHosted(guests: Guests, place: Place, mount: Mounting, alter: Alteration = same): Promise<Opened> {
+async function openHosted(
+  guests: BorrowedConnections,
+  place: Place,
+  mount: Mounting,
+  alter: Alteration = same,
+): Promise<Opened> {
   const [first] = guests
   if (first === undefined) throw new Error('nothing to run')
   const host = makeHost({ ...FASTIFYS_SERVER, ...first.program.http })
@@ -77,7 +82,7 @@ const prebuilt: Mounting = (host, guest, path, place) => {
 }
 
 /** The host does not know of the app, which starts and ends by itself. */
-async function openOnServer([guest]: Guests, alter: Alteration = same): Promise<Opened> {
+async function openOnServer([guest]: BorrowedConnections, alter: Alteration = same): Promise<Opened> {
   if (guest === undefined) throw new Error('nothing to run')
   const host = makeHost({ ...FASTIFYS_SERVER, ...guest.program.http })
   const app = makeApp(guest, 'root', { serverFactory: handler => host.server('/').on('request', alter(handler)) })

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
-import { answer, isAnswerable } from '../../src/host/answer.js'
+import { answer, isAnswerable } from '../../src/host/answer/answer.js'
 import { type Host, type HostOptions, requestScope } from '../../src/host/index.js'
 import { virtualClock } from '../../src/testing/index.js'
 import { ca, server as tls } from './certificates.js'

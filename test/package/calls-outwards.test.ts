@@ -55,14 +55,14 @@ const inTables = new Set(rows.flatMap(sourcesIn))
 
 /** Those that call no function of a user's: which, instead, is theirs. */
 const OWN: Readonly<Record<string, string>> = {
-  'src/core/channel-iterator.ts': 'the end of an iteration, for the channel',
-  'src/core/nbsocket/process-spawn.ts': 'what starts a process, for the operations on processes',
-  'src/core/nbsocket/send-all.ts': 'what sends, for the sockets',
-  'src/core/sleep.ts': 'timers of the package',
+  'src/core/channel/channel-iterator.ts': 'the end of an iteration, for the channel',
+  'src/core/nbsocket/process/spawn.ts': 'what starts a process, for the operations on processes',
+  'src/core/nbsocket/bytes/send-all.ts': 'what sends, for the sockets',
+  'src/core/ops/sleep.ts': 'timers of the package',
   'src/testing/idle.ts': 'the question of the virtual clock',
   'src/testing/virtual-clock.ts': 'timers of the core',
-  'src/host/memory-socket.ts': 'a method of Node’s sockets',
-  'src/adapters/request-body.ts': 'the end of a body, for its bridge',
+  'src/host/memory/memory-socket.ts': 'a method of Node’s sockets',
+  'src/adapters/shared/http/request-body.ts': 'the end of a body, for its bridge',
   'src/adapters/socket.io/disconnected.ts': 'listeners of the bridges',
   'src/adapters/socket.io/outlet.ts': 'the end of a drain, for the bridges',
   'src/adapters/ws/outlet.ts': 'the end of a drain, for the bridges',

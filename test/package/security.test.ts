@@ -1,8 +1,8 @@
 /** SECURITY.md names a test for each promise, and the defaults of the host's own limits. */
 import { existsSync, readFileSync } from 'node:fs'
 import http from 'node:http'
-import { handOverLimit } from '../../src/host/hand-over-limit.js'
-import { checkedLimits } from '../../src/host/limits.js'
+import { handOverLimit } from '../../src/host/mounts/hand-over-limit.js'
+import { checkedLimits } from '../../src/host/stages/limits.js'
 
 const text = readFileSync('SECURITY.md', 'utf8')
 const rows = text.split('\n').filter(line => line.startsWith('| ') && !line.includes('---'))

@@ -15,7 +15,7 @@ import {
   timeout,
   until,
 } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { assertNoLeaks, leakCheck, runUntilIdle, type VirtualClock, virtualClock } from '../../src/testing/index.js'
 
 /** The lines in which the leaks of `body` are named; none where it leaves nothing. */

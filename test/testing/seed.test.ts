@@ -1,5 +1,5 @@
 import { always, channel, go, schedule, scope, select, type Tasklet } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { runUntilIdle, seed } from '../../src/testing/index.js'
 import { uncaught } from '../core/support.js'
 

@@ -1,5 +1,5 @@
 import { channel, go, schedule, sleep, until } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { runUntilIdle, seed, stepping, virtualClock } from '../../src/testing/index.js'
 
 function* chatty(name: string, log: string[]) {

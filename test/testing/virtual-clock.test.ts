@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { systemClock } from '../../src/core/clock.js'
 import { action, go, never, perform, schedule, sleep, type Tasklet } from '../../src/core/index.js'
-import { loop } from '../../src/core/loop.js'
+import { systemClock } from '../../src/core/loop/clock.js'
+import { loop } from '../../src/core/loop/loop.js'
 import { runUntilIdle, virtualClock } from '../../src/testing/index.js'
 
 test('time passes only when told to', async () => {

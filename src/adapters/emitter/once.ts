@@ -1,7 +1,7 @@
-import { action } from '../../core/action.js'
-import type { Op } from '../../core/op.js'
-import { failure } from '../failure.js'
-import { assertNames, Listeners, namesIn } from '../listeners.js'
+import type { Op } from '../../core/loop/op.js'
+import { action } from '../../core/ops/action.js'
+import { assertNames, Listeners, namesIn } from '../shared/bridge/listeners.js'
+import { failure } from '../shared/bridge/source-error.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
 /** How an event becomes a value. */

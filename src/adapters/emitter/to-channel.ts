@@ -1,13 +1,13 @@
-import { registered } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import { failure } from '../failure.js'
-import { assertNames, namesIn } from '../listeners.js'
-import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { registered } from '../../core/loop/callback.js'
+import { assertNames, namesIn } from '../shared/bridge/listeners.js'
+import { type PushOptions, pushChannel } from '../shared/bridge/push-channel.js'
+import { failure } from '../shared/bridge/source-error.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
 /** How events become a channel. */
-export interface ToChannelOptions<A, N, T, All = N> extends PushedOptions {
+export interface ToChannelOptions<A, N, T, All = N> extends PushOptions {
   /** What a value is made of: the arguments of an event, and its name. Default: the first argument. */
   map?: (args: A, event: N) => T
   /** The event, or events, that end the channel. */
@@ -67,11 +67,11 @@ export function toChannel(
   events: EventName | readonly EventName[],
   options: ToChannelOptions<unknown[], EventName, unknown>,
 ): Receiver<unknown> {
-  assertOptions(options, 'emitter.toChannel()')
+  assertOptions('emitter.toChannel()', options)
   const emitter = checkedEmitter(source, 'emitter.toChannel()', ['on', 'off'])
   const names = namesIn(events, 'emitter.toChannel()')
   assertNames(names, 'emitter.toChannel()')
-  return pushedChannel(options, names.map(String).join(', '), intake => {
+  return pushChannel(options, names.map(String).join(', '), intake => {
     const { end, error = 'error' } = options
     const map = options.map === undefined ? first : registered(options.map)
     const listen = (event: EventName, listener: (...args: unknown[]) => void) =>

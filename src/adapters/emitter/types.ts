@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 
 /** The name of an event. */
 export type EventName = string | symbol

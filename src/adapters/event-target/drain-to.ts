@@ -1,11 +1,11 @@
-import type { Receiver } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver } from '../claim.js'
-import { drain } from '../drain.js'
-import { assertNames, assertNotAborted, namesIn } from '../listeners.js'
-import { onAbort } from '../pushed-channel.js'
-import { tellOthers } from '../tell-others.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { drain } from '../shared/bridge/drain-events.js'
+import { assertNames, assertNotAborted, namesIn } from '../shared/bridge/listeners.js'
+import { onAbort } from '../shared/bridge/push-channel.js'
+import { assertReceiver } from '../shared/bridge/receiver.js'
+import { tellOthers } from '../shared/bridge/tell-others.js'
 import { FailureEvent } from './failure.js'
 import { assertTarget } from './types.js'
 
@@ -59,7 +59,7 @@ export function drainTo<T>(
   event: string,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'eventTarget.drainTo()')
+  assertOptions('eventTarget.drainTo()', options)
   assertReceiver(receiver, 'eventTarget.drainTo()')
   assertTarget(target, 'eventTarget.drainTo()')
   assertNames([event], 'eventTarget.drainTo()')

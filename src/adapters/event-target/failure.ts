@@ -1,4 +1,4 @@
-import { failure } from '../failure.js'
+import { failure } from '../shared/bridge/source-error.js'
 
 /**
  * What an event that tells of an error fails a channel with: the `error` or `reason` that it carries, the reason of the

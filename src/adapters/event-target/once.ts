@@ -1,6 +1,6 @@
-import { action } from '../../core/action.js'
-import type { Op } from '../../core/op.js'
-import { assertNames, assertSignal, Listeners, namesIn } from '../listeners.js'
+import type { Op } from '../../core/loop/op.js'
+import { action } from '../../core/ops/action.js'
+import { assertNames, assertSignal, Listeners, namesIn } from '../shared/bridge/listeners.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
 

@@ -1,13 +1,13 @@
-import { registered } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import { assertNames, namesIn } from '../listeners.js'
-import { type PushedOptions, pushedChannel } from '../pushed-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { registered } from '../../core/loop/callback.js'
+import { assertNames, namesIn } from '../shared/bridge/listeners.js'
+import { type PushOptions, pushChannel } from '../shared/bridge/push-channel.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
 
 /** How the events of a target become a channel. */
-export interface ToChannelOptions<V, T, N> extends PushedOptions {
+export interface ToChannelOptions<V, T, N> extends PushOptions {
   /** What a value is made of. Default: the event itself. */
   map?: (event: V) => T
   /** The event, or events, that end the channel. */
@@ -58,11 +58,11 @@ export function toChannel<E extends EventTarget, const N extends NamesOf<E>, T =
   events: N | readonly N[],
   options: ToChannelOptions<EventOf<E, N>, T, NamesOf<E>>,
 ): Receiver<NoInfer<T>> {
-  assertOptions(options, 'eventTarget.toChannel()')
+  assertOptions('eventTarget.toChannel()', options)
   assertTarget(target, 'eventTarget.toChannel()')
   const names = namesIn<string>(events, 'eventTarget.toChannel()')
   assertNames(names, 'eventTarget.toChannel()')
-  return pushedChannel<T>(options, names.join(', '), intake => {
+  return pushChannel<T>(options, names.join(', '), intake => {
     const { end, error = 'error' } = options
     const map = options.map === undefined ? undefined : registered(options.map)
     const listen = (event: string, listener: (event: Event) => void) =>

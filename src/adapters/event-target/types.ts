@@ -1,4 +1,4 @@
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 
 /**
  * The event that a target fires under a name. TypeScript knows it where the target has a handler property for it, as all

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { breakOff } from '../carrier.js'
-import { drainResponse, type ResponseOutlet } from '../drain-response.js'
-import type { ResponseOptions } from '../response-format.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { drainResponse, type ResponseOutlet } from '../shared/http/response-drain.js'
+import type { ResponseOptions } from '../shared/http/response-format.js'
+import { breakOff } from '../underlying-stream.js'
 
 /**
  * Answers a request with what a channel receives: NDJSON, server-sent events, or bytes as they are. It receives only
@@ -48,7 +48,7 @@ export function drainTo<T>(
   res: ServerResponse,
   options: ResponseOptions<T>,
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'express.drainTo()')
+  assertOptions('express.drainTo()', options)
   if (typeof res?.setHeader !== 'function' || typeof res.write !== 'function' || res.req === undefined) {
     throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a response to write to')
   }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
-import { registered } from '../../core/callback.js'
-import type { Co } from '../../core/op.js'
-import { report } from '../../core/report.js'
-import type { Scope } from '../../core/scope.js'
-import { lastingScopeOf, requestScopeOf } from '../request-scope.js'
-import { assertGenerator, runHandler } from '../run-handler.js'
+import { report } from '../../core/base/report.js'
+import { registered } from '../../core/loop/callback.js'
+import type { Co } from '../../core/loop/op.js'
+import type { Scope } from '../../core/scope/scope.js'
+import { lastingScopeOf, requestScopeOf } from '../shared/http/request-scope.js'
+import { assertGenerator, runHandler } from '../shared/http/run-handler.js'
 
 /** Made by {@link handler}: a handler for a route, or middleware. */
 export type Handler<Req, Res> = (req: Req, res: Res, next: NextFunction) => void

@@ -5,8 +5,8 @@
 import type { RequestListener } from 'node:http'
 import type { Express } from 'express'
 import type { AppPolicy, HostPort, MountedApp } from '../port.js'
-import { isRouter, routerPolicy } from '../router-policy.js'
-import { trustPolicy } from '../trust.js'
+import { isRouter, routerPolicy } from '../shared/http/router-policy.js'
+import { trustPolicy } from '../shared/http/trust-proxy.js'
 
 /** What an Express app is to whoever mounts it, in the types of Node; Express's own types know it as middleware of Express. */
 type Mountable = (...args: [...Parameters<RequestListener>, next?: (error?: unknown) => void]) => void

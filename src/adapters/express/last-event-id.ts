@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { lastEventIdOf } from '../server-sent-events.js'
+import { lastEventIdOf } from '../shared/bytes/server-sent-events.js'
 
 /**
  * The `id` of the last server-sent event that a client has seen, from its `Last-Event-ID`; null for one that connects for the

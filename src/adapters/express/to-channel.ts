@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import { type BodyOptions, bodyToChannel } from '../request-body.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { type BodyOptions, bodyToChannel } from '../shared/http/request-body.js'
 
 /**
  * The body of a request as a channel: chunks of bytes, or with `format: 'ndjson'` the values of its lines. Nothing is read
@@ -40,7 +40,7 @@ import { type BodyOptions, bodyToChannel } from '../request-body.js'
 export function toChannel<T = unknown>(req: IncomingMessage, options: BodyOptions & { format: 'ndjson' }): Receiver<T>
 export function toChannel(req: IncomingMessage, options?: BodyOptions & { format?: 'raw' }): Receiver<Buffer>
 export function toChannel(req: IncomingMessage, options: BodyOptions = {}): Receiver<unknown> {
-  assertOptions(options, 'express.toChannel()')
+  assertOptions('express.toChannel()', options)
   if (typeof req?.read !== 'function' || typeof req.headers !== 'object') {
     throw new SynclessError('INVALID_ARGUMENT', 'toChannel() takes a request to read the body of')
   }

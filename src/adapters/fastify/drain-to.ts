@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { FastifyReply } from 'fastify'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { breakOff } from '../carrier.js'
-import { asError, destroyQuietly } from '../destroy.js'
-import { drainResponse, type ResponseOutlet } from '../drain-response.js'
-import type { ResponseOptions } from '../response-format.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { asError, destroyQuietly } from '../shared/bridge/stream-errors.js'
+import { drainResponse, type ResponseOutlet } from '../shared/http/response-drain.js'
+import type { ResponseOptions } from '../shared/http/response-format.js'
+import { breakOff } from '../underlying-stream.js'
 import { drained } from './responses.js'
 
 /**
@@ -51,7 +51,7 @@ export function drainTo<T>(
   reply: ReplyLike,
   options: ResponseOptions<T>,
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'fastify.drainTo()')
+  assertOptions('fastify.drainTo()', options)
   const res: ServerResponse | undefined = reply?.raw
   if (typeof res?.setHeader !== 'function' || typeof reply.send !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'drainTo() takes a Fastify reply to send')

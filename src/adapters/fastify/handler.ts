@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Co } from '../../core/op.js'
-import { report } from '../../core/report.js'
-import type { Scope } from '../../core/scope.js'
-import { lastingScopeOf, requestScopeOf } from '../request-scope.js'
-import { assertGenerator, runHandler } from '../run-handler.js'
+import { report } from '../../core/base/report.js'
+import type { Co } from '../../core/loop/op.js'
+import type { Scope } from '../../core/scope/scope.js'
+import { lastingScopeOf, requestScopeOf } from '../shared/http/request-scope.js'
+import { assertGenerator, runHandler } from '../shared/http/run-handler.js'
 import { drained, responses } from './responses.js'
 
 type Replying = Pick<FastifyReply, 'raw'>

@@ -6,8 +6,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { FastifyInstance } from 'fastify'
-import { SynclessError } from '../../core/errors.js'
-import { report } from '../../core/report.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
 import type { HostPort, MountedApp, MountServer } from '../port.js'
 import { fastifyPolicy } from './policy.js'
 

@@ -4,12 +4,12 @@
  *
  * @module syncless/fastify
  */
-import type { Scope } from '../../core/scope.js'
+import type { Scope } from '../../core/scope/scope.js'
 import type { FlowCapabilities } from '../port.js'
 
-export type { BodyOptions } from '../request-body.js'
-export type { ResponseOptions } from '../response-format.js'
-export type { ServerSentEvent } from '../server-sent-events.js'
+export type { ServerSentEvent } from '../shared/bytes/server-sent-events.js'
+export type { BodyOptions } from '../shared/http/request-body.js'
+export type { ResponseOptions } from '../shared/http/response-format.js'
 export { drainTo } from './drain-to.js'
 export { errorHandler, handler, hook } from './handler.js'
 export { lastEventId } from './last-event-id.js'

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { SynclessError } from '../../core/errors.js'
-import { enterScope, type Scope, type ScopeProvider } from '../../core/scope.js'
-import { labelOf, requestScopeOf } from '../request-scope.js'
-import { isGenerator } from '../run-handler.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { enterScope, type Scope, type ScopeProvider } from '../../core/scope/scope.js'
+import { labelOf, requestScopeOf } from '../shared/http/request-scope.js'
+import { isGenerator } from '../shared/http/run-handler.js'
 import { errorHandler, handler, hook } from './handler.js'
 import { responses } from './responses.js'
 

@@ -1,7 +1,7 @@
 /** What a Fastify instance says of paths and of proxies. */
 import type { FastifyInstance } from 'fastify'
 import type { AppPolicy, PathRule, PathTrait } from '../port.js'
-import { trustPolicy } from '../trust.js'
+import { trustPolicy } from '../shared/http/trust-proxy.js'
 
 /** `options` are those that it was made with, where they are known; proxies are in no other place. */
 export function fastifyPolicy(app: FastifyInstance, options: unknown): AppPolicy {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import { type BodyOptions, bodyToChannel } from '../request-body.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { type BodyOptions, bodyToChannel } from '../shared/http/request-body.js'
 import { responses } from './responses.js'
 
 /**
@@ -48,7 +48,7 @@ import { responses } from './responses.js'
 export function toChannel<T = unknown>(request: BodyRequest, options: BodyOptions & { format: 'ndjson' }): Receiver<T>
 export function toChannel(request: BodyRequest, options?: BodyOptions & { format?: 'raw' }): Receiver<Buffer>
 export function toChannel(request: BodyRequest, options: BodyOptions = {}): Receiver<unknown> {
-  assertOptions(options, 'fastify.toChannel()')
+  assertOptions('fastify.toChannel()', options)
   const raw: IncomingMessage | undefined = request?.raw
   if (typeof raw?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'toChannel() takes a Fastify request to read the body of')

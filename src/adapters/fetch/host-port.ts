@@ -3,7 +3,7 @@
  * `Response`. Such an app answers every request, so that its 404 is an answer like any other, unless it was mounted to hand
  * over what it has nothing for: it has no other way to say so.
  */
-import { report } from '../../core/report.js'
+import { report } from '../../core/base/report.js'
 import type { HostPort, MountedApp, MountServer } from '../port.js'
 import { carryHeaders } from './carry-headers.js'
 import { type FetchFunction, serve } from './fetch-handler.js'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ReadableByteStreamController } from 'node:stream/web'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 import type { Client } from './client.js'
 
 /**

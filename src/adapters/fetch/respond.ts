@@ -1,6 +1,6 @@
 /** From the standard response to Node's. */
 import type { ServerResponse } from 'node:http'
-import { endWithHost } from '../closing-answer.js'
+import { endWithHost } from '../shared/http/closing-answer.js'
 import type { Client } from './client.js'
 
 /**

@@ -1,11 +1,11 @@
-import type { Receiver } from '../../core/channel.js'
-import { roomForListener } from '../../core/listener-room.js'
-import { loop } from '../../core/loop.js'
-import type { Node } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { assertSignal } from '../listeners.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { roomForListener } from '../../core/base/listener-room.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { loop } from '../../core/loop/loop.js'
+import type { Node } from '../../core/loop/op.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { assertSignal } from '../shared/bridge/listeners.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 
 /** How a channel is iterated over. */
 export interface FromChannelOptions {
@@ -49,7 +49,7 @@ export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>,
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions = {}): ChannelIterable<T> {
-  assertOptions(options, 'iterator.fromChannel()')
+  assertOptions('iterator.fromChannel()', options)
   assertReceiver(receiver, 'iterator.fromChannel()')
   if (options.signal !== undefined) assertSignal(options.signal, 'iterator.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelIteration(receiver, options.signal))

@@ -1,7 +1,7 @@
-import { SynclessError } from '../../core/errors.js'
-import { report } from '../../core/report.js'
-import { type Answer, isPromise } from '../asked-channel.js'
-import { tellable } from '../failure.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import { type Answer, isPromise } from '../shared/bridge/pull-channel.js'
+import { tellable } from '../shared/bridge/source-error.js'
 
 /** What can be iterated over, by `for`, by `for await`, or by hand. */
 export type Iteratee<T> = AsyncIterable<T> | Iterable<T> | AsyncIterator<T> | Iterator<T>

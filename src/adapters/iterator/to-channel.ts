@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
-import type { ChannelEnd, Receiver } from '../../core/channel.js'
-import { whenSettled } from '../../core/latched.js'
-import { endSourceOf } from '../../core/nbsocket/byte-input.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { AskedChannel } from '../asked-channel.js'
-import { claiming } from '../claim.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { ChannelEnd, Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { endSourceOf } from '../../core/nbsocket/bytes/byte-input.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { PullChannel } from '../shared/bridge/pull-channel.js'
+import { claiming } from '../shared/bridge/receiver.js'
 import { Iteration, type Source } from './iteration.js'
 
 /** How an iterator becomes a channel. */
@@ -53,12 +53,12 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Source<T>, options: ToChannelOptions = {}): Receiver<T> {
-  assertOptions(options, 'iterator.toChannel()')
+  assertOptions('iterator.toChannel()', options)
   const { capacity = 0, name = 'iterator' } = options
   // What a buffered file over a stream holds comes first.
   endSourceOf(source as Readable, 'iterator.toChannel()')
   const iteration = new Iteration<T>(source, name)
-  const values = new AskedChannel<T>(capacity, name, () => iteration.next())
+  const values = new PullChannel<T>(capacity, name, () => iteration.next())
   const bond = () => bondToScope(`the bridge "${name}"`, error => values.close(error))
   const { iterator } = iteration
   const release = iterator === null ? bond() : claiming(iterator, `the iterator "${name}"`, bond)

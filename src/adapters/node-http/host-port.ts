@@ -1,7 +1,7 @@
 /** Plain functions of Node's own shape: `(req, res)` and `(req, res, next)`, sync or async; routers of Express too. */
 import type { RequestListener } from 'node:http'
 import { type AppPolicy, type HostPort, type MountedApp, UNKNOWN } from '../port.js'
-import { isRouter, routerPolicy } from '../router-policy.js'
+import { isRouter, routerPolicy } from '../shared/http/router-policy.js'
 
 type Middleware = (...args: [...Parameters<RequestListener>, next: (error?: unknown) => void]) => unknown
 

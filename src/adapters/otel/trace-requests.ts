@@ -13,7 +13,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import { ask } from '../../core/callback.js'
+import { ask } from '../../core/loop/callback.js'
 import type { RequestTrace } from '../port.js'
 import { endAttributes, errorType, expressRoute, spanName, startAttributes, wholeRoute } from './http-attributes.js'
 

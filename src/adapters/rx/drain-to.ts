@@ -1,11 +1,11 @@
 import { isObservable, type Observer, Subscription } from 'rxjs'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver } from '../claim.js'
-import { drain } from '../drain.js'
-import { tellOthers } from '../tell-others.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { drain } from '../shared/bridge/drain-events.js'
+import { assertReceiver } from '../shared/bridge/receiver.js'
+import { tellOthers } from '../shared/bridge/tell-others.js'
 
 /** How a channel is drained into an observer. */
 export interface DrainToOptions {
@@ -52,7 +52,7 @@ export function drainTo<T>(
   observer: Observer<T>,
   options: DrainToOptions = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'rx.drainTo()')
+  assertOptions('rx.drainTo()', options)
   assertReceiver(receiver, 'rx.drainTo()')
   assertObserver(observer)
   const end = options.end !== false

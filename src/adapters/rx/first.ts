@@ -1,7 +1,7 @@
 import { EmptyError, from, type ObservableInput, take } from 'rxjs'
-import { action } from '../../core/action.js'
-import { SynclessError } from '../../core/errors.js'
-import type { Op } from '../../core/op.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Op } from '../../core/loop/op.js'
+import { action } from '../../core/ops/action.js'
 
 /**
  * Waits for the first value of an observable, as an operation: it subscribes when it begins to wait, and unsubscribes when it

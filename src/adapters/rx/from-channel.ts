@@ -1,7 +1,7 @@
 import { defer, mergeMap, Observable, type ObservableInput, type ObservedValueOf, tap } from 'rxjs'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
 import { Pulls } from './pulls.js'
 
 /** What each value of a channel becomes on its way into an observable. */
@@ -56,7 +56,7 @@ export function fromChannel<T, O extends ObservableInput<unknown>>(
   receiver: Receiver<T>,
   options: PlainOptions | FromChannelOptions<T, O> = {},
 ): Observable<T | ObservedValueOf<O>> {
-  assertOptions(options, 'rx.fromChannel()')
+  assertOptions('rx.fromChannel()', options)
   const { project, concurrency = 1 } = options
   assertProjection(project, concurrency)
   if (project === undefined) return observe(new Pulls(receiver, Number.POSITIVE_INFINITY))

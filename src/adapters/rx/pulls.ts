@@ -1,8 +1,8 @@
 import type { Subscriber } from 'rxjs'
-import type { Receiver } from '../../core/channel.js'
-import type { SynclessError } from '../../core/errors.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { alreadyConsumed, assertReceiver, claiming } from '../claim.js'
+import type { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { alreadyConsumed, assertReceiver, claiming } from '../shared/bridge/receiver.js'
 
 /** Moves values from a receiver to one subscriber: receives only while fewer than `slots` values are in work. */
 export class Pulls<T> {

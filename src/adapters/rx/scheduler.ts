@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs'
-import { detach, schedule } from '../../core/go.js'
-import { loop } from '../../core/loop.js'
-import type { Co } from '../../core/op.js'
+import { loop } from '../../core/loop/loop.js'
+import type { Co } from '../../core/loop/op.js'
+import { detach, schedule } from '../../core/scope/go.js'
 
 type Work<T> = (this: SchedulerAction<T>, state?: T) => void
 

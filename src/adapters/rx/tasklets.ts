@@ -1,13 +1,13 @@
 /** Tasklets as observables, and back. */
 import { EmptyError, Observable, type ObservableInput, type Subscriber } from 'rxjs'
-import { action } from '../../core/action.js'
-import { SynclessError } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import type { Co } from '../../core/op.js'
-import { report } from '../../core/report.js'
-import { Scope } from '../../core/scope.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import type { Tasklet } from '../../core/tasklet.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import type { Co } from '../../core/loop/op.js'
+import { action } from '../../core/ops/action.js'
+import { go } from '../../core/scope/go.js'
+import { Scope } from '../../core/scope/scope.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
 import { observableOf } from './first.js'
 
 /**

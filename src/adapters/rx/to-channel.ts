@@ -1,13 +1,13 @@
 import { type Observable, Subject, type Subscription, takeUntil } from 'rxjs'
-import { type Channel, channel, type Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { assertOverflow, type Overflow, offer } from '../../core/overflow.js'
-import { report } from '../../core/report.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { asFailure } from '../failure.js'
-import { assertCapacity, PulledChannel } from '../pulled-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import { type Channel, channel, type Receiver } from '../../core/channel/channel.js'
+import { assertOverflow, type Overflow, offer } from '../../core/channel/overflow.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { assertCapacity, DemandChannel } from '../shared/bridge/demand-channel.js'
+import { asFailure } from '../shared/bridge/source-error.js'
 import { observableOf } from './first.js'
 
 /** How an observable becomes a channel. */
@@ -53,7 +53,7 @@ export interface ToChannelOptions {
  * ```
  */
 export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): Receiver<T> {
-  assertOptions(options, 'rx.toChannel()')
+  assertOptions('rx.toChannel()', options)
   const observable = observableOf(source, 'rx.toChannel()')
   const { capacity, overflow, subscribe = 'now', name = 'observable' } = checkedOptions(options)
   assertCapacity(capacity)
@@ -64,7 +64,7 @@ export function toChannel<T>(source: Observable<T>, options: ToChannelOptions): 
     if (!connected) feed.open(observable)
     connected = true
   }
-  const values = subscribe === 'now' ? channel<T>(capacity, { name }) : new PulledChannel<T>(capacity, name, connect)
+  const values = subscribe === 'now' ? channel<T>(capacity, { name }) : new DemandChannel<T>(capacity, name, connect)
   const feed = new Feed(values, overflow)
   const release = bondToScope(`the bridge "${name}"`, error => values.close(error))
   whenSettled(values.ended, () => {

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
-import { Channel } from '../../core/channel.js'
-import type { ReceiverNode } from '../../core/channel-ops.js'
-import { type Overflow, offer } from '../../core/overflow.js'
+import { Channel } from '../../core/channel/channel.js'
+import type { ReceiverNode } from '../../core/channel/channel-nodes.js'
+import { type Overflow, offer } from '../../core/channel/overflow.js'
 
 /** Acknowledges an event; says so if it was dropped. */
 export type Acknowledge = (dropped?: 'dropped') => void

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
-import { SynclessError } from '../../core/errors.js'
-import type { Listeners } from '../listeners.js'
-import { listenShared } from '../shared-listeners.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Listeners } from '../shared/bridge/listeners.js'
+import { listenShared } from '../shared/bridge/shared-listeners.js'
 import type { AnySocket, Emitter, Listener } from './sockets.js'
 
 /**

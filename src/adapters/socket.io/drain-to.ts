@@ -1,12 +1,12 @@
-import type { Receiver } from '../../core/channel.js'
-import { isTaskletExit, SynclessError } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { countLost } from '../lost.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { isTaskletExit, SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { go } from '../../core/scope/go.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { countLost } from '../shared/bridge/lost.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 import { type Awaited, Outlet } from './outlet.js'
 import { assertEmitted, assertEvent, type EmitTarget, isSocket } from './sockets.js'
 import { assertWindow } from './to-channel.js'
@@ -90,7 +90,7 @@ export function drainTo<T>(
   event: string,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'drainTo()')
+  assertOptions('drainTo()', options)
   assertReceiver(receiver, 'drainTo()')
   assertTarget(target)
   assertEmitted(event, 'drainTo()')

@@ -1,10 +1,10 @@
 import { types } from 'node:util'
-import { isTaskletExit, SynclessError } from '../../core/errors.js'
-import { detach } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { Listeners } from '../listeners.js'
-import { listenShared } from '../shared-listeners.js'
+import { isTaskletExit, SynclessError } from '../../core/base/errors.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { detach } from '../../core/scope/go.js'
+import { Listeners } from '../shared/bridge/listeners.js'
+import { listenShared } from '../shared/bridge/shared-listeners.js'
 import { SocketDisconnected } from './disconnected.js'
 
 /**

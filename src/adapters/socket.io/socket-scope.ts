@@ -1,7 +1,7 @@
-import { SynclessError } from '../../core/errors.js'
-import { report } from '../../core/report.js'
-import { Scope } from '../../core/scope.js'
-import { Listeners } from '../listeners.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import { Scope } from '../../core/scope/scope.js'
+import { Listeners } from '../shared/bridge/listeners.js'
 import { SocketDisconnected, whenDisconnected } from './disconnected.js'
 import { type AnySocket, isSocket, type SocketLike } from './sockets.js'
 

@@ -2,7 +2,7 @@
  * What the bridges use of Socket.IO. Described here and not imported, so that the package loads neither `socket.io` nor
  * `socket.io-client`, and a user of one of them needs no types of the other.
  */
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 
 export type Listener = (...args: unknown[]) => void
 

@@ -1,14 +1,14 @@
-import { registered } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { assertOverflow, type Overflow } from '../../core/overflow.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { asFailure } from '../failure.js'
-import { Listeners } from '../listeners.js'
-import { assertCapacity } from '../pulled-channel.js'
-import { listenShared } from '../shared-listeners.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { assertOverflow, type Overflow } from '../../core/channel/overflow.js'
+import { registered } from '../../core/loop/callback.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { assertCapacity } from '../shared/bridge/demand-channel.js'
+import { Listeners } from '../shared/bridge/listeners.js'
+import { listenShared } from '../shared/bridge/shared-listeners.js'
+import { asFailure } from '../shared/bridge/source-error.js'
 import { type Acknowledge, AcknowledgingChannel } from './acknowledging-channel.js'
 import { listen, SocketDisconnected, whenDisconnected } from './disconnected.js'
 import {
@@ -120,7 +120,7 @@ export function toChannel<T>(
   event: string,
   options: ToChannelOptions<T> & NamespaceToChannelOptions<T>,
 ): Receiver<unknown> {
-  assertOptions(options, 'toChannel()')
+  assertOptions('toChannel()', options)
   const namespace = isSocket(source) ? null : namespaceOf(source)
   if (namespace === null && !isSocket(source)) {
     throw new SynclessError('INVALID_ARGUMENT', 'toChannel() takes a socket, a namespace or a server of Socket.IO')

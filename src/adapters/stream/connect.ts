@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
-import type { Receiver, Sender } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import type { Decoder } from '../decoder.js'
-import type { Encoder } from '../encoders.js'
-import { outgoing } from '../outgoing.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver, Sender } from '../../core/channel/channel.js'
+import { outgoing } from '../shared/bridge/outgoing-half.js'
+import type { Decoder } from '../shared/bytes/decoder.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 import { assertWritable, drainTo } from './drain-to.js'
 import { toChannel } from './to-channel.js'
 
@@ -54,7 +54,7 @@ export function connect<I = Buffer, O = Uint8Array | string>(
   duplex: Duplex,
   options: ConnectOptions<I, O> = {},
 ): Connection<I, O> {
-  assertOptions(options, 'stream.connect()')
+  assertOptions('stream.connect()', options)
   const { capacity = 0, name = 'duplex', decode, encode } = options
   assertWritable(duplex, 'stream.connect() takes a Duplex')
   const incoming = toChannel<I>(duplex, { capacity, name, ...(decode && { decode }) })

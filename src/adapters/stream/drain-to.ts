@@ -1,18 +1,18 @@
 import type { Writable } from 'node:stream'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { endWithHost, isResponse } from '../closing-answer.js'
-import { asError, asReason, destroyQuietly } from '../destroy.js'
-import type { Encoder } from '../encoders.js'
-import { countLost } from '../lost.js'
-import { goneReason } from '../request-error.js'
-import { Sink } from '../sink.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { go } from '../../core/scope/go.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { countLost } from '../shared/bridge/lost.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
+import { asError, asReason, destroyQuietly } from '../shared/bridge/stream-errors.js'
+import { Sink } from '../shared/bridge/writable-sink.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
+import { endWithHost, isResponse } from '../shared/http/closing-answer.js'
+import { goneReason } from '../shared/http/request-error.js'
 
 /** How a channel is drained into a writable. */
 export interface DrainToOptions<T> {
@@ -60,7 +60,7 @@ export function drainTo<T>(
   writable: Writable,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'stream.drainTo()')
+  assertOptions('stream.drainTo()', options)
   assertReceiver(receiver, 'stream.drainTo()')
   assertWritable(writable, 'stream.drainTo() takes a Writable to write to')
   const { encode, end = true } = options

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
-import type { Receiver } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { endWithHost, isResponse } from '../closing-answer.js'
-import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
+import { endWithHost, isResponse } from '../shared/http/closing-answer.js'
 import { Reading } from './reading.js'
 
 /** How a channel becomes a readable. */
@@ -47,7 +47,7 @@ export interface FromChannelOptions<T> {
  * ```
  */
 export function fromChannel<T>(receiver: Receiver<T>, options: FromChannelOptions<T> = {}): Readable {
-  assertOptions(options, 'stream.fromChannel()')
+  assertOptions('stream.fromChannel()', options)
   assertReceiver(receiver, 'stream.fromChannel()')
   return claiming(receiver, `the channel "${receiver.name}"`, () => new ChannelReadable(receiver, options))
 }

@@ -5,11 +5,11 @@
  */
 import type { FlowCapabilities } from '../port.js'
 
-export type { Decoder, DecoderOptions } from '../decoder.js'
-export { decodeFrames, decodeLines, decodeNdjson, decodeSse } from '../decoders.js'
-export { type Encoder, lines, ndjson } from '../encoders.js'
-export { type FrameOptions, frames } from '../frames.js'
-export { type ReceivedEvent, type ServerSentEvent, sse } from '../server-sent-events.js'
+export type { Decoder, DecoderOptions } from '../shared/bytes/decoder.js'
+export { decodeFrames, decodeLines, decodeNdjson, decodeSse } from '../shared/bytes/decoders.js'
+export { type Encoder, lines, ndjson } from '../shared/bytes/encoders.js'
+export { type FrameOptions, frames } from '../shared/bytes/length-prefixed.js'
+export { type ReceivedEvent, type ServerSentEvent, sse } from '../shared/bytes/server-sent-events.js'
 export { type Connection, type ConnectOptions, connect } from './connect.js'
 export { type DrainToOptions, drainTo } from './drain-to.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'

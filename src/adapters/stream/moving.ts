@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream'
-import { bytesOf, type Decoder } from '../decoder.js'
-import { asFailure } from '../failure.js'
-import type { PulledChannel } from '../pulled-channel.js'
+import type { DemandChannel } from '../shared/bridge/demand-channel.js'
+import { asFailure } from '../shared/bridge/source-error.js'
+import { bytesOf, type Decoder } from '../shared/bytes/decoder.js'
 
 /** Moves the chunks of a stream to a channel, as far as that wants them. What is left is moved at the next demand. */
 export class Moving<T> {
   protected readonly readable: Readable
-  protected readonly values: PulledChannel<T>
+  protected readonly values: DemandChannel<T>
 
-  constructor(readable: Readable, values: PulledChannel<T>) {
+  constructor(readable: Readable, values: DemandChannel<T>) {
     this.readable = readable
     this.values = values
   }
@@ -45,7 +45,7 @@ export class Decoding<T> extends Moving<T> {
   /** What nobody has received yet of the values of the last chunk. */
   #decoded: Iterator<T> = [].values()
 
-  constructor(readable: Readable, values: PulledChannel<T>, decoder: Decoder<T>) {
+  constructor(readable: Readable, values: DemandChannel<T>, decoder: Decoder<T>) {
     super(readable, values)
     this.#decoder = decoder
   }

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { asError } from '../destroy.js'
-import type { Encoder } from '../encoders.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { asError } from '../shared/bridge/stream-errors.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 
 /** What a stream does in `_read`, whose chunks a channel receives. */
 export class Reading<T> {

@@ -1,14 +1,14 @@
 import { finished, type Readable } from 'node:stream'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import { endSourceOf } from '../../core/nbsocket/byte-input.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { claiming } from '../claim.js'
-import { type Decoder, decoderOf } from '../decoder.js'
-import { asReason, destroyQuietly } from '../destroy.js'
-import { PulledChannel } from '../pulled-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { endSourceOf } from '../../core/nbsocket/bytes/byte-input.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { DemandChannel } from '../shared/bridge/demand-channel.js'
+import { claiming } from '../shared/bridge/receiver.js'
+import { asReason, destroyQuietly } from '../shared/bridge/stream-errors.js'
+import { type Decoder, decoderOf } from '../shared/bytes/decoder.js'
 import { Decoding, Moving } from './moving.js'
 
 /** How a readable becomes a channel. */
@@ -52,14 +52,14 @@ export interface ToChannelOptions<T = unknown> {
  * ```
  */
 export function toChannel<T = Buffer>(readable: Readable, options: ToChannelOptions<T> = {}): Receiver<T> {
-  assertOptions(options, 'stream.toChannel()')
+  assertOptions('stream.toChannel()', options)
   const { capacity = 0, name = 'readable', decode } = options
   if (typeof readable?.read !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.toChannel() takes a Readable')
   }
   endSourceOf(readable, 'stream.toChannel()')
   let listening = false
-  const values = new PulledChannel<T>(capacity, name, () => {
+  const values = new DemandChannel<T>(capacity, name, () => {
     if (listening) moving.move()
     else readable.on('readable', onReadable)
     listening = true

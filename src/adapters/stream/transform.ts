@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream'
-import { channel, type Receiver, type Sender } from '../../core/channel.js'
-import { SynclessError, TaskletKilled } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import { Scope } from '../../core/scope.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { bytesOf, type Decoder, decoderOf } from '../decoder.js'
-import { asError } from '../destroy.js'
-import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError, TaskletKilled } from '../../core/base/errors.js'
+import { channel, type Receiver, type Sender } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { Scope } from '../../core/scope/scope.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { asError } from '../shared/bridge/stream-errors.js'
+import { bytesOf, type Decoder, decoderOf } from '../shared/bytes/decoder.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 import { Reading } from './reading.js'
 
 /** What a transform does: it receives what is written, and sends what is to be read. */
@@ -63,7 +63,7 @@ export function transform<I = unknown, O = unknown>(
   body: TransformBody<I, O>,
   options: TransformOptions<I, O> = {},
 ): Duplex {
-  assertOptions(options, 'stream.transform()')
+  assertOptions('stream.transform()', options)
   if (typeof body !== 'function') {
     throw new SynclessError('INVALID_ARGUMENT', 'stream.transform() takes a generator function of input and output')
   }

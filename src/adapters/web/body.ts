@@ -1,5 +1,5 @@
-import { SynclessError } from '../../core/errors.js'
-import { alreadyConsumed } from '../claim.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { alreadyConsumed } from '../shared/bridge/receiver.js'
 
 /** What has a body that can be read: a `Response`, a `Request`. */
 export interface HasBody {

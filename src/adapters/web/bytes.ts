@@ -1,5 +1,5 @@
-import { SynclessError } from '../../core/errors.js'
-import type { Encoder } from '../encoders.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 
 const utf8 = new TextEncoder()
 

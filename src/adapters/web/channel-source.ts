@@ -1,7 +1,7 @@
 /** Underlying sources of streams that read a channel. */
-import type { Receiver } from '../../core/channel.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import type { Encoder } from '../encoders.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 import { asBytes, encoded } from './bytes.js'
 
 type Controller = ReadableStreamDefaultController<unknown> | ReadableByteStreamController

@@ -1,7 +1,7 @@
-import type { Receiver, Sender } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { assertOptions } from '../../core/options.js'
-import { outgoing } from '../outgoing.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver, Sender } from '../../core/channel/channel.js'
+import { outgoing } from '../shared/bridge/outgoing-half.js'
 import { streamOf } from './body.js'
 import { assertWritable, drainTo } from './drain-to.js'
 import { toChannel } from './to-channel.js'
@@ -52,7 +52,7 @@ export function connect<I, O>(
   pair: { readonly readable: ReadableStream<O>; readonly writable: WritableStream<I> },
   options: ConnectOptions = {},
 ): Connection<I, O> {
-  assertOptions(options, 'web.connect()')
+  assertOptions('web.connect()', options)
   const { capacity = 0, name = 'pair of web streams' } = options
   const { readable, writable }: { readable?: ReadableStream<O>; writable?: WritableStream<I> } = Object(pair)
   if (readable === undefined || writable === undefined) {

@@ -1,13 +1,13 @@
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError, TaskletKilled } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claiming } from '../claim.js'
-import type { Encoder } from '../encoders.js'
-import { countLost } from '../lost.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError, TaskletKilled } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { go } from '../../core/scope/go.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { countLost } from '../shared/bridge/lost.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 import { encoded } from './bytes.js'
 import { Sink } from './sink.js'
 
@@ -65,7 +65,7 @@ export function drainTo<T>(
   writable: WritableStream<T> | WritableStream<Uint8Array>,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'web.drainTo()')
+  assertOptions('web.drainTo()', options)
   assertReceiver(receiver, 'web.drainTo()')
   assertWritable(writable)
   const { encode, end = true } = options

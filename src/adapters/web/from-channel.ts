@@ -1,7 +1,7 @@
-import type { Receiver } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import { assertReceiver, claiming } from '../claim.js'
-import type { Encoder } from '../encoders.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
+import type { Encoder } from '../shared/bytes/encoders.js'
 import { ChannelBytes, ChannelValues } from './channel-source.js'
 
 /** How a channel becomes a stream. */
@@ -58,7 +58,7 @@ export function fromChannel<T>(
   receiver: Receiver<T>,
   options: FromChannelOptions<T, never> = {},
 ): ReadableStream<T | Uint8Array> {
-  assertOptions(options, 'web.fromChannel()')
+  assertOptions('web.fromChannel()', options)
   assertReceiver(receiver, 'web.fromChannel()')
   const { encode, type, strategy = { highWaterMark: 0 } } = options
   const source = type === 'bytes' ? new ChannelBytes(receiver, encode) : new ChannelValues(receiver, encode)

@@ -1,5 +1,5 @@
-import { SynclessError } from '../../core/errors.js'
-import type { Answer } from '../asked-channel.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Answer } from '../shared/bridge/pull-channel.js'
 
 /** What the readers of default and of byte streams have in common. */
 export interface Reader<T> {

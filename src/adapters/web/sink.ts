@@ -1,8 +1,8 @@
-import { Latch } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { report } from '../../core/report.js'
-import { select } from '../../core/select.js'
-import { until } from '../../core/until.js'
+import { report } from '../../core/base/report.js'
+import { Latch } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { select } from '../../core/ops/select.js'
+import { until } from '../../core/ops/until.js'
 
 /** How a stream was over: it had closed, or failed. */
 type Over = { readonly closed: true } | { readonly closed: false; readonly error: unknown }

@@ -1,13 +1,13 @@
-import type { Receiver } from '../../core/channel.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { report } from '../../core/report.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { type Answer, AskedChannel } from '../asked-channel.js'
-import { DecodedAnswers } from '../decoded-answers.js'
-import { type Decoder, decoderOf } from '../decoder.js'
-import { asFailure, tellable } from '../failure.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { report } from '../../core/base/report.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { type Answer, PullChannel } from '../shared/bridge/pull-channel.js'
+import { asFailure, tellable } from '../shared/bridge/source-error.js'
+import { type Decoder, decoderOf } from '../shared/bytes/decoder.js'
 import { type HasBody, streamOf } from './body.js'
+import { DecodedAnswers } from './decoded-reader.js'
 import { assertChunkSize, type Reader, readerOf } from './reader.js'
 
 /** How a web stream becomes a channel. */
@@ -64,7 +64,7 @@ export function toChannel<T = Uint8Array>(
   options?: ToChannelOptions<T>,
 ): Receiver<T>
 export function toChannel<T>(source: ReadableStream<T> | HasBody, options: ToChannelOptions<T> = {}): Receiver<T> {
-  assertOptions(options, 'web.toChannel()')
+  assertOptions('web.toChannel()', options)
   const { capacity = 0, name = 'web stream', chunkSize, decode } = options
   assertChunkSize(chunkSize)
   const stream = streamOf<T>(source, name)
@@ -72,7 +72,7 @@ export function toChannel<T>(source: ReadableStream<T> | HasBody, options: ToCha
   const read = () => reader.read()
   const decoded =
     decode === undefined ? null : new DecodedAnswers(read as () => Promise<Answer<Uint8Array>>, decoderOf(decode))
-  const values = new AskedChannel<T>(capacity, name, decoded === null ? read : () => decoded.ask())
+  const values = new PullChannel<T>(capacity, name, decoded === null ? read : () => decoded.ask())
   if (stream === null) {
     values.close()
     return values

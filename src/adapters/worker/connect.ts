@@ -1,8 +1,8 @@
 import type { Transferable } from 'node:worker_threads'
-import type { Receiver, Sender } from '../../core/channel.js'
-import { assertOptions } from '../../core/options.js'
-import { outgoing } from '../outgoing.js'
-import { assertCapacity } from '../pulled-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import type { Receiver, Sender } from '../../core/channel/channel.js'
+import { assertCapacity } from '../shared/bridge/demand-channel.js'
+import { outgoing } from '../shared/bridge/outgoing-half.js'
 import { drainTo } from './drain-to.js'
 import type { Port } from './endpoint.js'
 import { linkOf } from './link.js'
@@ -57,7 +57,7 @@ export interface Connection<I, O> {
  * ```
  */
 export function connect<I, O>(port: Port, options: ConnectOptions<O> = {}): Connection<I, O> {
-  assertOptions(options, 'worker.connect()')
+  assertOptions('worker.connect()', options)
   const link = linkOf(port, 'worker.connect()')
   const topic = checkedTopic(options, 'worker.connect()')
   const { capacity, transfer, name = topic || 'port' } = options

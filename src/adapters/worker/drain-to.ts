@@ -1,15 +1,15 @@
 import type { Transferable } from 'node:worker_threads'
-import { action } from '../../core/action.js'
-import { answerOf } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { isTaskletExit, SynclessError, TaskletKilled } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { countLost } from '../lost.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { isTaskletExit, SynclessError, TaskletKilled } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { answerOf } from '../../core/loop/callback.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { action } from '../../core/ops/action.js'
+import { go } from '../../core/scope/go.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { countLost } from '../shared/bridge/lost.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 import { decodeError, encodeError, isError } from './encoded-error.js'
 import type { Port } from './endpoint.js'
 import { newId, now, type Up } from './frames.js'
@@ -60,7 +60,7 @@ export function drainTo<T>(
   port: Port,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'worker.drainTo()')
+  assertOptions('worker.drainTo()', options)
   assertReceiver(receiver, 'worker.drainTo()')
   const link = linkOf(port, 'worker.drainTo()')
   const topic = checkedTopic(options, 'worker.drainTo()')

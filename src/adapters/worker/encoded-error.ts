@@ -1,6 +1,6 @@
 /** Errors as plain data, which every port carries, also one that only knows JSON. */
 import { types } from 'node:util'
-import { errorCodes, isTaskletExit, SynclessError } from '../../core/errors.js'
+import { errorCodes, isTaskletExit, SynclessError } from '../../core/base/errors.js'
 
 type Primitive = string | number | boolean | null | undefined
 

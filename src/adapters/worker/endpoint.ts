@@ -1,9 +1,9 @@
 /** This side of a port: the four kinds that Node has, behind one interface. */
 import type { ChildProcess } from 'node:child_process'
 import type { MessagePort, Transferable, Worker } from 'node:worker_threads'
-import { SynclessError } from '../../core/errors.js'
-import { report } from '../../core/report.js'
-import { Listeners } from '../listeners.js'
+import { SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import { Listeners } from '../shared/bridge/listeners.js'
 
 /**
  * What messages go over: a MessagePort (`parentPort` in a worker), a Worker, a child process with an IPC channel, and in

@@ -1,6 +1,6 @@
 /** A port with the bridges that share it: one in each direction for every topic. */
 import type { Transferable } from 'node:worker_threads'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 import { type Ears, type Endpoint, endpointOf } from './endpoint.js'
 import { type Down, type Frame, isFrame, type Up } from './frames.js'
 

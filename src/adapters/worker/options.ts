@@ -1,4 +1,4 @@
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 
 /** What both ends of a bridge have to agree on. */
 export interface TopicOption {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { types } from 'node:util'
 import { Script } from 'node:vm'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 import type { EncodedError } from './encoded-error.js'
 
 /** One of `source` and `module` is there. */

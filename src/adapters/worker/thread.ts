@@ -1,7 +1,7 @@
 /** Runs in each thread of a pool, where piscina calls it for every task. */
 import { types } from 'node:util'
 import { MessageChannel } from 'node:worker_threads'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 import { encodeError } from './encoded-error.js'
 import type { ThreadFailure, ThreadWork } from './thread-work.js'
 

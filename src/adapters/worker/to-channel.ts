@@ -1,10 +1,10 @@
-import type { ChannelEnd, Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { asFailure } from '../failure.js'
-import { PulledChannel } from '../pulled-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { ChannelEnd, Receiver } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { DemandChannel } from '../shared/bridge/demand-channel.js'
+import { asFailure } from '../shared/bridge/source-error.js'
 import { decodeError, encodeError } from './encoded-error.js'
 import type { Port } from './endpoint.js'
 import { type Down, newId, now } from './frames.js'
@@ -60,7 +60,7 @@ export interface ToChannelOptions extends TopicOption {
  * ```
  */
 export function toChannel<T>(port: Port, options: ToChannelOptions = {}): Receiver<T> {
-  assertOptions(options, 'worker.toChannel()')
+  assertOptions('worker.toChannel()', options)
   const link = linkOf(port, 'worker.toChannel()')
   const topic = checkedTopic(options, 'worker.toChannel()')
   const { capacity = 16, name = topic || 'port' } = options
@@ -69,7 +69,7 @@ export function toChannel<T>(port: Port, options: ToChannelOptions = {}): Receiv
 
 /** The receiving end of a bridge. */
 class Incoming<T> implements End<Down> {
-  readonly values: PulledChannel<T>
+  readonly values: DemandChannel<T>
   readonly #link: Link
   readonly #topic: string
   readonly #id = newId()
@@ -84,7 +84,7 @@ class Incoming<T> implements End<Down> {
     this.#link = link
     this.#topic = topic
     link.assertFree('receive', topic)
-    this.values = new PulledChannel<T>(capacity, name, () => this.#allow())
+    this.values = new DemandChannel<T>(capacity, name, () => this.#allow())
     const release = bondToScope(`the bridge "${name}"`, error => this.values.close(error))
     const detach = link.receive(topic, this)
     whenSettled(this.values.ended, end => {

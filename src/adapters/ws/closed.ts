@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { SynclessError } from '../../core/errors.js'
+import { SynclessError } from '../../core/base/errors.js'
 
 /**
  * A WebSocket was closed with a code that is no normal end, or its connection broke. Code `WEBSOCKET_CLOSED`; an error

@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws'
-import { channel, type Receiver, type Sender } from '../../core/channel.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { enterScope, Scope } from '../../core/scope.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { channel, type Receiver, type Sender } from '../../core/channel/channel.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { enterScope, Scope } from '../../core/scope/scope.js'
 import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js'
 import { assertWebSocket } from './peer.js'
 import { type ToChannelOptions, toChannel } from './to-channel.js'
@@ -62,7 +62,7 @@ export function connect<I = string | Buffer, O = string | Buffer>(
   ws: WebSocket,
   options: ConnectOptions<I, O> = {},
 ): Connection<I, O> {
-  assertOptions(options, 'ws.connect()')
+  assertOptions('ws.connect()', options)
   assertWebSocket(ws, 'connect')
   if (options.highWaterMark !== undefined) assertHighWaterMark(options.highWaterMark)
   const incoming = toChannel<I>(ws, options)

@@ -1,14 +1,14 @@
 import type { WebSocket } from 'ws'
-import { registered } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { go } from '../../core/go.js'
-import { whenSettled } from '../../core/latched.js'
-import type { Co } from '../../core/op.js'
-import { assertOptions } from '../../core/options.js'
-import type { Tasklet } from '../../core/tasklet.js'
-import { assertReceiver, claiming } from '../claim.js'
-import { countLost } from '../lost.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { registered } from '../../core/loop/callback.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import type { Co } from '../../core/loop/op.js'
+import { go } from '../../core/scope/go.js'
+import type { Tasklet } from '../../core/tasklet/tasklet.js'
+import { countLost } from '../shared/bridge/lost.js'
+import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 import { type Message, Outlet } from './outlet.js'
 import { assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
 
@@ -74,7 +74,7 @@ export function drainTo<T>(
   ws: WebSocket,
   options: DrainToOptions<T> = {},
 ): Tasklet<'ended' | 'left'> {
-  assertOptions(options, 'ws.drainTo()')
+  assertOptions('ws.drainTo()', options)
   assertReceiver(receiver, 'ws.drainTo()')
   assertWebSocket(ws, 'drainTo')
   const { encode, end = true, highWaterMark = 65_536, closeWith } = options

@@ -1,10 +1,10 @@
 /** The WebSocket of a bridge: what it is, how it is closed, and how one learns that it is. */
 import type { WebSocket } from 'ws'
-import { answerOf } from '../../core/callback.js'
-import { isTaskletExit, SynclessError } from '../../core/errors.js'
-import { report } from '../../core/report.js'
-import { Listeners } from '../listeners.js'
-import { listenShared } from '../shared-listeners.js'
+import { isTaskletExit, SynclessError } from '../../core/base/errors.js'
+import { report } from '../../core/base/report.js'
+import { answerOf } from '../../core/loop/callback.js'
+import { Listeners } from '../shared/bridge/listeners.js'
+import { listenShared } from '../shared/bridge/shared-listeners.js'
 import { type CloseStatus, cut, errorOf, internalError, isError, type WebSocketClosed } from './closed.js'
 
 // `readyState`; the constants of `ws` are not imported, so that this package does not load it.

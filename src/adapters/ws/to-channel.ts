@@ -1,13 +1,13 @@
 import type { RawData, WebSocket } from 'ws'
-import { registered } from '../../core/callback.js'
-import type { Receiver } from '../../core/channel.js'
-import { SynclessError } from '../../core/errors.js'
-import { whenSettled } from '../../core/latched.js'
-import { assertOptions } from '../../core/options.js'
-import { bondToScope } from '../../core/scope-bond.js'
-import { claiming } from '../claim.js'
-import { asFailure } from '../failure.js'
-import { PulledChannel } from '../pulled-channel.js'
+import { assertOptions } from '../../core/base/arguments.js'
+import { SynclessError } from '../../core/base/errors.js'
+import type { Receiver } from '../../core/channel/channel.js'
+import { registered } from '../../core/loop/callback.js'
+import { whenSettled } from '../../core/loop/latched.js'
+import { bondToScope } from '../../core/scope/scope-bond.js'
+import { DemandChannel } from '../shared/bridge/demand-channel.js'
+import { claiming } from '../shared/bridge/receiver.js'
+import { asFailure } from '../shared/bridge/source-error.js'
 import { assertWebSocket, type CloseWith, close, closeFor, isClosed, readAway, terminate, whenClosed } from './peer.js'
 
 /** How a WebSocket becomes a channel. */
@@ -68,7 +68,7 @@ export interface ToChannelOptions<T> {
  * ```
  */
 export function toChannel<T = string | Buffer>(ws: WebSocket, options: ToChannelOptions<T> = {}): Receiver<T> {
-  assertOptions(options, 'ws.toChannel()')
+  assertOptions('ws.toChannel()', options)
   assertWebSocket(ws, 'toChannel')
   const what = options.name ?? 'WebSocket'
   return claiming(ws, `the WebSocket "${what}"`, () => new Inbox(ws, what, options).values)
@@ -76,7 +76,7 @@ export function toChannel<T = string | Buffer>(ws: WebSocket, options: ToChannel
 
 /** The listeners that fill a channel. */
 class Inbox<T> {
-  readonly values: PulledChannel<T>
+  readonly values: DemandChannel<T>
   readonly #ws: WebSocket
   readonly #decode: (message: string | Buffer) => T
 
@@ -84,7 +84,7 @@ class Inbox<T> {
     this.#ws = ws
     this.#decode = decode === asItIs ? decode : registered(decode)
     const closing = closeWith === undefined ? undefined : registered(closeWith)
-    const values = new PulledChannel<T>(capacity, name, () => {
+    const values = new DemandChannel<T>(capacity, name, () => {
       // Not before all has been received that the last read brought.
       if (ws.isPaused && values.buffered <= capacity) ws.resume()
     })

@@ -3,12 +3,12 @@
  *
  * @module syncless/nbsocket
  */
-export type { SocketAddress } from './address.js'
-export { byteSource } from './byte-input.js'
-export { byteSink } from './byte-output.js'
-export type { ByteSink, ByteSource } from './bytes.js'
-export { type ConnectOptions, connect } from './connect.js'
-export { nbconsole } from './console.js'
+export type { SocketAddress } from './bytes/address.js'
+export { byteSource } from './bytes/byte-input.js'
+export { byteSink } from './bytes/byte-output.js'
+export type { ByteSink, ByteSource } from './bytes/byte-stream.js'
+export type { PartialSend } from './bytes/send-all.js'
+export { SocketError } from './bytes/socket-error.js'
 export {
   type GetAddrInfoOptions,
   getaddrinfo,
@@ -16,7 +16,7 @@ export {
   gethostbyname,
   gethostbyname_ex,
   type HostEntry,
-} from './dns-hosts.js'
+} from './dns/hosts.js'
 export {
   resolve4,
   resolve6,
@@ -30,9 +30,20 @@ export {
   resolveSoa,
   resolveSrv,
   resolveTxt,
-} from './dns-resolve.js'
-export { type Resolver, type ResolverOptions, resolver } from './dns-resolver.js'
-export { type LimitReader, type LimitReaderOptions, limitReader } from './limit-reader.js'
+} from './dns/resolve.js'
+export { type Resolver, type ResolverOptions, resolver } from './dns/resolver.js'
+export { type LimitReader, type LimitReaderOptions, limitReader } from './file/limit-reader.js'
+export { type ByteDuplex, type BytePair, type NbFile, type NbFileOptions, nbfile } from './file/nbfile.js'
+export { type DelimiterOptions, type LineOptions, type NbReader, nbreader, type ReaderOptions } from './file/reader.js'
+export type { TextEncoding } from './file/reader-text.js'
+export { type NbWriter, nbwriter, type WriterOptions } from './file/writer.js'
+export { nbconsole } from './process/console.js'
+export { type ExecOptions, type ExecResult, exec, ProcessFailed } from './process/exec.js'
+export { type ProcessFile, popen } from './process/popen.js'
+export type { ExitStatus, Process } from './process/process.js'
+export { signals } from './process/signals.js'
+export { type SpawnProcessOptions, type StdioKind, spawnProcess } from './process/spawn.js'
+export { type ConnectOptions, connect } from './socket/connect.js'
 export {
   type Listener,
   type ListenerStatistics,
@@ -40,20 +51,9 @@ export {
   listen,
   type Serve,
   type ServeOptions,
-} from './listener.js'
-export { type ByteDuplex, type BytePair, type NbFile, type NbFileOptions, nbfile } from './nbfile.js'
-export { fromFd, fromSocket, type NbSocket, type SocketOptions } from './nbsocket.js'
-export { type Pipe, type PipeReader, type PipeWriter, pipe } from './pipe.js'
-export type { ExitStatus, Process } from './process.js'
-export { type ExecOptions, type ExecResult, exec, ProcessFailed } from './process-exec.js'
-export { type ProcessFile, popen } from './process-popen.js'
-export { type SpawnProcessOptions, type StdioKind, spawnProcess } from './process-spawn.js'
-export { type DelimiterOptions, type LineOptions, type NbReader, nbreader, type ReaderOptions } from './reader.js'
-export type { TextEncoding } from './reader-text.js'
-export type { PartialSend } from './send-all.js'
-export { signals } from './signals.js'
-export { SocketError } from './socket-error.js'
-export { socketPair } from './socket-pair.js'
-export type { ClientTlsOptions, ServerTlsOptions, StartTlsOptions, TlsState } from './tls.js'
-export { bindUdp, type Datagram, type UdpOptions, type UdpSocket, type UdpTarget } from './udp.js'
-export { type NbWriter, nbwriter, type WriterOptions } from './writer.js'
+} from './socket/listener.js'
+export { fromFd, fromSocket, type NbSocket, type SocketOptions } from './socket/nbsocket.js'
+export { type Pipe, type PipeReader, type PipeWriter, pipe } from './socket/pipe.js'
+export { socketPair } from './socket/socket-pair.js'
+export type { ClientTlsOptions, ServerTlsOptions, StartTlsOptions, TlsState } from './socket/tls.js'
+export { bindUdp, type Datagram, type UdpOptions, type UdpSocket, type UdpTarget } from './socket/udp.js'

@@ -1,6 +1,6 @@
 /** Consumers, 10 000 in full, that leave at moments that a seed says: nothing is left of them, on either side. */
 import { channel, go } from '../../../src/core/index.js'
-import { Random } from '../../../src/core/random.js'
+import { Random } from '../../../src/core/loop/random.js'
 import { leakCheck } from '../../../src/testing/index.js'
 import { sized } from '../../sized.js'
 import { TestScope, turns } from '../support.js'

@@ -1,5 +1,5 @@
 import type { FlowCapabilities } from '../../../src/adapters/port.js'
-import type { Receiver } from '../../../src/core/channel.js'
+import type { Receiver } from '../../../src/core/channel/channel.js'
 import { type Channel, channel, type Tasklet } from '../../../src/core/index.js'
 import { leakCheck } from '../../../src/testing/index.js'
 import { TestScope, turns } from '../support.js'

@@ -1,6 +1,7 @@
 /** What holds for every bridge into a channel. */
+
+import type { Overflow } from '../../../src/core/channel/overflow.js'
 import { channel, go, type Receiver } from '../../../src/core/index.js'
-import type { Overflow } from '../../../src/core/overflow.js'
 import { all, outcome, TestScope, watch } from '../support.js'
 import type { Check } from './check.js'
 import type { Item, SourceKind } from './participant.js'

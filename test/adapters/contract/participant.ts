@@ -5,9 +5,9 @@
  */
 
 import type { FlowPort } from '../../../src/adapters/port.js'
-import type { Receiver } from '../../../src/core/channel.js'
-import type { Overflow } from '../../../src/core/overflow.js'
-import type { Tasklet } from '../../../src/core/tasklet.js'
+import type { Receiver } from '../../../src/core/channel/channel.js'
+import type { Overflow } from '../../../src/core/channel/overflow.js'
+import type { Tasklet } from '../../../src/core/tasklet/tasklet.js'
 
 /** What is carried: whole numbers, and in the test of memory chunks of bytes. A medium of bytes or text encodes them. */
 export type Item = number | Uint8Array

@@ -1,7 +1,7 @@
 /** A DNS server over UDP nbsockets, for tests. It knows a few names, and how to be silent. */
 import { go, type Tasklet } from '../../../src/core/index.js'
-import { bindUdp, type UdpSocket } from '../../../src/core/nbsocket/udp.js'
-import type { Co } from '../../../src/core/op.js'
+import type { Co } from '../../../src/core/loop/op.js'
+import { bindUdp, type UdpSocket } from '../../../src/core/nbsocket/socket/udp.js'
 
 export const types = {
   A: 1,

@@ -1,6 +1,6 @@
 /** What the tests of files share. */
 import { PassThrough, type Readable } from 'node:stream'
-import { nbreader } from '../../../src/core/nbsocket/reader.js'
+import { nbreader } from '../../../src/core/nbsocket/file/reader.js'
 import { turn } from '../support.js'
 
 /** A reader of a stream that the test feeds. */

@@ -4,14 +4,14 @@
  */
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
-import { deferred } from '../../../src/core/deferred.js'
 import { type Co, go, type Op, SynclessError, select, TaskletKilled, timeout } from '../../../src/core/index.js'
-import { byteSource } from '../../../src/core/nbsocket/byte-input.js'
-import { byteSink } from '../../../src/core/nbsocket/byte-output.js'
-import type { ByteSink, ByteSource } from '../../../src/core/nbsocket/bytes.js'
-import { limitReader } from '../../../src/core/nbsocket/limit-reader.js'
-import { type NbReader, nbreader } from '../../../src/core/nbsocket/reader.js'
-import { socketPair } from '../../../src/core/nbsocket/socket-pair.js'
+import { byteSource } from '../../../src/core/nbsocket/bytes/byte-input.js'
+import { byteSink } from '../../../src/core/nbsocket/bytes/byte-output.js'
+import type { ByteSink, ByteSource } from '../../../src/core/nbsocket/bytes/byte-stream.js'
+import { limitReader } from '../../../src/core/nbsocket/file/limit-reader.js'
+import { type NbReader, nbreader } from '../../../src/core/nbsocket/file/reader.js'
+import { socketPair } from '../../../src/core/nbsocket/socket/socket-pair.js'
+import { deferred } from '../../../src/core/ops/deferred.js'
 import { turn } from '../support.js'
 
 const RUNS = Number(process.env.SYNCLESS_RUNS ?? 1000)

@@ -5,9 +5,9 @@ import { connect as http2Connect } from 'node:http2'
 import { connect } from 'node:net'
 import { queryObjects } from 'node:v8'
 import { Scope } from '../../../src/core/index.js'
-import { AdmissionStage } from '../../../src/host/admission.js'
+import type { HttpHost } from '../../../src/host/http-host.js'
 import { createHost } from '../../../src/host/index.js'
-import type { MountingHost } from '../../../src/host/mounting-host.js'
+import { AdmissionStage } from '../../../src/host/stages/admission.js'
 import { virtualClock } from '../../../src/testing/index.js'
 import { busy, get, type Way, ways } from './ways.js'
 
@@ -59,7 +59,7 @@ async function measure(visits: readonly Visit[]): Promise<Kept> {
 }
 
 async function visitOf({ options = {}, mount, send, full = false, deaf = false }: Way): Promise<Visit> {
-  const host = createHost({ requestId: {}, ...options }) as MountingHost
+  const host = createHost({ requestId: {}, ...options }) as HttpHost
   let reached = 0
   mount(host, () => reached++)
   const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
@@ -102,7 +102,7 @@ async function visitOf({ options = {}, mount, send, full = false, deaf = false }
 
 /** Streams that are reset, many on one connection. */
 async function visitByStreams(): Promise<Visit> {
-  const host = createHost({ tls: { key, cert }, http2: true }) as MountingHost
+  const host = createHost({ tls: { key, cert }, http2: true }) as HttpHost
   let reached = 0
   host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
     req.once('data', () => busy(() => reached++)(req, res))

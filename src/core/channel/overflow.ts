@@ -1,0 +1,51 @@
+import { SynclessError } from '../base/errors.js'
+import type { Channel } from './channel.js'
+
+/**
+ * What happens to an item for which a channel has no room, when its source cannot wait:
+ * `drop-oldest` drops the oldest buffered item, `drop-newest` the new one, `latest` all buffered ones; `error` closes
+ * the channel with an `OVERFLOW` error. Whatever is dropped is counted in `channel.statistics().dropped`.
+ */
+export type Overflow = 'drop-oldest' | 'drop-newest' | 'latest' | 'error'
+
+const policies: readonly string[] = ['drop-oldest', 'drop-newest', 'latest', 'error'] satisfies Overflow[]
+
+/** Throws `INVALID_ARGUMENT` unless `policy` can work on a channel of `capacity`. */
+export function assertOverflow(policy: unknown, capacity: number): asserts policy is Overflow {
+  if (typeof policy !== 'string' || !policies.includes(policy)) {
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `this source cannot be paused: say what its overflow is to do, one of ${policies.join(', ')}; got ${String(policy)}`,
+    )
+  }
+  if (capacity === 0 && (policy === 'drop-oldest' || policy === 'latest')) {
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `overflow '${policy}' keeps an item: give the channel a capacity of 1 or more`,
+    )
+  }
+}
+
+/** Sends `value` without waiting, by `policy` where there is no room. Says whether the channel still takes items. */
+export function offer<T>(channel: Channel<T>, value: T, policy: Overflow): boolean {
+  const outcome = channel.trySend(value)
+  if (outcome === 'sent') return true
+  if (outcome === 'closed') return false
+  switch (policy) {
+    case 'drop-newest':
+      channel.countDropped()
+      return true
+    case 'drop-oldest':
+      channel.dropOldest(channel.capacity - 1)
+      return channel.trySend(value) === 'sent'
+    case 'latest':
+      channel.dropOldest(0)
+      return channel.trySend(value) === 'sent'
+    case 'error':
+      channel.countDropped()
+      channel.close(
+        new SynclessError('OVERFLOW', `a source outran ${channel.label}, which holds ${channel.capacity} items`),
+      )
+      return false
+  }
+}

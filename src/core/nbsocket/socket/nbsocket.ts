@@ -1,0 +1,599 @@
+import { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { assertOptions } from '../../base/arguments.js'
+import { SynclessError, type TaskletExit, TimeoutError } from '../../base/errors.js'
+import { Latch } from '../../loop/latched.js'
+import { loop } from '../../loop/loop.js'
+import type { Op } from '../../loop/op.js'
+import { action } from '../../ops/action.js'
+import { assertDuration, startTimer } from '../../ops/sleep.js'
+import { currentScope } from '../../scope/current-scope.js'
+import { scope } from '../../scope/scope-block.js'
+import { timeout } from '../../scope/timeout.js'
+import { nameOf, type SocketAddress, socketAddress } from '../bytes/address.js'
+import { ByteInput, endSourceOf } from '../bytes/byte-input.js'
+import { assertBytes, ByteOutput } from '../bytes/byte-output.js'
+import type { ByteSink, ByteSource } from '../bytes/byte-stream.js'
+import { type ReadAhead, readsAhead } from '../bytes/read-ahead.js'
+import { sendAll } from '../bytes/send-all.js'
+import { ignoreError, SocketError, systemCodeOf } from '../bytes/socket-error.js'
+import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
+
+/** How long `close()` waits for a peer that takes nothing, in ms. */
+const LINGER = 5000
+
+/** What a socket can be told when it is made. */
+export interface SocketOptions {
+  /** How long each operation may take, in ms; see {@link NbSocket.timeout}. Default: no limit. */
+  timeout?: number
+  /** How long the connection may live, in ms. Then it is destroyed, and whoever uses it gets `TIMEOUT`. Default: no limit. */
+  lifetime?: number
+}
+
+/** @internal What makes a socket knows more of it. */
+export interface MadeWith extends SocketOptions {
+  readonly name?: string
+  readonly remote?: SocketAddress | string | null
+  /** The name by which the peer was asked for. */
+  readonly host?: string | null
+  /** Whether the stream, once it is taken, stays open when its peer ends it. Default false, as in `net.connect()`. */
+  readonly allowHalfOpen?: boolean
+  /** Whether the peer is the one that connected: `startTls()` is then a server's. Default false. */
+  readonly accepted?: boolean
+}
+
+/** Streams that an nbsocket reads and writes. */
+const owned = new WeakSet<Duplex>()
+
+/**
+ * A connection, used by operations: TCP, Unix-domain or TLS. Made by {@link connect}, `accept()` of a {@link Listener},
+ * {@link socketPair} and {@link fromSocket}.
+ *
+ * It belongs to the scope in which it is made, and is destroyed with it, when the tasklets of the scope are gone. Each operation fails with `SOCKET_CLOSED` after
+ * `close()`, with `SOCKET_BROKEN` (a {@link SocketError}, with Node's error as the `cause` and its code as `systemCode`)
+ * when the connection was broken from outside, and with `TIMEOUT` after {@link NbSocket.timeout} ms. One that loses a
+ * select, times out or is killed took and sent nothing, so that the connection goes on.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { go, select, sleep } from 'syncless'
+ * import { socketPair } from 'syncless/nbsocket'
+ *
+ * const [client, server] = await socketPair({ timeout: 5000 })
+ * go(function* () {
+ *   const length = (yield* server.recvExactly(1))[0] ?? 0
+ *   const word = yield* server.recvExactly(length)
+ *   yield* server.send(`you said ${word}`)
+ *   yield* server.close()
+ * })
+ * await client.send(Buffer.from('\x05hel'))
+ * const early = await select({ answer: client.recv(), tick: sleep(5) })
+ * assert.equal(early.key, 'tick') // what the other branch would have taken is still to come
+ * await client.send('lo')
+ * assert.equal(String(await client.recv()), 'you said hello')
+ * assert.equal((await client.recv()).length, 0)
+ * await client.close()
+ * await assert.rejects(async () => client.recv(), { code: 'SOCKET_CLOSED' })
+ * ```
+ */
+export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposable {
+  /** For descriptions and errors. */
+  readonly name: string
+  /** How long each operation may wait, in ms, before it fails with `TIMEOUT`. `Infinity` for no limit. */
+  timeout: number
+  readonly #stream: Duplex
+  readonly #input: ByteInput
+  readonly #output: ByteOutput
+  readonly #gone: Latch<void>
+  readonly #host: string | null
+  readonly #allowHalfOpen: boolean
+  readonly #accepted: boolean
+  readonly #diesAt: number
+  #remote: SocketAddress | string | null
+  #local: SocketAddress | null = null
+  #unbond: () => void = () => {}
+  #stopLife: () => void = () => {}
+  #linger: object | null = null
+  #refusal: ((what: string) => unknown) | null = null
+  #givenUp = false
+  /** Ends the handshake that goes on: its operation fails with what `refusal` gives. */
+  #endHandshake: ((refusal: (what: string) => unknown) => void) | null = null
+
+  /** @internal Use {@link connect}, {@link listen} or {@link fromSocket}. */
+  constructor(stream: Duplex, options: MadeWith = {}) {
+    const {
+      timeout = Number.POSITIVE_INFINITY,
+      lifetime = Number.POSITIVE_INFINITY,
+      remote = null,
+      host = null,
+      allowHalfOpen = false,
+      accepted = false,
+    } = options
+    if (owned.has(stream)) {
+      throw new SynclessError('ALREADY_CONSUMED', 'this stream is read and written by another nbsocket already')
+    }
+    endSourceOf(stream, 'fromSocket()')
+    owned.add(stream)
+    this.#stream = stream
+    this.#allowHalfOpen = allowHalfOpen
+    this.#accepted = accepted
+    // The end of what the peer says is no end of what may be said to it.
+    if (!stream.readableEnded) stream.allowHalfOpen = true
+    this.timeout = timeout
+    this.#host = host
+    this.#remote = remote
+    this.#learnAddresses()
+    this.name = options.name ?? `socket ${this.#remote === null ? 'of a stream' : nameOf(this.#remote)}`
+    this.#gone = new Latch(`close of ${this.name}`)
+    this.#input = new ByteInput(stream, this.name, explain)
+    this.#output = new ByteOutput(stream, this.name, explain)
+    this.#diesAt = loop.clock.now() + lifetime
+    stream.off('error', ignoreError).on('connect', this.#learnAddresses).on('close', this.#onClose)
+    try {
+      this.#stopLife = startTimer(lifetime, () => this.#expire(lifetime))
+      this.#belong()
+    } catch (error) {
+      this.#stopLife()
+      stream.destroy()
+      throw error
+    }
+    if (stream.closed) this.#onClose()
+  }
+
+  /** The other end: of a TCP connection its address and port, of a Unix-domain one the path; null where Node does not know it. */
+  get remoteAddress(): SocketAddress | string | null {
+    return this.#remote
+  }
+
+  /** This end of a TCP connection; null where Node does not know it. */
+  get localAddress(): SocketAddress | null {
+    return this.#local
+  }
+
+  /** Whether it was closed here, or given up. */
+  get closed(): boolean {
+    return this.#refusal !== null
+  }
+
+  /** How many bytes have arrived and wait to be taken. */
+  get buffered(): number {
+    return this.#input.buffered
+  }
+
+  /** @internal A buffered reader takes bytes out of it. */
+  [readsAhead](reader: ReadAhead): void {
+    this.#input[readsAhead](reader)
+  }
+
+  /** How many of the bytes that were sent the kernel has taken. */
+  get bytesFlushed(): number {
+    return this.#output.flushed
+  }
+
+  /** What was agreed in the handshake, and who the peer is; null on a connection without TLS. */
+  get tls(): TlsState | null {
+    return this.#stream instanceof TLSSocket ? tlsStateOf(this.#stream) : null
+  }
+
+  /**
+   * Waits until bytes are there, and takes at most `maxBytes` of them; an empty Buffer means that the peer sends nothing
+   * more. Fails with `BUSY` where another operation waits for the bytes already.
+   */
+  recv(maxBytes?: number): Op<Buffer> {
+    return this.#timed(this.#input.recv(maxBytes))
+  }
+
+  /**
+   * Waits until `count` bytes are there, and takes them, or none: one that loses leaves them. Fails with `UNEXPECTED_END`
+   * where the peer ends before; the bytes that did come are still there. The bytes that wait are held in Node's buffer,
+   * whose `highWaterMark` a larger count raises for good.
+   */
+  recvExactly(count: number): Op<Buffer> {
+    return this.#timed(this.#input.recvExactly(count))
+  }
+
+  /**
+   * Waits until `count` bytes are there, and gives them without taking them; fewer only where the peer ends before. After a
+   * reset it fails at once, where {@link NbSocket.recv} still gives what had arrived.
+   */
+  peek(count: number): Op<Buffer> {
+    return this.#timed(this.#input.peek(count))
+  }
+
+  /** Settles when a `recv` would not have to wait; takes nothing. Semantics: `select(2)`. */
+  readable(): Op<void> {
+    return this.#timed(this.#input.ready())
+  }
+
+  /** Settles when a `send` would not have to wait; sends nothing. Semantics: `select(2)`. */
+  writable(): Op<void> {
+    return this.#timed(this.#output.ready())
+  }
+
+  /**
+   * Waits for room in Node's buffer, and hands it all of `data`, text as UTF-8. The bytes must not be changed before
+   * {@link NbSocket.flush} settles. Fails with `SOCKET_CLOSED` after `shutdown()`, with `BUSY` during a `sendAll()`.
+   */
+  send(data: Uint8Array | string): Op<void> {
+    return this.#timed(this.#output.send(data))
+  }
+
+  /**
+   * Lets what is sent in this turn of the event loop go out together, in as few packets as it fits in. It goes at the end of the
+   * turn, or when it is flushed, shut down or closed before.
+   */
+  cork(): void {
+    this.#output.cork()
+  }
+
+  /** Waits until the kernel has everything that was sent before. */
+  flush(): Op<void> {
+    return this.#timed(this.#output.flush())
+  }
+
+  /**
+   * Sends all of `data` in pieces and waits until the kernel has it, each wait bounded by {@link NbSocket.timeout}. An error
+   * says in `bytesSent` how many bytes the kernel has taken (see {@link PartialSend}). It is a scope of its own: a kill of
+   * whoever waits for it ends it, and leaves a part sent. Fails with `BUSY` where another one is under way.
+   */
+  sendAll(data: Uint8Array | string): Op<void> {
+    assertBytes(data, 'sendAll()')
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    const output = this.#output
+    const timed = (op: Op<void>) => this.#timed(op)
+    return scope(function* () {
+      yield* sendAll(output, bytes, timed)
+    })
+  }
+
+  /**
+   * Says that nothing more will be sent, at once when called; receiving goes on. Settles when the kernel has everything, and
+   * has been told. Sends that wait fail with `SOCKET_CLOSED`.
+   */
+  shutdown(): Op<void> {
+    return this.#timed(this.#output.shutdown())
+  }
+
+  /**
+   * Closes the connection, at once when called: whoever waits here is woken with `SOCKET_CLOSED`. What was sent before is
+   * still delivered; a peer that takes nothing is given 5000 ms. Settles when the connection is gone. Later calls do nothing.
+   */
+  close(): Op<void> {
+    const open = this.#refusal === null
+    this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it was closed here`))
+    if (!open) return this.#gone
+    const stream = this.#stream
+    if (!stream.destroyed) {
+      this.#linger = loop.clock.setBackgroundTimer(() => stream.destroy(), LINGER)
+      if (stream.writableFinished) stream.destroy()
+      else stream.once('finish', () => stream.destroy())
+      stream.end()
+    }
+    return this.#gone
+  }
+
+  /** Like {@link NbSocket.close}, and drops what has not been sent. */
+  destroy(): void {
+    this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it was destroyed here`))
+    if (!this.#givenUp) this.#stream.destroy()
+  }
+
+  /** Lets the socket outlive the scope in which it was made. */
+  detach(): this {
+    this.#unbond()
+    return this
+  }
+
+  /** Whether small pieces are sent at once instead of being collected (Nagle's algorithm). True at first. */
+  setNoDelay(noDelay = true): this {
+    if (this.#stream instanceof Socket) this.#stream.setNoDelay(noDelay)
+    return this
+  }
+
+  /** Whether the kernel probes an idle connection, and after how many ms it begins to. */
+  setKeepAlive(keepAlive = true, initialDelay = 0): this {
+    if (this.#stream instanceof Socket) this.#stream.setKeepAlive(keepAlive, initialDelay)
+    return this
+  }
+
+  /** Whether it keeps the process alive. True at first. */
+  ref(keep = true): this {
+    if (!(this.#stream instanceof Socket)) return this
+    if (keep) this.#stream.ref()
+    else this.#stream.unref()
+    return this
+  }
+
+  /**
+   * Secures the connection; gives a new socket, and this one is given up. A socket that was accepted is the server of the
+   * handshake, any other one the client; `isServer` says otherwise. What was sent before is flushed first. Bytes that have
+   * arrived in the clear and were not received, also those that an `nbfile` over the socket holds, are refused with
+   * `STARTTLS_PLAINTEXT`: somebody on the way may have put them there, to be taken for what the peer says under TLS. Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with
+   * `BUSY` where something waits on this socket; `close()`, the life of the connection and the end of the scope end it as they
+   * end any other operation. Once begun it cannot be taken back: one that fails, loses, times out or is killed leaves the
+   * connection destroyed.
+   */
+  startTls(options: StartTlsOptions = {}): Op<NbSocket> {
+    assertTlsOptions(options, 'startTls()')
+    const what = `startTls on ${this.name}`
+    const secured = action<TLSSocket>((resolve, reject) => {
+      this.#assertSecurable(options)
+      let stop = () => {}
+      const over = () => {
+        this.#endHandshake = null
+        this.#unbind()
+        this.#gone.resolve()
+      }
+      const begin = () => {
+        this.#assertSecurable(options)
+        this.#input.takeBack(what)
+        const raw = this.#giveUp('it is secured now: use the socket that startTls() gave')
+        this.#endHandshake = refusal => {
+          over()
+          stop()
+          reject(refusal(what))
+        }
+        const secured = (socket: TLSSocket) => {
+          over()
+          resolve(socket)
+        }
+        const failed = (error: SocketError) => {
+          over()
+          reject(error)
+        }
+        const { isServer = this.#accepted } = options
+        stop = handshake(raw, this.name, this.#host, isServer, options, secured, failed)
+      }
+      const flushed = this.#output.flush().node()
+      flushed.performFor({
+        wake: () => {
+          try {
+            flushed.take()
+            begin()
+          } catch (error) {
+            this.destroy()
+            reject(error)
+          }
+        },
+      })
+      return () => {
+        flushed.withdraw()
+        stop()
+        if (this.#endHandshake !== null) over()
+        this.destroy()
+      }
+    }, what)
+    return this.#timed(secured).map(
+      stream =>
+        new NbSocket(stream, {
+          name: this.name,
+          timeout: this.timeout,
+          lifetime: Math.max(0, this.#diesAt - loop.clock.now()),
+          remote: this.#remote,
+          host: this.#host,
+          allowHalfOpen: this.#allowHalfOpen,
+          accepted: this.#accepted,
+        }),
+    )
+  }
+
+  /**
+   * Node's own stream under it, a `net.Socket` or a `tls.TLSSocket`, for a library that wants one. The nbsocket is given up:
+   * using it afterwards fails with `SOCKET_CLOSED`, and the stream no longer ends with the scope. It behaves as one that
+   * `net.connect()` gave (one of {@link fromSocket} as it did before): when the peer ends it, it ends, too, and closes; at once
+   * where that end was received already. Bytes that have arrived and were not received are still in the stream, and so are
+   * those that an `nbfile` over the socket had read ahead.
+   *
+   * Throws `BUSY` where something waits on the socket, `SOCKET_CLOSED` where it was closed or is over, `SOCKET_BROKEN` where
+   * the connection was broken, `ALREADY_CONSUMED` where a file holds bytes that an ended stream does not take back.
+   */
+  get stream(): Duplex {
+    this.#assertIdle('stream')
+    this.#assertAlive(`stream of ${this.name}`)
+    this.#input.takeBack(`stream of ${this.name}`)
+    const stream = this.#giveUp('its stream was taken')
+    this.#unbind()
+    this.#gone.resolve()
+    stream.allowHalfOpen = this.#allowHalfOpen
+    // Node does so when the end is read, and nobody will read it again.
+    if (stream.readableEnded && !stream.allowHalfOpen) stream.end()
+    return stream
+  }
+
+  /** Closes it, without waiting: `using sock = yield* connect(...)`. */
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** Closes it, and waits until it is gone: `await using sock = await connect(...)`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Lets the scope that is current here end it, when the tasklets of that are gone: their cleanup may use it. */
+  #belong(): void {
+    const scope = currentScope()
+    if (scope === null) return
+    const member = {
+      requestExit: (exit: TaskletExit) => {
+        const cause = new SynclessError('SCOPE_CLOSED', `${this.name} ended with ${scope.name}`, { cause: exit })
+        this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it ended with its scope`, cause))
+        this.#stream.destroy()
+      },
+      blockers: () => [],
+    }
+    // First: a scope that is over already asks at once.
+    this.#unbond = () => scope.letGo(member)
+    scope.keep(member)
+  }
+
+  #timed<T>(op: Op<T>): Op<T> {
+    return this.timeout === Number.POSITIVE_INFINITY ? op : timeout(this.timeout, op)
+  }
+
+  #refuse(refusal: (what: string) => unknown): void {
+    this.#endHandshake?.(refusal)
+    if (this.#refusal !== null) return
+    this.#refusal = refusal
+    this.#unbind()
+    this.#input.refuse(refusal)
+    this.#output.refuse(refusal)
+  }
+
+  /** From now on it ends neither with its scope nor with its time. */
+  #unbind(): void {
+    this.#unbond()
+    this.#stopLife()
+  }
+
+  #assertIdle(what: string): void {
+    if (this.#refusal !== null) throw this.#refusal(`${what} on ${this.name}`)
+    if (this.#input.busy || this.#output.busy) {
+      throw new SynclessError('BUSY', `${what} on ${this.name}: an operation waits on it`)
+    }
+  }
+
+  /** Nobody hears any more of what is over already. */
+  #assertAlive(what: string): void {
+    const stream = this.#stream
+    if (!stream.destroyed) return
+    if (stream.errored === null && stream.readableEnded && stream.writableFinished) {
+      throw new SocketError('SOCKET_CLOSED', `${what}: the connection is over, as both sides have ended it`)
+    }
+    throw explain(stream.errored, what)
+  }
+
+  #assertSecurable({ buffered }: StartTlsOptions): void {
+    this.#assertIdle('startTls')
+    const what = `startTls on ${this.name}`
+    const there = this.#input.buffered + this.#input.readAhead
+    if (there > 0 && buffered !== 'handshake') {
+      this.destroy()
+      throw new SocketError(
+        'STARTTLS_PLAINTEXT',
+        `${what}: ${there} bytes have arrived in the clear, before the handshake`,
+      )
+    }
+    // Of what was over before it, a handshake is not told.
+    this.#output.assertOpen(what)
+    if (!this.#stream.destroyed && !this.#stream.readableEnded) return
+    this.destroy()
+    throw new SocketError('TLS_HANDSHAKE_FAILED', `no secure connection on ${this.name}: the peer has closed it`)
+  }
+
+  /** Nothing here uses the stream from now on. */
+  #giveUp(why: string): Duplex {
+    const refusal = (what: string) => new SocketError('SOCKET_CLOSED', `${what}: ${why}`)
+    this.#refusal = refusal
+    this.#givenUp = true
+    this.#input.release(refusal)
+    this.#output.release(refusal)
+    this.#stream.off('connect', this.#learnAddresses).off('close', this.#onClose)
+    owned.delete(this.#stream)
+    return this.#stream
+  }
+
+  #expire(lifetime: number): void {
+    this.#refuse(what => new TimeoutError(lifetime, `${what}: the connection`))
+    this.#stream.destroy()
+  }
+
+  /** Node tells them while it is connected, and not after. */
+  readonly #learnAddresses = () => {
+    if (!(this.#stream instanceof Socket)) return
+    const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = this.#stream
+    this.#remote ??= socketAddress(remoteAddress, remotePort, remoteFamily)
+    this.#local ??= socketAddress(localAddress, localPort, localFamily)
+  }
+
+  readonly #onClose = () => {
+    this.#unbind()
+    if (this.#linger !== null) loop.clock.clearTimer(this.#linger)
+    this.#gone.resolve()
+  }
+}
+
+function explain(error: Error | null, what: string): SocketError {
+  const code = systemCodeOf(error)
+  return new SocketError(
+    'SOCKET_BROKEN',
+    error === null
+      ? `${what}: other code has destroyed its stream`
+      : `${what}: the connection was broken${code === null ? '' : ` (${code})`}`,
+    error,
+  )
+}
+
+/**
+ * Makes an nbsocket of a socket that exists: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else may
+ * read or write it from now on; {@link NbSocket.stream} gives it back. It stays open for sending when its peer has ended it,
+ * whatever its `allowHalfOpen` was, unless that had happened before. A stream that flows is paused; bytes that an `nbfile` over it
+ * holds are put back into it. Of an `'upgrade'`, put its `head` back first: `socket.unshift(head)`.
+ *
+ * Throws `INVALID_ARGUMENT` for what is no Duplex of bytes, and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has,
+ * `BUSY` where an operation waits for its bytes, `SCOPE_CLOSED` where the scope has ended.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { once } from 'node:events'
+ * import { connect, createServer } from 'node:net'
+ * import { fromSocket } from 'syncless/nbsocket'
+ *
+ * const server = createServer(socket => socket.end('hello')).listen(0)
+ * await once(server, 'listening')
+ * const { port } = server.address() as import('node:net').AddressInfo
+ * const sock = fromSocket(connect(port))
+ * assert.equal(String(await sock.recvExactly(5)), 'hello')
+ * await sock.close()
+ * server.close()
+ * ```
+ */
+export function fromSocket(socket: Duplex, options: SocketOptions = {}): NbSocket {
+  if (typeof socket?.read !== 'function' || typeof socket.write !== 'function') {
+    throw new SynclessError('INVALID_ARGUMENT', 'fromSocket() takes a net.Socket, or another Duplex')
+  }
+  if (socket.readableObjectMode || socket.writableObjectMode || socket.readableEncoding !== null) {
+    throw new SynclessError('INVALID_ARGUMENT', 'fromSocket() takes a Duplex of bytes, not one of objects or text')
+  }
+  assertSocketOptions(options, 'fromSocket()')
+  const accepted = (socket as { server?: unknown }).server instanceof Server
+  return new NbSocket(socket, { ...options, allowHalfOpen: socket.allowHalfOpen, accepted })
+}
+
+/**
+ * Makes an nbsocket of a file descriptor: a socket, or an end of a pipe, such as one that a parent process has left open. The
+ * descriptor is the socket's from now on, and closed with it. Throws as {@link fromSocket} does, and `INVALID_ARGUMENT` for a
+ * descriptor of something else, such as a file.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { fromFd } from 'syncless/nbsocket'
+ *
+ * assert.throws(() => fromFd(-1), { code: 'INVALID_ARGUMENT' })
+ * ```
+ */
+export function fromFd(fd: number, options: SocketOptions = {}): NbSocket {
+  assertSocketOptions(options, 'fromFd()')
+  if (!Number.isInteger(fd)) {
+    throw new SocketError('INVALID_ARGUMENT', `fromFd() takes the number of a descriptor, and got ${String(fd)}`)
+  }
+  let socket: Socket
+  try {
+    socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+  } catch (error) {
+    throw new SocketError('INVALID_ARGUMENT', `fromFd() takes a descriptor of a socket or a pipe, and got ${fd}`, error)
+  }
+  return new NbSocket(socket, { name: `descriptor ${fd}`, ...options })
+}
+
+/** @internal Throws `INVALID_ARGUMENT`. */
+export function assertSocketOptions(options: SocketOptions, what: string): void {
+  assertOptions(what, options)
+  const { timeout, lifetime } = options
+  if (timeout !== undefined) assertDuration(timeout, `the option timeout of ${what}`)
+  if (lifetime !== undefined) assertDuration(lifetime, `the option lifetime of ${what}`)
+}

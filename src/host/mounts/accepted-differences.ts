@@ -1,0 +1,32 @@
+/** What an app may treat differently from those that it hands over to, or that hand over to it. */
+import type { PathTrait } from '../../adapters/port.js'
+import { invalid } from '../../core/base/arguments.js'
+
+/**
+ * A name for something that two apps treat differently: a trait of paths, other spellings of a path (`/%61dmin`), or whom
+ * they believe about the client.
+ */
+export type Difference = PathTrait | 'spelling' | 'trust-proxy'
+
+/** The traits of paths in which apps may differ, each with a path that shows it where the plain one is `/admin`. */
+export const pathExamples: Record<PathTrait, string> = {
+  case: '/Admin',
+  'trailing-slash': '/admin/',
+  'duplicate-slashes': '//admin',
+  semicolon: '/admin;x',
+  extension: '/admin.x',
+}
+
+export const pathTraits = Object.keys(pathExamples).filter((name): name is PathTrait => name in pathExamples)
+
+const differences: ReadonlySet<unknown> = new Set<Difference>([...pathTraits, 'spelling', 'trust-proxy'])
+
+/** Throws `INVALID_ARGUMENT`. */
+export function acceptedDifferences(accept: unknown = []): ReadonlySet<Difference> {
+  if (isDifferences(accept)) return new Set(accept)
+  throw invalid('accept', `a list of ${[...differences].join(', ')}`, accept)
+}
+
+function isDifferences(value: unknown): value is readonly Difference[] {
+  return Array.isArray(value) && value.every(name => differences.has(name))
+}

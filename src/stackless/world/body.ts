@@ -1,0 +1,16 @@
+import type { Co } from '../../core/loop/op.js'
+import { run } from '../../core/tasklet/coroutine.js'
+
+/** What the core runs in a tasklet's seat: the function, and then the end of the tasklet. */
+export function* body(
+  tasklet: { ended(outcome: { readonly error: unknown } | null): void },
+  start: () => unknown,
+): Co<void> {
+  let outcome: { readonly error: unknown } | null = null
+  try {
+    yield* run(start())
+  } catch (error) {
+    outcome = { error }
+  }
+  tasklet.ended(outcome)
+}
