@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { transformSync } from '@swc/core'
 
 export interface Ended {
@@ -26,15 +26,16 @@ export interface Scripts {
 export function scripts(options: { nbsocket?: boolean } = {}): Scripts {
   const folder = mkdtempSync(join(tmpdir(), 'syncless-core-'))
   const sources = resolve(__dirname, '../../src/core')
-  mkdirSync(join(folder, 'core/nbsocket'), { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  for (const name of readdirSync(sources, { recursive: options.nbsocket === true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue
+  for (const name of readdirSync(sources, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts') || (name.startsWith('nbsocket') && options.nbsocket !== true)) continue
     const { code } = transformSync(readFileSync(join(sources, name), 'utf8'), {
       jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
       module: { type: 'es6' },
     })
-    writeFileSync(join(folder, 'core', name.replace(/\.ts$/, '.js')), code)
+    const file = join(folder, 'core', name.replace(/\.ts$/, '.js'))
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, code)
   }
   const nbsocket = options.nbsocket ? "import * as nbsocket from './core/nbsocket/index.js'\n" : ''
   let count = 0
