@@ -226,5 +226,7 @@ test('a second copy of the package is named', async () => {
     cpSync(new URL('core', here), new URL('copy', here), { recursive: true })
     await import(new URL('copy/index.js', here).href)
   `)
-  expect(stderr).toMatch(/DUPLICATE_PACKAGE[\s\S]*core\/loop\/duplicate-package\.js[\s\S]*copy\/loop\/duplicate-package\.js/)
+  expect(stderr).toMatch(
+    /DUPLICATE_PACKAGE[\s\S]*core\/loop\/duplicate-package\.js[\s\S]*copy\/loop\/duplicate-package\.js/,
+  )
 })
