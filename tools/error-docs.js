@@ -6,17 +6,17 @@ const page = new URL('../docs/errors.md', import.meta.url)
 const rows = Object.entries(errorCodes).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
 const written = `# Errors
 
-Every error that the package throws is a \`SynclessError\` with a \`code\`. Match on the code: it never changes its meaning,
-while the wording of a message may. Where there is an underlying error, it is the \`cause\`. Errors of your own code are
-never wrapped: the object that you threw is the one that is caught.
+Every error that the package throws is a \`SynclessError\` with a \`code\`. Match on the code: a code never
+changes its meaning, but the wording of a message may. If there is an underlying error, it is the \`cause\`. The package
+never wraps errors of your own code: your \`catch\` gets the object that you threw.
 
 | code | meaning |
 |---|---|
 ${rows.join('\n')}
 
-What has nowhere to go is never swallowed. A tasklet outside a scope that fails without being joined is an uncaught
-exception of the process; a second failure in a scope that is failing already, or an error that a channel ended with and
-nobody received, is a process warning of the type \`SynclessWarning\`.
+The package never swallows an error. If a tasklet outside a scope fails and no caller joins it, the error is an uncaught
+exception of the process. Two other errors become a process warning of the type \`SynclessWarning\`: a second failure in a
+scope that is already failing, and an error that ended a channel and that no receiver got.
 `
 if (process.argv.includes('--check')) {
   if (readFileSync(page, 'utf8') !== written) {
