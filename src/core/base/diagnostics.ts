@@ -1,12 +1,15 @@
 /**
- * What is published on `node:diagnostics_channel`: rare events only. While nobody subscribes, each costs one check. For
- * what happens at every switch there are instruments.
+ * The events on `node:diagnostics_channel`: rare ones only. An event costs one check while nobody subscribes.
+ * Instruments see what happens at every switch.
  */
 import { channel } from 'node:diagnostics_channel'
 
 /** @internal A tasklet was started: `{ tasklet }`. */
 export const spawned = channel('syncless.tasklet.spawn')
-/** @internal A tasklet has ended: `{ tasklet, error }`, where `error` is what it failed with or the exit it took. */
+/**
+ * @internal A tasklet has ended: `{ tasklet, error }`, where `error` is the error that it failed with, or the exit that
+ * it took.
+ */
 export const exited = channel('syncless.tasklet.exit')
 /** @internal A tasklet was asked to end: `{ tasklet, exit }`. */
 export const killed = channel('syncless.tasklet.kill')

@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeaders, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect, types } from 'node:util'
 
-/** The message of whatever was thrown. Errors may come from another realm, where `instanceof` does not know them. */
+/** Returns the message of a thrown value. Errors may come from another realm, where `instanceof` does not know them. */
 export function messageOf(error: unknown): string {
   try {
     const message = hasField(error, 'message') ? error.message : error
@@ -13,8 +13,8 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * The code of an error, or else the name of its class: for messages that people read who may not read the error's own. The error
- * itself is their `cause`.
+ * Returns the code of an error, or else the name of its class. Messages use it if their readers may not see the error's
+ * own message; the error itself is then the `cause`.
  */
 export function nameOf(error: unknown): string {
   const code = codeOf(error)
@@ -28,20 +28,21 @@ export function nameOf(error: unknown): string {
   return 'an error'
 }
 
-/** Anybody may write a text into these fields. */
+/** Any program may write any text into these fields. */
 function isName(value: unknown): value is string {
   return typeof value === 'string' && /^\w{1,64}$/.test(value)
 }
 
-/** What an error asks its answer to be. */
+/** The answer that an error asks for. */
 export interface ErrorAnswer {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
 }
 
 /**
- * The answer that an error asks for, as `finalhandler` reads it, which ends the chains of Connect and Express: the error's own
- * `status` or `statusCode`, and then its `headers` too; else a status of 400 or more that the response has; else 500.
+ * Returns the answer that an error asks for, by the rules of `finalhandler`, which ends the chains of Connect and
+ * Express. The status is the error's own `status` or `statusCode`, and the error's `headers` then count too. Otherwise
+ * it is the status of the response if that is 400 or more; otherwise it is 500.
  */
 export function answerTo(error: unknown, res: ServerResponse): ErrorAnswer {
   try {
@@ -59,10 +60,10 @@ function isErrorStatus(status: unknown): status is number {
   return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status < 600
 }
 
-/** The host's own answer says how long it is and how the connection goes on. */
+/** Headers that the host's own answer sets: they say how long the answer is and how the connection goes on. */
 const FRAMING = new Set(['content-length', 'content-type', 'transfer-encoding', 'connection', 'keep-alive', 'trailer'])
 
-/** The headers of an error that can be sent. */
+/** Returns the headers of an error that can be sent. */
 function headersOf(error: unknown): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
   const given = hasField(error, 'headers') ? error.headers : undefined
@@ -86,7 +87,7 @@ function isSendable(name: string, value: unknown): value is string | number | st
   }
 }
 
-/** The system's or Node's code of an error; empty where it has none. */
+/** Returns the code that the system or Node gave an error; an empty string if the error has none. */
 export function codeOf(error: unknown): string {
   try {
     return hasField(error, 'code') && typeof error.code === 'string' ? error.code : ''

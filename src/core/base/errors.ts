@@ -1,6 +1,6 @@
 /**
- * Every error that the package throws, in one place. `docs/errors.md` mirrors this list, and a test keeps the two equal.
- * A code never changes its meaning; the wording of a message may.
+ * All errors that the package throws. `docs/errors.md` mirrors this list, and a test keeps the two equal. A code never
+ * changes its meaning; the wording of a message may change.
  */
 export const errorCodes = {
   ACCEPT_FAILED: 'The system could not accept a connection, for example because no file descriptors are left.',
@@ -85,7 +85,7 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes
 
 /**
- * An error thrown by the package. Match on `code`, which is stable, not on the message.
+ * An error of the package. Match on `code`, which is stable, and not on the message.
  *
  * @example
  * ```ts
@@ -112,23 +112,26 @@ export class SynclessError extends Error {
   }
 }
 
-/** Thrown by a receive at the end of a closed channel, and by every send after `close()`. Code `CHANNEL_CLOSED`. */
+/** The error of a receive at the end of a closed channel, and of every send after `close()`. Code `CHANNEL_CLOSED`. */
 export class ChannelClosed extends SynclessError {
   constructor(message: string) {
     super('CHANNEL_CLOSED', message)
   }
 }
 
-/** Thrown by a send after the consumer's `cancel(reason)`; the reason is the `cause`. Code `CHANNEL_CANCELLED`. */
+/** The error of a send after the consumer called `cancel(reason)`; the reason is the `cause`. Code `CHANNEL_CANCELLED`. */
 export class ChannelCancelled extends SynclessError {
   constructor(message: string, reason: unknown) {
     super('CHANNEL_CANCELLED', message, { cause: reason })
   }
 }
 
-/** Thrown at the boundary of a `timeout()` or a `deadline()`. Code `TIMEOUT`. */
+/** The error at the boundary of a `timeout()` or a `deadline()`. Code `TIMEOUT`. */
 export class TimeoutError extends SynclessError {
-  /** The time that was allowed; of a deadline, what was left of it when the work began, and 0 if it had passed. */
+  /**
+   * The time that was allowed, in ms. For a deadline: the time that was left when the work began; 0 if the deadline had
+   * passed.
+   */
   readonly ms: number
   /** The deadline, in milliseconds since 1970; null for a `timeout()`. */
   readonly at: number | null
@@ -140,29 +143,31 @@ export class TimeoutError extends SynclessError {
   }
 }
 
-/** @internal An absolute time for people. */
+/** @internal Returns an absolute time as a text for people. */
 export function instant(at: number): string {
-  // Beyond this there are no dates.
+  // A `Date` cannot hold a later time.
   return Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : String(at)
 }
 
-/** Thrown when a killed tasklet is joined: an ordinary error. The exit it took is the `cause`. Code `TASKLET_KILLED`. */
+/**
+ * The error of joining a killed tasklet: an ordinary error. The exit that the tasklet took is the `cause`. Code
+ * `TASKLET_KILLED`.
+ */
 export class TaskletKilled extends SynclessError {
   constructor(name: string, exit: unknown) {
     super('TASKLET_KILLED', `tasklet "${name}" was killed`, { cause: exit })
   }
 }
 
-/** Who asked a tasklet to end. */
+/** The kind of request that asked a tasklet to end. */
 export type ExitSource = 'kill' | 'cancel' | 'failure' | 'timeout'
 
 /**
- * What a kill throws, once, where the tasklet waits. It is meant for that tasklet alone: let it pass.
- * A `catch` that takes every error should begin with {@link rethrowIfExit}.
- * Semantics: Stackless `TaskletExit`.
+ * The exit that a kill throws, once, where the tasklet waits. It is meant for that tasklet alone: let it pass. Begin a
+ * `catch` that takes every error with {@link rethrowIfExit}. Code `TASKLET_EXIT`. Semantics: Stackless `TaskletExit`.
  */
 export class TaskletExit extends SynclessError {
-  /** What the caller of `kill(reason)` or `cancel(reason)` gave, if anything. */
+  /** The reason that the caller gave to `kill(reason)` or `cancel(reason)`, if any. */
   readonly reason: unknown
   readonly source: ExitSource
 
@@ -175,7 +180,7 @@ export class TaskletExit extends SynclessError {
 
 /** The exit that a scope throws into its tasklets when it is cancelled, fails or runs out of time. */
 export class Cancelled extends TaskletExit {
-  /** The scope that was cancelled; only it swallows this exit. */
+  /** The scope that was cancelled; only this scope swallows the exit. */
   readonly scope: object
 
   constructor(scope: object, source: ExitSource, reason?: unknown) {
@@ -185,7 +190,7 @@ export class Cancelled extends TaskletExit {
 }
 
 /**
- * Whether `error` is the exit of a killed tasklet, which a `catch` has to let pass.
+ * Returns whether `error` is the exit of a killed tasklet. A `catch` has to let such an exit pass.
  *
  * @example
  * ```ts
@@ -238,7 +243,10 @@ export function rethrowIfExit(error: unknown): void {
   if (isTaskletExit(error)) throw error
 }
 
-/** @internal Whether `error` says that something was aborted. Node's own are no `Error` of another realm, such as jest's. */
+/**
+ * @internal Returns whether `error` says that something was aborted. Node's own abort errors are no `Error` in another
+ * realm, such as jest's.
+ */
 export function isAbortError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'AbortError'
 }

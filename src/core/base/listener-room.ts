@@ -1,9 +1,9 @@
 import { getMaxListeners, setMaxListeners } from 'node:events'
 
 /**
- * Makes room for one more listener at an emitter, an event target or a signal that others own; returns what takes the room
- * back. Node takes more than ten listeners for a leak and says so. Ours are as many as there are operations that wait, and go
- * with them. The owner's own bound stays as it is.
+ * Makes room for one more listener on an emitter, an event target or a signal that belongs to others. Returns a function
+ * that takes the room back. Node reports more than ten listeners as a leak. Here one listener per waiting operation is
+ * normal, and each goes with its operation. The owner's own bound stays as it is.
  */
 export function roomForListener(target: object): () => void {
   if (bound(target) === 0) return nothing
@@ -15,7 +15,7 @@ export function roomForListener(target: object): () => void {
   }
 }
 
-/** The bound; 0 where there is none. */
+/** Returns the bound on listeners; 0 means no bound. */
 function bound(target: object): number {
   const { getMaxListeners: own, setMaxListeners: set }: Partial<NodeJS.EventEmitter> = target as object
   if (typeof own === 'function' && typeof set === 'function') return own.call(target as NodeJS.EventEmitter)

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import { reported } from './diagnostics.js'
 
 /**
- * Says loudly that an error had nowhere to go: a process warning with the error's code and stack. Used where throwing
- * would hit a bystander, for instance for the second failure in a scope that is failing already. Never throws.
+ * Reports an error that had nowhere to go: a process warning with the error's code and stack. Used if a throw would hit
+ * a bystander, for instance for the second failure in a scope that is already failing. Never throws.
  */
 export function report(error: unknown, what: string): void {
   if (reported.hasSubscribers) reported.publish({ error, what })

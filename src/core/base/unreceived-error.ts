@@ -1,4 +1,4 @@
-/** Channels that ended with an error: the error is reported if the channel goes away before anyone received it. */
+/** Channels that ended with an error. The error is reported if the channel goes away before anyone has received it. */
 import { SynclessError } from './errors.js'
 import { report } from './report.js'
 
@@ -18,8 +18,8 @@ const collected = new FinalizationRegistry<ErrorEnd>(end => {
 let watchingExit = false
 
 /**
- * Watches over the error of a channel that has just ended with it. That its scope has ended is nothing that could get
- * lost: whoever ended the scope knows.
+ * Watches over the error of a channel that has just ended with it. A scope's end cannot get lost, so it is not watched:
+ * the code that ended the scope knows.
  */
 export function watchErrorEnd(channel: object, end: ErrorEnd): void {
   if (end.value instanceof SynclessError && end.value.code === 'SCOPE_CLOSED') return
@@ -28,7 +28,7 @@ export function watchErrorEnd(channel: object, end: ErrorEnd): void {
   watchExit()
 }
 
-/** @internal What is still outstanding at the exit of the process is told then. */
+/** @internal Reports at the exit of the process the errors that nobody has received by then. */
 export function watchExit(): void {
   if (watchingExit) return
   watchingExit = true
@@ -38,7 +38,7 @@ export function watchExit(): void {
   })
 }
 
-/** The error was received, or somebody was told of it. */
+/** Notes that the error was received, or reported. */
 export function markReceived(end: ErrorEnd): void {
   if (end.received) return
   end.received = true
@@ -46,7 +46,7 @@ export function markReceived(end: ErrorEnd): void {
   collected.unregister(end)
 }
 
-/** The channel is gone, or its consumer wants nothing more. */
+/** Reports the error if nobody has received it: the channel is gone, or its consumer wants nothing more. */
 export function reportUnreceived(end: ErrorEnd): void {
   if (!outstanding.has(end)) return
   markReceived(end)

@@ -1,15 +1,15 @@
 /**
- * What a withdrawal or a kill sets off. Users may chain it to any depth, so that none of it is a recursion.
+ * Callbacks of a withdrawal or a kill. Users may chain them to any depth, so none of this is a recursion.
  *
- * What users run when an operation is withdrawn (the `cancel` of an action) may commit other operations. It therefore
- * runs only when the one withdrawal or commit that caused it is complete, down to the last queue and the last select.
+ * A user's callback, such as the `cancel` of an action, may commit other operations. It therefore runs only when the
+ * withdrawal or commit that caused it is complete, down to the last queue and the last select.
  */
 import { report } from './report.js'
 
 let held: (() => void)[] | null = null
 
 /**
- * Runs `fn`, and after it the callbacks that it gave to {@link afterWithdrawal}. What these cause in their turn comes after
+ * Runs `fn`, and then the callbacks that `fn` gave to {@link afterWithdrawal}. Callbacks that these cause come after
  * them.
  */
 export function holdCallbacks(fn: () => void): void {
@@ -22,13 +22,13 @@ export function holdCallbacks(fn: () => void): void {
   try {
     fn()
   } finally {
-    // The list grows while it is gone through.
+    // The list grows during this loop.
     for (const callback of callbacks) call(callback)
     held = null
   }
 }
 
-/** Runs `callback` when the withdrawal under way is complete; at once, if none is. */
+/** Runs `callback` when the current withdrawal is complete; at once, if there is none. */
 export function afterWithdrawal(callback: () => void): void {
   if (held !== null) held.push(callback)
   else holdCallbacks(() => call(callback))
@@ -45,8 +45,8 @@ function call(callback: () => void): void {
 let steps: (() => void)[] | null = null
 
 /**
- * Takes a step from a scope to the next one inside or around it: at once if none is under way, else after that one, before
- * the outermost call returns.
+ * Takes a step from a scope to the next one inside or around it. The step runs at once if no step is running; otherwise
+ * it runs after that one, before the outermost call returns.
  */
 export function cascade(step: () => void): void {
   if (steps !== null) {

@@ -6,23 +6,26 @@ import { Channel, type Receiver } from './channel.js'
 import type { ReceiverNode } from './channel-nodes.js'
 import { assertOverflow, type Overflow, offer } from './overflow.js'
 
-/** How one subscriber of a {@link Broadcast} receives. */
+/** Options of one subscriber of a {@link Broadcast}. */
 export interface SubscribeOptions {
-  /** How many items are kept for this subscriber; 0, the default, is a rendezvous. */
+  /** The number of items that are kept for this subscriber. 0, the default, is a rendezvous. */
   capacity?: number
-  /** What happens where there is no room: `block`, the default, makes the publisher wait; see {@link Overflow}. */
+  /**
+   * The policy for an item without room. `block`, the default, makes the publisher wait; for the others see {@link
+   * Overflow}.
+   */
   overflow?: Overflow | 'block'
   name?: string
 }
 
-/** Fans values out: every subscriber gets every value that is published while it is subscribed. */
+/** A fan-out of values: every subscriber gets every value that is published while it is subscribed. */
 export class Broadcast<T> {
   readonly name: string
   readonly #blocking = new Set<Subscription<T>>()
   readonly #dropping = new Map<Channel<T>, Overflow>()
   readonly #publishers = new List<Node<unknown>>()
   #end: { readonly error: unknown } | null = null
-  /** Whether a value is being delivered: what a callback that takes it asks for waits until all have it. */
+  /** Whether a value is being delivered. Requests from a callback that takes the value wait until all subscribers have it. */
   #delivering = false
 
   /** @internal Use {@link broadcast}. */
@@ -30,20 +33,23 @@ export class Broadcast<T> {
     this.name = name
   }
 
-  /** How many subscribers there are. */
+  /** The number of subscribers. */
   get size(): number {
     return this.#blocking.size + this.#dropping.size
   }
 
   /**
-   * Waits until every blocking subscriber has room, then delivers to all subscribers in one step. Where there are none,
-   * the value is dropped. Throws `CHANNEL_CLOSED` after `close()`.
+   * Waits until every blocking subscriber has room, then delivers to all subscribers in one step. The value is dropped
+   * if there are no subscribers. Throws `CHANNEL_CLOSED` after `close()`.
    */
   publish(value: T): Op<void> {
     return new PublishNode(this, this.#publishers, value)
   }
 
-  /** A receiver of everything published from now on, until it is cancelled. Throws `INVALID_ARGUMENT`. */
+  /**
+   * Returns a receiver of everything that is published from now on, until the receiver is cancelled. Throws
+   * `INVALID_ARGUMENT`.
+   */
   subscribe(options: SubscribeOptions = {}): Receiver<T> {
     const { capacity = 0, overflow = 'block' } = options
     if (!Number.isSafeInteger(capacity) || capacity < 0) {
@@ -62,15 +68,19 @@ export class Broadcast<T> {
     return subscription
   }
 
-  /** Ends every subscriber, with `error` where one is given, after what waits to be published has been delivered. */
+  /**
+   * Ends every subscriber, after the values that wait to be published have been delivered. If an `error` is given,
+   * subscribers end with it.
+   */
   close(error?: unknown): void {
     this.#end ??= { error }
     this.#closeIfIdle()
   }
 
   /**
-   * @internal Commits a publish where every blocking subscriber has room; `taker` is one who asks right now. A delivery may
-   * make a select withdraw another publish: what that lets go on waits until this one is out of the queue and complete.
+   * @internal Commits a publish if every blocking subscriber has room; `taker` is a receiver that asks right now. A
+   * delivery may make a select withdraw another publish. The publish after the withdrawn one then waits until this one
+   * is complete and out of the queue.
    */
   deliver(publisher: PublishNode<T>, taker: ReceiverNode<T, unknown> | null): boolean {
     if (this.#delivering) return false
@@ -97,7 +107,7 @@ export class Broadcast<T> {
     return true
   }
 
-  /** @internal A publish is over, or was withdrawn: what came after it may go on. */
+  /** @internal Lets the next publish go on: the one before it is over, or was withdrawn. */
   publisherLeft(): void {
     this.#resume()
   }
@@ -136,9 +146,9 @@ export class Broadcast<T> {
   }
 }
 
-/** What a blocking subscription asks of its broadcast. */
+/** The broadcast, as a blocking subscription sees it. */
 interface Upstream<T> {
-  /** Lets a waiting publisher deliver, `taker` being the one place where there was no room. */
+  /** Lets a waiting publisher deliver; `taker` waits at the one subscription that had no room. */
   pull(taker: ReceiverNode<T, unknown>): boolean
   /** There is room again. */
   resume(): void
@@ -157,8 +167,8 @@ class Subscription<T> extends Channel<T> {
   }
 
   /**
-   * Takes a value for which there was room. The receiver that was that room may be gone: it was a branch of a select
-   * that has just taken the value from another subscription. The value is buffered then, beyond the capacity.
+   * Takes a value for which there was room. The receiver that was this room may be gone: it was a branch of a select
+   * that has just taken the value from another subscription. The value is then buffered, beyond the capacity.
    */
   put(value: T, publisher: Node<unknown>): void {
     const receiver = this.#receiverFor(publisher)
@@ -166,7 +176,10 @@ class Subscription<T> extends Channel<T> {
     else this.handTo(receiver as ReceiverNode<T, unknown>, value)
   }
 
-  /** A receiver that waits in the same select as the publisher does not count: a select never pairs with itself. */
+  /**
+   * Returns a waiting receiver. A receiver in the same select as the publisher does not count: a select never pairs with
+   * itself.
+   */
   #receiverFor(publisher: Node<unknown>): Node<unknown> | null {
     const own = outermost(publisher)
     let receiver = this.receivers.head
@@ -185,7 +198,7 @@ class Subscription<T> extends Channel<T> {
   }
 }
 
-/** Who in the end performs a node: the select around it, the tasklet, the promise. */
+/** Returns the outermost performer of a node: the select around it, the tasklet, or the promise. */
 function outermost(node: Node<unknown>): object {
   let at = node
   while (at.waiter instanceof Node) at = at.waiter
@@ -228,13 +241,13 @@ class PublishNode<T> extends Node<void> {
 
   protected unlink(): void {
     this.#publishers.remove(this)
-    // What stood behind it may go on now, and a close that waited for it.
+    // The publish behind this one may go on now, and so may a waiting close.
     afterWithdrawal(() => this.#broadcast.publisherLeft())
   }
 }
 
 /**
- * Makes a broadcast: a fan-out of values to subscribers, each with its own bound and overflow policy.
+ * Makes a broadcast, which gives each value to all subscribers. Each subscriber has its own bound and overflow policy.
  *
  * @example
  * ```ts

@@ -4,13 +4,13 @@ import type { Node, Waiter } from '../loop/op.js'
 import { NextNode, type NodeChannel } from './channel-nodes.js'
 
 export interface IterationOptions {
-  /** Leaving the iteration early does not cancel the channel. */
+  /** Whether the channel stays open if the iteration is left early. Default: false, which cancels the channel. */
   preventCancel?: boolean
 }
 
 interface IterableChannel<T> extends NodeChannel<T> {
   openIterators: number
-  /** One of them was left early. */
+  /** Notes that an iteration was left early. */
   leave(reason: unknown): void
 }
 
@@ -36,7 +36,7 @@ class PendingNext extends Await implements Waiter {
   }
 }
 
-/** The async iterator of a channel. `return()` while a `next()` is pending withdraws it: nothing is lost. */
+/** The async iterator of a channel. `return()` withdraws a pending `next()`, so that no value is lost. */
 export class ChannelIterator<T> implements AsyncIterableIterator<T> {
   readonly #channel: IterableChannel<T>
   readonly #preventCancel: boolean

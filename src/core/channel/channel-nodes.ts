@@ -33,7 +33,7 @@ export interface NodeChannel<T> {
   supply(node: ReceiverNode<T, unknown>): boolean
   /** @internal */
   takePreferred(): Waiter | null
-  /** A receiver waits that did not before. */
+  /** Notes that a receiver has begun to wait. */
   demanded(): void
 }
 
@@ -46,8 +46,8 @@ abstract class ChannelNode<C, T> extends Node<T> {
   }
 
   /**
-   * What `Node.next` does, written out for the usual case. V8 makes code fast for up to four kinds of objects. `Node.next`
-   * sees all kinds of nodes that a program uses; this sees the three of a channel.
+   * Does the same as `Node.next`, written out for the usual case. V8 makes code fast for up to four kinds of objects.
+   * `Node.next` sees all kinds of nodes that a program uses; this method sees the three of a channel.
    */
   override next(): IteratorResult<Suspend, T> {
     const { state, waiter } = this

@@ -1,9 +1,9 @@
 import type { Node } from '../loop/op.js'
 
 /**
- * One of the two queues of a channel. It does what a `List` does, for a channel's nodes only; why they have code of their
- * own is said at `ChannelNode.next`. The `before` of the first node is the last one: each reference from an old object to
- * a new one, as from here to a node, is an entry in the books of the garbage collector, and one will do.
+ * One of the two queues of a channel: a `List` for a channel's nodes only. `ChannelNode.next` says why they have their
+ * own code. The `before` of the first node is the last node. Each reference from an old object to a new one, such as
+ * from here to a node, is an entry in the books of the garbage collector, and one is enough.
  */
 export class ChannelQueue {
   head: Node<unknown> | null = null

@@ -1,6 +1,6 @@
 /**
  * Channels: typed queues between tasklets, async functions and the bridges. `ARCHITECTURE.md` and `docs/channels.md`
- * have the table of what `close`, `close(error)` and `cancel` do to whom.
+ * have the table of what `close`, `close(error)` and `cancel` do to each side.
  */
 
 import { dropped, ended } from '../base/diagnostics.js'
@@ -15,20 +15,20 @@ import { type Item, NextNode, Raised, ReceiveNode, type ReceiverNode, SendNode }
 import { ChannelQueue } from './channel-queue.js'
 import { Buffer } from './ring-buffer.js'
 
-/** How a channel ended: by its producer, perhaps with an error, or by its consumer. */
+/** The end of a channel: by its producer, perhaps with an error, or by its consumer. */
 export type ChannelEnd =
   | { readonly by: 'close' }
   | { readonly by: 'close'; readonly error: unknown }
   | { readonly by: 'cancel'; readonly reason: unknown }
 
-/** What a channel holds and has done. */
+/** The content and the counters of a channel. */
 export interface ChannelStatistics {
-  /** How many items it buffers beyond those that are handed over directly. */
+  /** The number of items that the channel buffers. Items handed over directly do not count. */
   readonly capacity: number
   readonly buffered: number
   readonly waitingSenders: number
   readonly waitingReceivers: number
-  /** Items that an overflow policy has dropped, and those that `cancel` found in the buffer. */
+  /** The number of items that an overflow policy dropped, and of those that `cancel` found in the buffer. */
   readonly dropped: number
 }
 
@@ -57,12 +57,12 @@ export interface Receiver<out T> extends AsyncIterable<T> {
 
 /** A typed queue with two ends, made by {@link channel}. */
 export class Channel<T> implements Sender<T>, Receiver<T> {
-  /** For descriptions and dumps. */
+  /** The name in descriptions and dumps. */
   name = ''
   readonly capacity: number
   /**
-   * Who runs next after a direct hand-off inside a tasklet: -1 the receiver, 1 the sender, 0 nobody switches and the
-   * partner is appended to the run queue. Semantics: Stackless `channel.preference`.
+   * The side that runs next after a direct hand-off inside a tasklet: -1 is the receiver, 1 the sender. With 0 nobody
+   * switches: the partner is appended to the run queue. Semantics: Stackless `channel.preference`.
    */
   preference: -1 | 0 | 1 = 0
   /** @internal */
@@ -89,12 +89,12 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     return this.name === '' ? 'a channel' : `"${this.name}"`
   }
 
-  /** How many wait: senders count up, receivers down. Semantics: Stackless `channel.balance`. */
+  /** The number that wait: positive for senders, negative for receivers. Semantics: Stackless `channel.balance`. */
   get balance(): number {
     return this.senders.length - this.receivers.length
   }
 
-  /** How many items it holds. */
+  /** The number of items in the buffer. */
   get buffered(): number {
     return this.#buffer?.length ?? 0
   }
@@ -104,7 +104,7 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     return this.#end !== null
   }
 
-  /** How it ended: an operation that settles when `close` or `cancel` is first called. */
+  /** The end of the channel: an operation that settles when `close` or `cancel` is first called. */
   get ended(): Latched<ChannelEnd> {
     if (this.#ended === null) {
       this.#ended = new Latch(`end of ${this.label}`)
@@ -114,38 +114,44 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   }
 
   /**
-   * Hands over a value: to a waiting receiver, else into the buffer, else when a receiver comes. Throws
-   * `CHANNEL_CLOSED` after `close()`, `CHANNEL_CANCELLED` once the consumer has left.
+   * Hands over a value to a waiting receiver, or else puts it into the buffer, or else waits for a receiver. Throws
+   * `CHANNEL_CLOSED` after `close()`, and `CHANNEL_CANCELLED` after the consumer has left.
    */
   send(value: T): Op<void> {
     return new SendNode(this, value)
   }
 
-  /** Sends an error in band: it takes one slot, and one receiver throws it. Semantics: Stackless `send_exception`. */
+  /** Sends an error in band: the error takes one slot, and one receiver throws it. Semantics: Stackless `send_exception`. */
   sendError(error: unknown): Op<void> {
     return new SendNode<T>(this, new Raised(error))
   }
 
-  /** Sends at once, or says why it cannot. */
+  /** Sends without waiting: `'full'` means that the channel has no room, `'closed'` that it has ended. */
   trySend(value: T): 'sent' | 'full' | 'closed' {
     if (this.#end !== null) return 'closed'
     return this.#put(value) ? 'sent' : 'full'
   }
 
   /**
-   * Takes the next value, in the order they were sent. At the end it throws `CHANNEL_CLOSED`, or the error that the
-   * channel was closed with.
+   * Takes the next value, in the order of sending. At the end it throws `CHANNEL_CLOSED`, or the error that the channel
+   * was closed with.
    */
   receive(): Op<T> {
     return new ReceiveNode(this)
   }
 
-  /** Like {@link receive}, as an iterator result: the end is `{ done: true }`. An error end is thrown. */
+  /**
+   * Takes the next value as an iterator result, like {@link receive}: the end is `{ done: true }`. An error end is
+   * thrown.
+   */
   next(): Op<IteratorResult<T, undefined>> {
     return new NextNode(this)
   }
 
-  /** Receives at once, or says whether there will ever be anything. Throws an error that was sent or ended it. */
+  /**
+   * Receives without waiting. If there is no value, `done` says whether the channel has ended. Throws an error that was
+   * sent, or that the channel was closed with.
+   */
   tryReceive(): { ok: true; value: T } | { ok: false; done: boolean } {
     const node = new NextNode(this)
     if (!this.supply(node)) return { ok: false, done: false }
@@ -154,8 +160,8 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   }
 
   /**
-   * Calls `fn` with each value until the end; a generator function is delegated to, a promise waited for. An error
-   * that leaves `fn` cancels the channel, like leaving a `for await`.
+   * Calls `fn` with each value until the end. If `fn` returns a coroutine, it runs to its end; if `fn` returns a
+   * promise, it is waited for. An error that leaves `fn` cancels the channel, like leaving a `for await`.
    *
    * @example
    * ```ts
@@ -188,22 +194,22 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     }
   }
 
-  /** `for await (const value of channel)`; leaving it early tells the producer, see {@link values}. */
+  /** Iterates by `for await (const value of channel)`. Leaving the loop early tells the producer; see {@link values}. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     return this.values()
   }
 
   /**
-   * An async iterator over the values. Leaving it early cancels the channel, unless `preventCancel` is set, another
-   * iterator is open or a receiver waits.
+   * Returns an async iterator over the values. Leaving it early cancels the channel, unless `preventCancel` is set,
+   * another iterator is open or a receiver waits.
    */
   values(options: IterationOptions = {}): AsyncIterableIterator<T> {
     return new ChannelIterator(this, options.preventCancel === true)
   }
 
   /**
-   * The producer is done. What was sent before is still delivered; then every receiver sees the end, or `error` where
-   * one is given. The first end wins; later calls do nothing.
+   * Ends the channel for its producer. Values that were sent before are still delivered. Then every receiver sees the
+   * end, or `error` if one is given. The first end wins; later calls do nothing.
    */
   close(error?: unknown): void {
     if (this.#end !== null) return
@@ -217,8 +223,8 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
   }
 
   /**
-   * The consumer is done. Waiting and later sends throw `CHANNEL_CANCELLED` with `reason` as the cause, what was
-   * buffered is dropped (and counted), receivers see the end.
+   * Ends the channel for its consumer. Waiting and later sends throw `CHANNEL_CANCELLED` with `reason` as the cause.
+   * Buffered items are dropped (and counted), and receivers see the end.
    */
   cancel(reason?: unknown): void {
     if (this.#end?.by === 'cancel') return
@@ -241,16 +247,16 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     }
   }
 
-  // What the operations call.
+  // The operations call these.
 
-  /** @internal Who was woken by the direct hand-off just now, if the preference says to switch to it. */
+  /** @internal Returns the waiter that the last direct hand-off woke, if the preference says to switch to it. */
   takePreferred(): Waiter | null {
     const preferred = this.#preferred
     this.#preferred = null
     return preferred
   }
 
-  /** @internal Takes what `node` sends, if there is a receiver or room for it. */
+  /** @internal Takes the item of `node`, if there is a receiver or room for it. */
   acceptFrom(node: SendNode<T>): boolean {
     if (this.#end !== null) {
       node.fail(this.#refusal(this.#end))
@@ -297,13 +303,13 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
     if (!ownError && this.openIterators === 0 && this.receivers.length === 0) this.cancel(reason)
   }
 
-  /** @internal Buffers an item that has to be taken, one beyond the capacity if need be. */
+  /** @internal Buffers an item that has to be taken, one beyond the capacity if necessary. */
   force(item: T): void {
     this.#buffer ??= new Buffer()
     this.#buffer.push(item)
   }
 
-  /** @internal Gives an item to one of those who wait. */
+  /** @internal Gives an item to a waiting receiver. */
   handTo(receiver: ReceiverNode<T, unknown>, item: Item<T>): void {
     this.receivers.remove(receiver)
     receiver.accept(item)
@@ -351,8 +357,8 @@ export class Channel<T> implements Sender<T>, Receiver<T> {
 }
 
 /**
- * Makes a channel. With capacity 0, the default, a send waits for its receiver (a rendezvous); otherwise up to
- * `capacity` items are buffered. Throws `INVALID_ARGUMENT` for a capacity that is not a whole number.
+ * Makes a channel. With capacity 0, the default, a send waits for its receiver (a rendezvous). With a larger one, up to
+ * `capacity` items are buffered. Throws `INVALID_ARGUMENT` if the capacity is not 0 or a positive whole number.
  * Semantics: a Go channel with the ends of the table in `docs/channels.md`; Stackless `balance` and `preference`.
  *
  * @example

@@ -2,9 +2,9 @@ import { SynclessError } from '../base/errors.js'
 import type { Channel } from './channel.js'
 
 /**
- * What happens to an item for which a channel has no room, when its source cannot wait:
- * `drop-oldest` drops the oldest buffered item, `drop-newest` the new one, `latest` all buffered ones; `error` closes
- * the channel with an `OVERFLOW` error. Whatever is dropped is counted in `channel.statistics().dropped`.
+ * The policy for an item if its channel has no room and its source cannot wait. `drop-oldest` drops the oldest buffered
+ * item, `drop-newest` the new item, `latest` all buffered items. `error` closes the channel with an `OVERFLOW` error.
+ * `channel.statistics().dropped` counts all dropped items.
  */
 export type Overflow = 'drop-oldest' | 'drop-newest' | 'latest' | 'error'
 
@@ -26,7 +26,7 @@ export function assertOverflow(policy: unknown, capacity: number): asserts polic
   }
 }
 
-/** Sends `value` without waiting, by `policy` where there is no room. Says whether the channel still takes items. */
+/** Sends `value` without waiting; `policy` decides if there is no room. Returns whether the channel still takes items. */
 export function offer<T>(channel: Channel<T>, value: T, policy: Overflow): boolean {
   const outcome = channel.trySend(value)
   if (outcome === 'sent') return true

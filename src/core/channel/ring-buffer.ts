@@ -1,4 +1,4 @@
-/** A FIFO ring that grows by doubling up to what is put in it; every operation is O(1). */
+/** A FIFO ring that doubles its size when it is full; every operation is O(1). */
 export class Buffer<T> {
   #items: (T | undefined)[] = new Array(8)
   #head = 0
@@ -10,7 +10,7 @@ export class Buffer<T> {
     this.length++
   }
 
-  /** The oldest item; the buffer must not be empty. */
+  /** Takes the oldest item; the buffer must not be empty. */
   shift(): T {
     const item = this.#items[this.#head] as T
     this.#items[this.#head] = undefined

@@ -3,13 +3,13 @@ import { afterWithdrawal } from '../base/withdrawal.js'
 import { isThenable, listener } from '../loop/callback.js'
 import { IDLE, Node, type Op } from '../loop/op.js'
 
-/** Starts something for an {@link action}; returns what stops it, if it can be stopped. */
+/** The function that starts the work of an {@link action}. It may return a function that stops the work. */
 export type Executor<T> = (resolve: (value: T) => void, reject: (error: unknown) => void) => (() => void) | void
 
 class ActionNode<T> extends Node<T> {
   readonly #executor: Executor<T>
   readonly #description: string
-  /** Called by whoever withdraws it. */
+  /** Called on withdrawal. */
   #cancel: (() => void) | undefined = undefined
   #run = 0
 
@@ -72,9 +72,9 @@ class ActionNode<T> extends Node<T> {
 }
 
 /**
- * Makes an operation from callbacks. `executor` runs each time the operation has to wait; what it returns is called if
- * the operation is withdrawn (it lost a select, or its tasklet was killed), and not after it has settled. The first
- * call of `resolve` or `reject` counts. In a poll (`orElse`) an action is never ready.
+ * Makes an operation from callbacks. `executor` runs each time the operation has to wait. The function that it returns
+ * is called if the operation is withdrawn (it lost a select, or its tasklet was killed), but not after the operation has
+ * settled. Only the first call of `resolve` or `reject` counts. In a poll (`orElse`) an action is never ready.
  *
  * @example
  * ```ts

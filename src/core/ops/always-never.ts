@@ -22,14 +22,14 @@ class Never extends Latched<never> {
   }
 }
 
-/** Nothing will ever wake it, so it joins no queue. */
+/** Nothing ever wakes this node, so it joins no queue. */
 class NeverNode extends LatchNode<never> {
   protected override link(): void {}
   protected override unlink(): void {}
 }
 
 /**
- * An operation that is ready at once, with `value`. Semantics: CML `alwaysEvt`.
+ * Returns an operation that is ready at once, with `value`. Semantics: CML `alwaysEvt`.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export function always<T>(value: T): Op<T> {
 }
 
 /**
- * An operation that never happens; a branch that is never chosen. Semantics: CML `never`.
+ * An operation that never happens: a branch that a select never chooses. Semantics: CML `never`.
  *
  * @example
  * ```ts

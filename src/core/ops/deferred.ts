@@ -2,7 +2,7 @@ import { type ErrorEnd, markReceived, watchErrorEnd } from '../base/unreceived-e
 import { Latch } from '../loop/latched.js'
 import type { Node } from '../loop/op.js'
 
-/** An outcome that somebody else will give; an operation that any number may wait for. Made by {@link deferred}. */
+/** An outcome that other code gives later. Any number of waiters may wait for it. Made by {@link deferred}. */
 export class Deferred<T> extends Latch<T> {
   #rejection: ErrorEnd | null = null
 
@@ -11,7 +11,7 @@ export class Deferred<T> extends Latch<T> {
     super.resolve(value)
   }
 
-  /** Gives an error. It is reported if nobody has received it when the deferred is collected or the process exits. */
+  /** Gives an error. The error is reported if nobody has received it when the deferred is collected or the process exits. */
   override reject(error: unknown): void {
     if (this.settled) return
     this.#rejection = { value: error, label: this.describe(), received: false }
@@ -27,8 +27,8 @@ export class Deferred<T> extends Latch<T> {
 }
 
 /**
- * Makes an operation whose outcome is given later, once, by `resolve` or `reject`. Each waiter gets it, early or late.
- * Semantics: CML `ivar`, a promise with its resolvers.
+ * Makes an operation whose outcome is given later, once, by `resolve` or `reject`. Each waiter gets the outcome, early
+ * or late. Semantics: CML `ivar`, a promise with its resolvers.
  *
  * @example
  * ```ts

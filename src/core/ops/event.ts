@@ -1,7 +1,7 @@
 import { List } from '../base/list.js'
 import { Node, type Op } from '../loop/op.js'
 
-/** A flag that can be waited for. Made by {@link event}. */
+/** A flag that tasklets and async functions can wait for. Made by {@link event}. */
 export class Event {
   readonly name: string
   readonly #waiting = new List<Node<unknown>>()
@@ -16,13 +16,13 @@ export class Event {
     return this.#set
   }
 
-  /** Raises the flag, and wakes everyone who waits for it. */
+  /** Raises the flag, and wakes all waiters. */
   set(): void {
     this.#set = true
     for (let node = this.#waiting.shift(); node !== null; node = this.#waiting.shift()) node.complete(undefined)
   }
 
-  /** Lowers the flag: later waits wait again. */
+  /** Lowers the flag: later calls of {@link wait} wait again. */
   clear(): void {
     this.#set = false
   }

@@ -61,9 +61,9 @@ class AbortableWaiter<T> extends Await implements Waiter {
 }
 
 /**
- * Performs an operation as a promise. An abort of `signal` before the commit withdraws the operation (it did not
- * happen; a scope is ended first) and rejects with the signal's reason; after the commit it changes nothing. Rejects with `OP_REUSED` where a
- * one-shot operation was performed before.
+ * Performs an operation as a promise. If `signal` aborts before the commit, the operation is withdrawn (it did not
+ * happen; a scope is ended first), and the promise rejects with the signal's reason. An abort after the commit changes
+ * nothing. Rejects with `OP_REUSED` if a one-shot operation was performed before.
  *
  * @example
  * ```ts

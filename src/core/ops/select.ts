@@ -3,22 +3,22 @@ import { Composite, MOST_ATOMS, type Order } from '../loop/composite.js'
 import { loop } from '../loop/loop.js'
 import { type Node, Op, WAITING } from '../loop/op.js'
 
-/** What a select may choose from: operations by name. A falsy branch is skipped. */
+/** The branches of a select: operations by name. A falsy branch is skipped. */
 export type Branches = Record<string, Op<unknown> | false | null | undefined | 0 | ''>
 
-/** The branch that committed, by its key, with its value. */
+/** The branch that committed: its key and its value. */
 export type Selected<B extends Branches> = {
   [K in keyof B & string]: B[K] extends infer O ? (O extends Op<infer T> ? { key: K; value: T } : never) : never
 }[keyof B & string]
 
-/** What a select gives: a branch, or `orElse` where that was offered. */
+/** The result of a select: a branch, or `orElse` if that was offered. */
 export type Choice<B extends Branches, F> = Selected<B> | ([F] extends [never] ? never : { key: 'orElse'; value: F })
 
-/** How a select chooses. */
+/** Options of {@link select}. */
 export interface SelectOptions<F = never> {
-  /** Takes the first listed branch that is ready, instead of a fair choice. */
+  /** Takes the first listed branch that is ready, instead of a fair choice. Default: false. */
   biased?: boolean
-  /** Makes the select a poll: where no branch is ready, it gives `{ key: 'orElse', value: orElse }` at once. */
+  /** Makes the select a poll: it gives `{ key: 'orElse', value: orElse }` at once if no branch is ready. */
   orElse?: F
 }
 
@@ -35,7 +35,7 @@ class SelectNode<C> extends Composite<C> {
   #winner: Branch | null = null
   /** Whether no branch is a composite: the usual case, which needs no walks. */
   readonly #flat: boolean
-  /** Of a flat one, the branches in the order in which they were asked, backwards. */
+  /** The branches of a flat select in the order in which they were asked, backwards. */
   #drawn: Node<unknown>[] | null = null
 
   constructor(branches: readonly Branch[], biased: boolean, fallback: { value: unknown } | null) {
@@ -125,7 +125,7 @@ class SelectNode<C> extends Composite<C> {
     return true
   }
 
-  /** The others did not happen. */
+  /** Withdraws the other branches. */
   protected override committed(part: Node<unknown>): void {
     for (const branch of this.#branches) {
       if (branch.node === part) this.#winner = branch
@@ -145,11 +145,11 @@ class SelectNode<C> extends Composite<C> {
 }
 
 /**
- * Waits for the first of several operations and commits exactly that one; the others did not happen and may be used
- * again. Among branches that are ready the choice is fair, by the loop's seeded generator; see {@link SelectOptions}.
- * It never pairs two of its own branches. Branches are atomic operations; multi-step work is a tasklet. Semantics: CML
- * `select`, Go `select`. Throws `INVALID_ARGUMENT` for a branch that is not an operation, `OP_REUSED` for one that
- * stands under two keys or is in use.
+ * Waits for the first of several operations and commits exactly that one. The others did not happen and may be used
+ * again. The choice among ready branches is fair, by the loop's seeded generator; see {@link SelectOptions}. A select
+ * never pairs two of its own branches. Branches are atomic operations; use a tasklet for work of several steps.
+ * Semantics: CML `select`, Go `select`. Throws `INVALID_ARGUMENT` for a branch that is not an operation, and `OP_REUSED`
+ * for an operation that stands under two keys or is in use.
  *
  * @example
  * ```ts

@@ -5,10 +5,10 @@ import { loop } from '../loop/loop.js'
 import { Node, type Op } from '../loop/op.js'
 import type { Runnable } from '../loop/running.js'
 
-/** The right to go on, until it is given back. Leaving a `using` block gives it back. */
+/** One or more permits of a {@link Semaphore}, held until they are released. Leaving a `using` block releases them. */
 export class Permit implements Disposable {
   readonly count: number
-  /** @internal The tasklet that acquired it, if it was one. */
+  /** @internal The tasklet that acquired the permit, if a tasklet did. */
   holder: Runnable | null = null
   #semaphore: Semaphore | null
 
@@ -18,7 +18,7 @@ export class Permit implements Disposable {
     this.count = count
   }
 
-  /** Gives it back; later calls do nothing. */
+  /** Gives the permit back; later calls do nothing. */
   release(): void {
     const semaphore = this.#semaphore
     this.#semaphore = null
@@ -30,7 +30,7 @@ export class Permit implements Disposable {
   }
 }
 
-/** A bound on how many may be somewhere at once. Made by {@link semaphore}. */
+/** A bound on how many tasklets may be somewhere at once. Made by {@link semaphore}. */
 export class Semaphore {
   readonly permits: number
   readonly name: string
@@ -45,21 +45,21 @@ export class Semaphore {
     this.#free = permits
   }
 
-  /** How many permits nobody holds. */
+  /** The number of permits that nobody holds. */
   get free(): number {
     return this.#free
   }
 
   /**
-   * Waits for `count` permits, in the order of asking: one who wants many is not overtaken by those who want few.
-   * Throws `INVALID_ARGUMENT` for a count that can never be had.
+   * Waits for `count` permits, in the order of the calls: a small request does not overtake a large one. Throws
+   * `INVALID_ARGUMENT` for a count that is not a whole number from 1 to the number of permits.
    */
   acquire(count = 1): Op<Permit> {
     assertCount(count, this.permits, 'acquire()')
     return new AcquireNode(this, this.#waiting, count)
   }
 
-  /** @internal A permit, if as many are free and nobody waits before. */
+  /** @internal Returns a permit if `count` are free, and nobody waits before the caller. */
   take(count: number, first: boolean): Permit | null {
     if (this.#free < count || (!first && this.#waiting.length > 0)) return null
     this.#free -= count
@@ -80,7 +80,7 @@ export class Semaphore {
     for (const { holder } of this.#held) if (holder !== null) yield holder
   }
 
-  /** @internal Serves those who wait, as far as the permits go. */
+  /** @internal Serves the waiting acquires, as far as the permits go. */
   wakeFirst(): void {
     for (let node = this.#waiting.head as AcquireNode | null; node !== null; node = this.#waiting.head as AcquireNode) {
       const permit = this.take(node.count, true)
@@ -134,7 +134,7 @@ class AcquireNode extends Node<Permit> {
 
   protected unlink(): void {
     this.#waiting.remove(this)
-    // The next one may want less than this one did; it may be a branch of the same select, not withdrawn yet.
+    // The next acquire may want fewer permits. It may be a branch of the same select, and not withdrawn yet.
     afterWithdrawal(() => this.#semaphore.wakeFirst())
   }
 }
@@ -149,8 +149,8 @@ function assertCount(count: number, most: number, what: string): void {
 }
 
 /**
- * Makes a semaphore with `permits` permits; with one, it is a lock. Fair: first come, first served. Throws
- * `INVALID_ARGUMENT` unless `permits` is a positive whole number. Semantics: Trio `CapacityLimiter`.
+ * Makes a semaphore with `permits` permits; a semaphore with one permit is a lock. Fair: first come, first served.
+ * Throws `INVALID_ARGUMENT` unless `permits` is a positive whole number. Semantics: Trio `CapacityLimiter`.
  *
  * @example
  * ```ts

@@ -5,19 +5,25 @@ import { Node, type Op } from '../loop/op.js'
 /** The longest delay that Node's timers take, in ms; longer sleeps chain. */
 const MAX_DELAY = 2 ** 31 - 1
 
-/** A delay for one of Node's own timers, which take a longer one for 1 ms; `spare` is what Node adds to it. */
+/**
+ * Returns a delay for one of Node's own timers, which take a longer delay for 1 ms. `spare` is the time that Node adds
+ * to it.
+ */
 export function timerDelay(ms: number, spare = 0): number {
   return Math.min(ms, MAX_DELAY - spare)
 }
 
-/** Throws `INVALID_ARGUMENT` unless `ms` is a time that can be waited for. */
+/** Throws `INVALID_ARGUMENT` unless `ms` is a time that one can wait for. */
 export function assertDuration(ms: number, what: string): void {
   if (typeof ms !== 'number' || Number.isNaN(ms)) {
     throw new SynclessError('INVALID_ARGUMENT', `${what} takes a number of milliseconds, and got ${String(ms)}`)
   }
 }
 
-/** Calls `fn` after `ms` of the loop's clock, however long that is; returns what stops it. */
+/**
+ * Calls `fn` after `ms` of the loop's clock, even beyond the longest delay of a timer. Returns a function that stops the
+ * timer.
+ */
 export function startTimer(ms: number, fn: () => void): () => void {
   if (ms === Number.POSITIVE_INFINITY) return () => {}
   const { clock } = loop
@@ -63,8 +69,9 @@ class SleepNode extends Node<void> {
 }
 
 /**
- * Waits for `ms` milliseconds. Zero and less wait for the next turn of the timers; `Infinity` for ever; times beyond
- * 2^31-1 ms are kept. Losing or a kill clears the timer. Throws `INVALID_ARGUMENT` for what is not a number.
+ * Waits for `ms` milliseconds. Zero and negative times wait for the next turn of the timers; `Infinity` waits forever.
+ * Times beyond 2^31-1 ms work, too. A lost select or a kill clears the timer. Throws `INVALID_ARGUMENT` if `ms` is not a
+ * number.
  *
  * @example
  * ```ts

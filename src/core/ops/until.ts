@@ -3,7 +3,7 @@ import { report } from '../base/report.js'
 import { Latched } from '../loop/latched.js'
 import { DONE, FAILED, IDLE, type Node, Op } from '../loop/op.js'
 
-/** One subscription a promise, however often it is waited for: a promise cannot be unsubscribed from. */
+/** One subscription for each promise, however many wait for it: nobody can unsubscribe from a promise. */
 const subscriptions = new WeakMap<object, Until<unknown>>()
 
 class Until<T> extends Latched<T> {
@@ -27,7 +27,7 @@ class Until<T> extends Latched<T> {
   override begin(): void {
     if (this.#begun) return
     this.#begun = true
-    // An operation is performed in a microtask: it may lead to another one, and so on to any depth.
+    // An inner operation is performed in a microtask: it may lead to another one, and so on to any depth.
     const promise = this.#promise instanceof Op ? Promise.resolve(this.#promise) : this.#promise
     const failed = (error: unknown) => {
       this.settle(FAILED, undefined, error)
@@ -36,7 +36,7 @@ class Until<T> extends Latched<T> {
     try {
       promise.then(value => this.settle(DONE, value, undefined), failed)
     } catch (error) {
-      // No promise of Node's throws; it may be a user's.
+      // Node's own promises never throw here; a user's may.
       if (this.outcome === IDLE) failed(error)
     }
   }
@@ -53,9 +53,9 @@ class Until<T> extends Latched<T> {
 }
 
 /**
- * Waits for a promise: gives its value or throws its error. Leaving (a lost select, a kill) abandons the wait, not the
- * promise's own work; to abort that too, use `call`. An error that comes when nobody waits any more is reported.
- * Throws `INVALID_ARGUMENT` for what is not a promise.
+ * Waits for a promise: gives its value or throws its error. Leaving the wait (a lost select, a kill) does not stop the
+ * promise's own work; use `call` to abort that too. An error that comes after all waiters have left is reported. Throws
+ * `INVALID_ARGUMENT` if `promise` is not a promise.
  *
  * @example
  * ```ts

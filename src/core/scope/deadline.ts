@@ -5,15 +5,17 @@ import { Instant } from './time-limit.js'
 import { limited } from './timeout.js'
 
 /**
- * {@link timeout} until an instant: a `Date`, or milliseconds since 1970 as `Date.now()` gives them. When it comes, the
- * operation is withdrawn, or the function's tasklets are ended and their cleanup awaited; then `TimeoutError` (code
- * `TIMEOUT`) is thrown here, or `options.else` is the value. An instant that has passed is like `timeout(0)`: work that
- * can commit at once does. Of nested deadlines the earlier one counts. So one instant bounds several pieces of work, one
- * after the other, and can come from outside, for instance from a header of a request.
+ * Limits an operation or a function like {@link timeout}, until an instant: a `Date`, or milliseconds since 1970 as
+ * `Date.now()` gives them. When the instant comes, the operation is withdrawn, or the function's tasklets are ended and
+ * their cleanup is awaited. Then `TimeoutError` (code `TIMEOUT`) is thrown here, or `options.else` is the value. An
+ * instant in the past is like `timeout(0)`: work that can commit at once does so. Of nested deadlines the earlier one
+ * counts. One instant can therefore bound several pieces of work, one after the other. It can also come from outside,
+ * for instance from a header of a request.
  *
- * The wall clock is read once, when the work begins: if it is set meanwhile, the work keeps the time it had. Under
- * `virtualClock()` of `syncless/testing` it is that clock's date. Semantics: Trio `fail_at` / `move_on_at`, Go
- * `context.WithDeadline`. Throws `INVALID_ARGUMENT` for what is neither a `Date` nor a number, and for an invalid date.
+ * The wall clock is read once, when the work begins. If the clock is set during the work, the work keeps the time it
+ * had. Under `virtualClock()` of `syncless/testing` the date is that clock's. Semantics: Trio `fail_at` / `move_on_at`,
+ * Go `context.WithDeadline`. Throws `INVALID_ARGUMENT` if `at` is neither a `Date` nor a number, and for an invalid
+ * date.
  *
  * @example
  * ```ts

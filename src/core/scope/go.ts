@@ -5,15 +5,15 @@ import { currentScope } from './current-scope.js'
 import { makeTasklet } from './scope.js'
 
 /**
- * Starts a tasklet: a generator function, an async function or a plain one, called with `args` when its turn comes.
- * It joins the scope it is started in. In the root scope nobody waits for it, and an error that nobody has joined by
- * the end of the next `setImmediate` is an uncaught exception of the process.
+ * Starts a tasklet from a generator function, an async function or a plain function. The function is called with `args`
+ * when the turn of the tasklet comes. The tasklet joins the current scope. In the root scope nobody waits for it: its
+ * error becomes an uncaught exception of the process if nobody has joined it by the end of the next `setImmediate`.
  *
- * Cleanup may start tasklets. In a `finally` block of a tasklet that was asked to end, `go()` means the same whatever ended it: a
- * kill, a cancelled scope, a lost race, a timeout or a failed sibling. The new tasklet runs as part of the cleanup, for the rest
- * of its 5000 ms. Then it is asked to end, and cannot wait any more. A scope waits for it. Use {@link detach} for a tasklet
- * that has to live longer. This holds where a tasklet runs: an async function that calls `go()` in a cancelled scope starts
- * a tasklet that is killed before it runs.
+ * Cleanup may start tasklets. In a `finally` block of a tasklet that was asked to end, `go()` means the same whatever
+ * ended it: a kill, a cancelled scope, a lost race, a timeout or a failed sibling. The new tasklet runs as part of the
+ * cleanup, for the rest of its 5000 ms. Then it is asked to end, and cannot wait any more. A scope waits for it. Use
+ * {@link detach} for a tasklet that has to live longer. This rule holds only inside a running tasklet. If an async
+ * function calls `go()` in a cancelled scope, the new tasklet is killed before it runs.
  *
  * Semantics: `stackless.tasklet(fn)(*args)`, Go's `go`. Throws `INVALID_ARGUMENT`, `SCOPE_CLOSED`.
  *
@@ -38,8 +38,8 @@ export function go<A extends unknown[], T>(fn: (...args: A) => Co<T> | PromiseLi
 }
 
 /**
- * Like {@link go}, in the root scope: the tasklet outlives the scope, the request or the connection it is started in.
- * Throws `INVALID_ARGUMENT`.
+ * Starts a tasklet like {@link go}, but in the root scope: the tasklet outlives the scope, the request or the connection
+ * that starts it. Throws `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts
@@ -60,7 +60,7 @@ export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | Promi
 }
 
 /**
- * The tasklet that runs now. Throws `MISUSE` where none does. Semantics: `stackless.getcurrent()`.
+ * Returns the running tasklet. Throws `MISUSE` if no tasklet runs. Semantics: `stackless.getcurrent()`.
  *
  * @example
  * ```ts
@@ -98,7 +98,7 @@ class ScheduleNode extends Node<void> {
 }
 
 /**
- * Lets every tasklet that is ready run before this one goes on. Semantics: `stackless.schedule()`.
+ * Lets every ready tasklet run before this one goes on. Semantics: `stackless.schedule()`.
  *
  * @example
  * ```ts

@@ -6,9 +6,9 @@ import { ScopeRun } from './scope-run.js'
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * Runs a program: `body` as a scope. On SIGINT or SIGTERM the scope is cancelled, cleanup runs, and the process then ends
- * by that signal; a second signal ends it at once. Resolves with the result; a failure rejects, which ends the process
- * with code 1 unless it is caught.
+ * Runs a program: `body` as a scope. SIGINT or SIGTERM cancels the scope; cleanup runs, and then the process ends by
+ * that signal. A second signal ends the process at once. The promise resolves with the result. A failure rejects it,
+ * which ends the process with code 1 unless it is caught.
  *
  * @example
  * ```ts

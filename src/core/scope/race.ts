@@ -5,20 +5,20 @@ import { type Co, Op } from '../loop/op.js'
 import { run as perform } from '../tasklet/coroutine.js'
 import { ScopeRun } from './scope-run.js'
 
-/** What {@link race} and {@link all} run: an operation, or a function as `go` takes it. */
+/** The work of {@link race} and {@link all}: an operation, or a function that `go` could start. */
 export type Work<T = unknown> = Op<T> | (() => Co<T> | PromiseLike<T> | T)
 
 /** A {@link Work} for each result, under the same key or index. */
 export type Works<R> = { readonly [K in keyof R]: Work<R[K]> }
 
-/** Who won a race, by its key, with its result. */
+/** The winner of a race: its key and its result. */
 export type Winner<R> = { [K in keyof R & string]: { key: K; value: R[K] } }[keyof R & string]
 
 /**
  * Starts a tasklet for each competitor; the first to end decides, by its result or its error. The others are killed, and
- * their cleanup is awaited; an error that leaves it is reported, and does not take the place of the result. Unlike `select`, which chooses among operations that have not happened, this runs them all.
- * One that is killed by somebody else has not ended; when all were, `TASKLET_KILLED` is thrown. Throws `INVALID_ARGUMENT`
- * where there is nobody to race.
+ * their cleanup is awaited. An error that leaves this cleanup is reported, and does not replace the result. `race` runs
+ * all competitors; `select` chooses among operations that have not happened. A competitor that other code kills has not
+ * ended. If all were killed, `TASKLET_KILLED` is thrown. Throws `INVALID_ARGUMENT` if there are no competitors.
  *
  * @example
  * ```ts
@@ -69,7 +69,7 @@ export function race<R extends Record<string, unknown>>(competitors: Works<R>): 
   return run
 }
 
-/** A failure after the end of the race is one of a loser, or of what the winner has left running. */
+/** A failure after the end of the race comes from a loser, or from a tasklet that the winner has left running. */
 class RaceRun<T> extends ScopeRun<T> {
   won = false
 
@@ -80,8 +80,8 @@ class RaceRun<T> extends ScopeRun<T> {
 }
 
 /**
- * Starts a tasklet for each and waits for all of them; gives their results in the shape of what it got, a record or a
- * tuple. The first failure kills the others and is thrown, when they are gone.
+ * Starts a tasklet for each piece of work and waits for all of them. Gives their results in the shape of `works`, a
+ * record or a tuple. The first failure kills the others, and is thrown when they are gone.
  *
  * @example
  * ```ts

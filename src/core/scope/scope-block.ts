@@ -2,16 +2,19 @@ import type { Co, Op } from '../loop/op.js'
 import type { Scope } from './scope.js'
 import { ScopeRun } from './scope-run.js'
 
-/** What a scope gives: the result of its body, and `undefined` where a body that takes the scope may be cancelled. */
+/**
+ * The result of a scope: the result of its body, and `undefined` as well if the body takes the scope, and so may cancel
+ * it.
+ */
 export type ScopeResult<F extends (scope: Scope) => Co<unknown>> =
   Parameters<F> extends [] ? CoResult<F> : CoResult<F> | undefined
 
 type CoResult<F> = F extends (...args: never[]) => Generator<infer _Yields, infer T, infer _Takes> ? T : never
 
 /**
- * Runs `body` as a scope: waits for it and for every tasklet started in it. The first failure kills the rest and is
- * thrown itself; later ones are in `scope.errors` and reported. Killing the one that waits ends the scope first.
- * A body that takes the scope can `cancel()` it; a scope whose body was ended that way gives `undefined`.
+ * Runs `body` as a scope: waits for the body and for every tasklet started in the scope. The first failure kills the
+ * rest and is thrown itself. Later failures are in `scope.errors` and are reported. Killing the waiting tasklet ends the
+ * scope first. A body that takes the scope can `cancel()` it; if that ends the body, the scope gives `undefined`.
  * Semantics: a Trio nursery with its cancel scope.
  *
  * @example
