@@ -6,16 +6,14 @@ import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
 import { hostPorts } from '../adapters/registry.js'
-import { destroyStream, underlyingStream } from '../adapters/underlying-stream.js'
-import { assertFunction, assertOptions } from '../core/base/arguments.js'
-import { type ErrorCode, SynclessError } from '../core/base/errors.js'
-import { report } from '../core/base/report.js'
-import { listener, tell } from '../core/loop/callback.js'
+import { assertOptions } from '../core/base/arguments.js'
+import { SynclessError } from '../core/base/errors.js'
+import { tell } from '../core/loop/callback.js'
 import type { Scope } from '../core/scope/scope.js'
 import type { DispatchHost } from './dispatch/dispatch-host.js'
 import { Dispatcher } from './dispatch/dispatcher.js'
 import { overlooked, unseen } from './dispatch/overlooked.js'
-import { assertAgreement, differentTrust, outside, type Party } from './dispatch/policy-agreement.js'
+import { assertAgreement, type Party, PolicyAgreement } from './dispatch/policy-agreement.js'
 import type { Attachment, Visited } from './embedding/emit-tap.js'
 import { makeHandler } from './embedding/handler.js'
 import { nestedHostPort } from './embedding/nested-host.js'
@@ -23,24 +21,22 @@ import { OuterServers } from './embedding/outer-servers.js'
 import type { App, Host, HostHandler } from './host.js'
 import { type InjectedResponse, type InjectOptions, inject, type StreamedResponse } from './memory/inject.js'
 import { MemoryAgent, type MemoryHost } from './memory/memory-agent.js'
-import { choosePort } from './mounts/choose-port.js'
-import { Mount, type MountHost } from './mounts/mount.js'
-import { assertMountOptions, assertNoProtocols, type MountOptions } from './mounts/mount-options.js'
-import { mountPath } from './mounts/mount-path.js'
+import type { Mount } from './mounts/mount.js'
+import type { MountOptions } from './mounts/mount-options.js'
 import { HostedServer } from './mounts/mount-server.js'
 import { MountTable } from './mounts/mount-table.js'
+import { Mounting, type MountingHost } from './mounts/mounting.js'
 import { type CloseCallback, CloseCallbacks } from './operations/close-callbacks.js'
 import { closeOnSignals, exitsSoon, reportListeners } from './operations/close-on-signals.js'
 import { type CloseOptions, checkedCloseOptions } from './operations/close-options.js'
 import type { Awaited, CloseReport } from './operations/close-report.js'
 import { type DrainHost, drain, keepServing } from './operations/drain.js'
-import type { HealthHandler } from './operations/health.js'
+import { ErrorReports } from './operations/error-reports.js'
 import type { Metrics } from './operations/metrics.js'
 import { Operations } from './operations/operations.js'
 import { assertHostOptions, type HostOptions, type RunOptions } from './options.js'
-import { BorrowedConnections } from './request/borrowed-connections.js'
-import type { Connection } from './request/connection.js'
 import type { Exchange, PendingHandOver } from './request/exchange.js'
+import { Traffic } from './request/traffic.js'
 import { StageChooser } from './stages/choose-stages.js'
 import { checkedLimits, type LimitOptions } from './stages/limits.js'
 import type { RequestIdStage } from './stages/request-id.js'
@@ -51,24 +47,22 @@ import { Transport } from './transport/transport.js'
 
 type HostState = 'idle' | 'starting' | 'listening' | 'leaving' | 'closing'
 
-export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, MemoryHost, Visited {
+export class HttpHost implements Host, MountingHost, DispatchHost, DrainHost, MemoryHost, Visited {
   readonly transport: Transport
   readonly mounts = new MountTable()
-  readonly connections = new Set<Connection>()
-  readonly guests = new BorrowedConnections()
-  readonly lingering = new Set<Scope>()
+  readonly traffic = new Traffic()
   readonly closeCallbacks = new CloseCallbacks()
   readonly limits: Required<LimitOptions>
   readonly handler: HostHandler
   readonly #ports: readonly HostPort[]
-  readonly #onError: ((error: SynclessError) => void) | null
+  readonly #errors: ErrorReports
+  readonly #mounting: Mounting
+  readonly #agreement: PolicyAgreement
   readonly #stages: StageChooser
   readonly #dispatcher: Dispatcher
-  readonly #embedding = new OuterServers()
+  readonly #outerServers = new OuterServers()
   readonly #operations: Operations
   leaving = false
-  /** Whether the apps have been started, and those that come later are to be. */
-  #started = false
   readonly #closing = new AbortController()
   /** Endless answers. An AbortSignal would look through all its listeners for each that is removed. */
   readonly #whenClosing = new Set<() => void>()
@@ -82,7 +76,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   constructor(options: HostOptions = {}) {
     assertHostOptions(options)
     this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
-    this.#onError = options.onError === undefined ? null : listener('onError of a syncless host', options.onError)
+    this.#errors = new ErrorReports(options.onError)
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)
     this.#operations = new Operations(this, options)
@@ -91,21 +85,22 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
     this.#dispatcher = new Dispatcher(this)
     this.transport = new Transport(this.#dispatcher, { ...options, connections: this.limits.connections })
     this.handler = makeHandler(this)
-    for (const [path, handler] of this.#operations.healthMounts) this.#mountHealth(path, handler)
-  }
-
-  #mountHealth(path: string, handler: HealthHandler): void {
-    const mount = new Mount(mountPath(path), {}, this, true)
-    this.mounts.add(mount)
-    mount.use(handler, choosePort(handler, this.#ports))
+    this.#mounting = new Mounting(this, this.#ports, this.#stages)
+    this.#agreement = new PolicyAgreement(
+      this.mounts,
+      this.#ports,
+      () => this.#outerServers.servers,
+      error => this.report(error),
+    )
+    for (const [path, handler] of this.#operations.healthMounts) this.#mounting.own(path, handler)
   }
 
   get listening(): boolean {
-    return this.#state === 'listening' || this.#state === 'leaving' || this.#embedding.address() !== null
+    return this.#state === 'listening' || this.#state === 'leaving' || this.#outerServers.address() !== null
   }
 
   get starts(): boolean {
-    return this.#state === 'starting' || this.#embedding.attached
+    return this.#state === 'starting' || this.#outerServers.attached
   }
 
   get isReady(): boolean {
@@ -129,7 +124,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   get speaksHttp2(): boolean {
-    return this.transport.speaksHttp2 || this.#embedding.speaksHttp2
+    return this.transport.speaksHttp2 || this.#outerServers.speaksHttp2
   }
 
   get draining(): boolean {
@@ -137,7 +132,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   address(): AddressInfo | string | null {
-    return this.transport.addresses()[0] ?? this.#embedding.address()
+    return this.transport.addresses()[0] ?? this.#outerServers.address()
   }
 
   addresses(): AddressInfo[] {
@@ -145,101 +140,20 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   mount(path: string, app: App, options: MountOptions = {}): this {
-    assertMountOptions('host.mount()', options)
-    assertNoProtocols('host.mount()', options)
-    const checked = mountPath(path)
-    const port = choosePort(app, this.#ports)
-    // An instance that was made with this mount's server factory is there already.
-    if (this.mounts.at(checked).some(mount => mount.serves(app, options.strip))) return this
-    const mount = this.#add(checked, options)
-    try {
-      this.#assertServable(mount, [app])
-      mount.use(app, port, options.next)
-    } catch (error) {
-      this.mounts.remove(mount)
-      throw error
-    } finally {
-      this.#choosePrototypes()
-    }
-    this.#announce(mount)
+    this.#mounting.mount(path, app, options)
     return this
   }
 
   server(path: string, options: MountOptions = {}): Server {
-    assertMountOptions('host.server()', options)
-    return this.#add(mountPath(path), options).server
+    return this.#mounting.server(path, options)
   }
 
   serverFactory(path: string, options: MountOptions = {}): (handler: RequestListener, appOptions?: unknown) => Server {
-    assertMountOptions('host.serverFactory()', options)
-    assertNoProtocols('host.serverFactory()', options)
-    const checked = mountPath(path)
-    return (handler, appOptions) => {
-      assertFunction('the handler of a server factory', handler)
-      const mount = this.#add(checked, options)
-      mount.server.on('request', handler)
-      for (const port of this.#ports) {
-        const found = (app: unknown) => {
-          mount.use(app, port)
-          // It is being made, and gets its routes next.
-          setImmediate(() => this.#startLate(mount))
-        }
-        port.watch?.(mount.server, found, appOptions)
-      }
-      return mount.server
-    }
-  }
-
-  #add(path: string, options: MountOptions): Mount {
-    if (this.draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
-    const mount = new Mount(path, options, this)
-    mount.stages = this.#stages.make(mount, options)
-    this.mounts.add(mount)
-    this.#choosePrototypes()
-    return mount
-  }
-
-  /** Throws `HTTP2_UNSUPPORTED` where the host speaks HTTP/2 and one of `apps` cannot. */
-  #assertServable(mount: Mount, apps: readonly unknown[]): void {
-    if (!this.speaksHttp2) return
-    for (const app of apps) {
-      const port = this.#ports.find(candidate => candidate.http1Only !== undefined && candidate.accepts(app))
-      if (port === undefined) continue
-      throw new SynclessError(
-        'HTTP2_UNSUPPORTED',
-        `the ${port.name} at "${mount.path}" cannot be served over HTTP/2: ${port.http1Only}. Mount it on a host ` +
-          'without http2',
-      )
-    }
-  }
-
-  #choosePrototypes(): void {
-    this.transport.usePrototypes(this.mounts.sole?.prototypes ?? null)
+    return this.#mounting.serverFactory(path, options)
   }
 
   listenRequested(server: HostedServer): void {
-    const mount = this.mounts.of(server)
-    if (mount !== undefined) this.#announce(mount)
-  }
-
-  /** Starts a mount that was made after the host, unless it has been started. One that fails is reported. */
-  async #startLate(mount: Mount): Promise<boolean> {
-    if (!this.#started) return false
-    try {
-      await mount.start()
-    } catch (error) {
-      // Two may have waited for the same start.
-      if (mount.startFailure === error) return false
-      mount.startFailure = error
-      this.report(new SynclessError('HANDLER_FAILED', `"${mount.path}" did not start`, { cause: error }))
-      return false
-    }
-    return true
-  }
-
-  /** Says on a mount's server that the host listens, once the mount has started. */
-  async #announce(mount: Mount): Promise<void> {
-    if ((await this.#startLate(mount)) && this.listening) mount.server.hostListens()
+    this.#mounting.listenRequested(server)
   }
 
   async listen(options: HostListenOptions): Promise<AddressInfo> {
@@ -255,21 +169,17 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
       })
       await Promise.race([this.#start(addresses), abandoned])
     } catch (error) {
-      if (!this.#embedding.attached) await this.#operations.stop()
+      if (!this.#outerServers.attached) await this.#operations.stop()
       if (this.#state === 'starting') this.#state = 'idle'
       throw error
     }
     this.#state = 'listening'
-    this.#announceAll()
+    this.#mounting.announceAll()
     return addressInfo(this.address())
   }
 
-  #announceAll(): void {
-    for (const mount of this.mounts) this.#announce(mount)
-  }
-
   async #start(addresses: readonly ListenAddress[]): Promise<void> {
-    this.#assertAllServable()
+    this.#mounting.assertAllServable()
     await this.#operations.start()
     await this.#startApps()
     if (this.#state !== 'starting') return
@@ -284,79 +194,52 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
 
   async #startApps(): Promise<void> {
     await Promise.all(Array.from(this.mounts, mount => mount.start()))
-    if (this.#started) return
-    for (const mount of this.mounts) mount.readPolicies()
-    assertAgreement(
-      this.mounts,
-      this.#embedding.servers.map(server => this.#outside(server)),
-    )
-    this.#started = true
-    this.#reportTrust()
+    if (this.#mounting.started) return
+    this.#agreement.assert()
+    this.#mounting.started = true
+    this.#agreement.reportTrust()
   }
 
   /** Of an app that comes later; those that come together are looked at together. */
   assertAgreement(mount: Mount): void {
-    if (!this.#started) return
-    mount.readPolicies()
-    assertAgreement(
-      this.mounts,
-      this.#embedding.servers.map(server => this.#outside(server)),
-      mount,
-    )
-    this.#reportTrust(mount)
-  }
-
-  /** What the listeners of a server are, as far as the ports know them. */
-  #outside(server: NetServer): Party {
-    const listeners = server.listeners('request')
-    return outside(
-      listeners.flatMap(listener => {
-        const port = this.#ports.find(candidate => candidate.accepts(listener))
-        return [...(port?.policies?.(listener, server) ?? [])]
-      }),
-    )
+    if (!this.#mounting.started) return
+    this.#agreement.assert(mount)
+    this.#agreement.reportTrust(mount)
   }
 
   get beyond(): readonly Party[] {
-    const { servers } = this.#embedding
-    return servers.length > 0 && !this.#embedding.nested ? servers.map(server => this.#outside(server)) : [unseen]
-  }
-
-  #reportTrust(only?: Mount): void {
-    const difference = differentTrust(this.mounts, only)
-    if (difference !== undefined) this.report(difference)
-  }
-
-  #assertAllServable(): void {
-    for (const mount of this.mounts) this.#assertServable(mount, [mount.app, ...mount.server.listeners('request')])
+    const { servers } = this.#outerServers
+    return servers.length > 0 && !this.#outerServers.nested
+      ? servers.map(server => this.#agreement.outside(server))
+      : [unseen]
   }
 
   async attach(server: NetServer): Promise<Attachment> {
     if (!isServer(server)) throw new SynclessError('INVALID_ARGUMENT', 'host.attach() takes an http.Server')
     this.#assertOpen('host.attach()')
     this.enter(server)
-    if (speaksHttp2(server)) this.#embedding.speaksHttp2 = true
-    this.#assertAllServable()
+    if (speaksHttp2(server)) this.#outerServers.speaksHttp2 = true
+    this.#mounting.assertAllServable()
     try {
       await this.#operations.start()
       await this.ready()
-      if (!(server instanceof HostedServer)) assertAgreement(this.mounts, [this.#outside(server)])
+      if (!(server instanceof HostedServer)) assertAgreement(this.mounts, [this.#agreement.outside(server)])
     } catch (error) {
-      if (this.#state === 'idle' && !this.#embedding.attached) await this.#operations.stop()
+      if (this.#state === 'idle' && !this.#outerServers.attached) await this.#operations.stop()
       throw error
     }
     this.#assertOpen('host.attach()')
-    const attachment = this.#embedding.attach(server, this, () => this.#announceAll())
-    if (server.listening) this.#announceAll()
+    const attachment = this.#outerServers.attach(server, this, () => this.#mounting.announceAll())
+    if (server.listening) this.#mounting.announceAll()
     return attachment
   }
 
   enter(server: NetServer): void {
-    this.#embedding.enter(server, this)
+    this.#outerServers.enter(server, this)
   }
 
   isInside(host: object): boolean {
-    return host === this || this.#embedding.isInside(host)
+    return host === this || this.#outerServers.isInside(host)
   }
 
   #assertOpen(what: string): void {
@@ -370,8 +253,8 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
     next: (error?: unknown) => void,
     behind = false,
   ): void {
-    if (this.#started || this.draining) {
-      if (this.#embedding.sees(req.socket)) this.#announceAll()
+    if (this.#mounting.started || this.draining) {
+      if (this.#outerServers.sees(req.socket)) this.#mounting.announceAll()
       this.#dispatcher.visit(event, req, res, next, behind)
       return
     }
@@ -431,15 +314,11 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   get #awaited(): Awaited {
-    const exchanges = [...this.connections].flatMap(connection => connection.exchanges)
-    exchanges.push(...this.guests.exchanges)
-    const scopes = new Set(this.lingering)
-    for (const { startedScope } of exchanges) if (startedScope !== null) scopes.add(startedScope)
-    const upgraded = [...this.connections].filter(({ upgradedBy }) => upgradedBy !== null)
+    const exchanges = this.traffic.exchanges()
     return {
       requests: exchanges.length,
-      tasklets: [...scopes].reduce((sum, scope) => sum + scope.size, 0),
-      upgrades: upgraded.length + this.guests.upgrades.size,
+      tasklets: this.traffic.tasklets(exchanges),
+      upgrades: this.traffic.upgrades(),
       apps: [...this.mounts].filter(({ hasApp, internal }) => hasApp && !internal).length,
       callbacks: this.closeCallbacks.count,
     }
@@ -466,7 +345,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
     this.#abandonStart?.(new SynclessError('HOST_STATE', 'the host was closed while it was about to listen'))
     this.#closing.abort(new SynclessError('HOST_STATE', 'the host closes'))
     for (const fn of this.#whenClosing) tell('an answer that ends with its host', fn)
-    const report = await drain(this, deadline).finally(() => this.#embedding.detach())
+    const report = await drain(this, deadline).finally(() => this.#outerServers.detach())
     await this.#operations.stop()
     return report
   }
@@ -506,9 +385,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   expectedBy(mount: Mount): PendingHandOver[] {
-    const own = [...this.connections].flatMap(connection => connection.exchanges)
-    const exchanges = [...own, ...this.guests.exchanges]
-    return exchanges.flatMap(({ handOver }) => (handOver?.mayReach(mount) === true ? [handOver] : []))
+    return this.traffic.expectedBy(mount)
   }
 
   handOver(exchange: Exchange): void {
@@ -516,13 +393,7 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   destroyConnections(server: HostedServer): void {
-    for (const connection of this.connections) {
-      const mine = connection.upgradedBy === server || connection.exchanges.some(({ owner }) => isOf(owner, server))
-      if (mine) destroyStream(connection.socket)
-    }
-    for (const exchange of this.guests.exchanges)
-      if (isOf(exchange.owner, server)) destroyStream(underlyingStream(exchange.req))
-    for (const [socket, taker] of this.guests.upgrades) if (taker === server) socket.destroy()
+    this.traffic.destroy(server)
   }
 
   whenClosing(fn: () => void): () => void {
@@ -534,25 +405,13 @@ export class HttpHost implements Host, MountHost, DispatchHost, DrainHost, Memor
   }
 
   lingers(scope: Scope): void {
-    const end = scope.close()
-    if (scope.ended) return
-    this.lingering.add(scope)
-    end.then(() => this.lingering.delete(scope))
+    this.traffic.lingers(scope)
   }
 
   report(error: SynclessError): void {
-    if (this.metrics !== null && error.code === 'MALFORMED_REQUEST') this.metrics.malformed++
-    if (this.#onError !== null) this.#onError(error)
-    else if (!anyoneCanCause.has(error.code)) report(error, 'syncless host')
+    this.#errors.report(error, this.metrics)
   }
 }
-
-const anyoneCanCause: ReadonlySet<ErrorCode> = new Set([
-  'AMBIGUOUS_PATH',
-  'HAND_OVER_LIMIT',
-  'MALFORMED_REQUEST',
-  'TLS_HANDSHAKE_FAILED',
-])
 
 function anyFunction(_req: IncomingMessage, _res: ServerResponse): void {}
 
@@ -572,8 +431,4 @@ function isServer(value: unknown): value is NetServer {
 /** Node's own has the method; of ours the host knows. */
 function speaksHttp2(server: NetServer): boolean {
   return server instanceof HostedServer ? server.speaksHttp2 : 'updateSettings' in server
-}
-
-function isOf(owner: unknown, server: HostedServer): boolean {
-  return owner instanceof Mount && owner.server === server
 }

@@ -31,7 +31,8 @@ function ask(
   })
 }
 
-const connectionsOf = (host: Host) => (host as unknown as { connections: Set<unknown> }).connections.size
+const connectionsOf = (host: Host) =>
+  (host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size
 
 describe('HTTP', () => {
   test('any client of node:http, whatever its URL says, before the host listens and after', async () => {

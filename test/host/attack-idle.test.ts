@@ -47,7 +47,8 @@ async function idlers(port: number, send: string): Promise<{ gone: Promise<void>
   return { gone: said('gone') }
 }
 
-const connectionsOf = (host: Host) => (host as unknown as { connections: Set<unknown> }).connections.size
+const connectionsOf = (host: Host) =>
+  (host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size
 
 test.each([
   ['that have said nothing', ''],

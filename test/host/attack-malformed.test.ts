@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await turns()
-  expect((host as unknown as { connections: Set<unknown> }).connections.size).toBe(0)
+  expect((host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size).toBe(0)
   expect(await host.close({ deadline: 600_000 })).toMatchObject({ clean: true })
   bare.server.close()
 })

@@ -82,7 +82,8 @@ describe.each([
   })
 })
 
-const connectionsOf = (host: Host) => (host as unknown as { connections: Set<unknown> }).connections.size
+const connectionsOf = (host: Host) =>
+  (host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size
 
 describe('readers that do not read', () => {
   test('are held, cost no more than a buffer each, and end with the host', async () => {

@@ -16,7 +16,8 @@ const offer = (headers = '') =>
   'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
 
-const connectionsOf = (host: Host) => (host as unknown as { connections: Set<unknown> }).connections.size
+const connectionsOf = (host: Host) =>
+  (host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size
 
 /** A host and a bare server, with the same WebSocket server on each. */
 async function both() {

@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { SynclessError } from '../../core/base/errors.js'
 import type { MountTable } from '../mounts/mount-table.js'
-import type { BorrowedConnections } from '../request/borrowed-connections.js'
-import type { Connection } from '../request/connection.js'
 import type { ExchangeOwner } from '../request/exchange.js'
+import type { Traffic } from '../request/traffic.js'
 import type { LimitOptions } from '../stages/limits.js'
 import type { RequestIdStage } from '../stages/request-id.js'
 import type { Party } from './policy-agreement.js'
@@ -17,8 +16,7 @@ interface Counter {
 
 /** What dispatch needs of its host. */
 export interface DispatchHost {
-  readonly connections: Set<Connection>
-  readonly guests: BorrowedConnections
+  readonly traffic: Traffic
   readonly mounts: MountTable
   /** Whether clients are to take their next requests elsewhere. */
   readonly leaving: boolean

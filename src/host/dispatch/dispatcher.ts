@@ -31,7 +31,7 @@ export class Dispatcher implements EngineSink {
   }
 
   connection(socket: Duplex, session?: Session): void {
-    const connection = Connection.of(socket, this.#host.connections, session)
+    const connection = Connection.of(socket, this.#host.traffic.connections, session)
     // A session would refuse its first request.
     if (this.#host.leaving && session === undefined) connection.leave()
   }
@@ -87,7 +87,7 @@ export class Dispatcher implements EngineSink {
       return
     }
     const exchange = new Exchange(req, res, mount)
-    this.#host.guests.entered(exchange, AsyncResource.bind(restoring(req, next)))
+    this.#host.traffic.borrowed.entered(exchange, AsyncResource.bind(restoring(req, next)))
     mount.server.inFlight.enter()
     Connection.of(underlyingStream(req), elsewhere).visit(exchange)
     prepareHandOver(this.#host.mounts, mount, event, exchange)
@@ -125,7 +125,7 @@ export class Dispatcher implements EngineSink {
   }
 
   #serve(mount: Mount, event: RequestEvent, req: IncomingMessage, res: ServerResponse): void {
-    const connection = Connection.of(underlyingStream(req), this.#host.connections)
+    const connection = Connection.of(underlyingStream(req), this.#host.traffic.connections)
     if (connection.over) return
     const exchange = new Exchange(req, res, mount)
     mount.server.inFlight.enter()
@@ -226,7 +226,7 @@ export class Dispatcher implements EngineSink {
 
   /** What the host itself answers is an exchange, too: nothing else may be written before it has been sent. */
   #begin(req: IncomingMessage, res: ServerResponse): void {
-    Connection.of(underlyingStream(req), this.#host.connections).begin(
+    Connection.of(underlyingStream(req), this.#host.traffic.connections).begin(
       new Exchange(req, res, this.#host.metrics?.unowned ?? nobody),
     )
   }

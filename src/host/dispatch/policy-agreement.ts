@@ -3,8 +3,9 @@
  * come from. What one of them guards is else reached in the other by another spelling. Their settings say so: nothing is
  * sent through them.
  */
+import type { Server } from 'node:net'
 import { inspect } from 'node:util'
-import type { AppPolicy, PathRule, PathTrait, TrustPolicy } from '../../adapters/port.js'
+import type { AppPolicy, HostPort, PathRule, PathTrait, TrustPolicy } from '../../adapters/port.js'
 import { SynclessError } from '../../core/base/errors.js'
 import { type Difference, pathExamples, pathTraits } from '../mounts/accepted-differences.js'
 import type { Mount } from '../mounts/mount.js'
@@ -155,4 +156,51 @@ function isSet(trust: TrustPolicy): trust is ReadonlySet<string> {
 
 function pairs(a: Party, b: Party): [AppPolicy, AppPolicy][] {
   return [...a.policies].flatMap(one => [...b.policies].map((other): [AppPolicy, AppPolicy] => [one, other]))
+}
+
+/** The agreement of the apps of one host with each other, and with those of the servers that it is attached to. */
+export class PolicyAgreement {
+  readonly #mounts: MountTable
+  readonly #ports: readonly HostPort[]
+  readonly #servers: () => readonly Server[]
+  readonly #report: (error: SynclessError) => void
+
+  constructor(
+    mounts: MountTable,
+    ports: readonly HostPort[],
+    servers: () => readonly Server[],
+    report: (error: SynclessError) => void,
+  ) {
+    this.#mounts = mounts
+    this.#ports = ports
+    this.#servers = servers
+    this.#report = report
+  }
+
+  /** Throws as {@link assertAgreement} does; reports apps that hand over nothing to each other and believe different proxies. */
+  assert(only?: Mount): void {
+    if (only === undefined) for (const mount of this.#mounts) mount.readPolicies()
+    else only.readPolicies()
+    assertAgreement(
+      this.#mounts,
+      this.#servers().map(server => this.outside(server)),
+      only,
+    )
+  }
+
+  reportTrust(only?: Mount): void {
+    const difference = differentTrust(this.#mounts, only)
+    if (difference !== undefined) this.#report(difference)
+  }
+
+  /** The listeners of a server, as far as the ports know them. */
+  outside(server: Server): Party {
+    const listeners = server.listeners('request')
+    return outside(
+      listeners.flatMap(listener => {
+        const port = this.#ports.find(candidate => candidate.accepts(listener))
+        return [...(port?.policies?.(listener, server) ?? [])]
+      }),
+    )
+  }
 }

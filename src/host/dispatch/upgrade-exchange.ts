@@ -92,9 +92,9 @@ function begin(
   next: () => void,
 ): Exchange {
   const exchange = new Exchange(req, res, mount)
-  if (visits) host.guests.entered(exchange, next)
+  if (visits) host.traffic.borrowed.entered(exchange, next)
   mount.server.inFlight.enter()
-  Connection.of(socket, visits ? elsewhere : host.connections).begin(exchange)
+  Connection.of(socket, visits ? elsewhere : host.traffic.connections).begin(exchange)
   return exchange
 }
 

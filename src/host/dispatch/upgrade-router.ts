@@ -31,7 +31,7 @@ function isRefused(host: DispatchHost, req: IncomingMessage): boolean {
 export function dispatchUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, head: Buffer): void {
   // Until a library has taken the socket over, nobody else listens, and a reset would be an uncaught exception.
   socket.on('error', ignore)
-  const connection = Connection.of(socket, host.connections)
+  const connection = Connection.of(socket, host.traffic.connections)
   if (connection.exchanges.length > 0) {
     answerOnlyEarlier(connection)
     return
@@ -101,7 +101,7 @@ function refuseAmbiguous(host: DispatchHost, req: IncomingMessage, socket: Duple
 
 /** Leaves an upgrade that no mount takes to listeners of others, on `server`. False if it comes before an earlier answer. */
 export function leaveUpgrade(host: DispatchHost, req: IncomingMessage, socket: Duplex, server: object): boolean {
-  const connection = Connection.of(socket, host.connections)
+  const connection = Connection.of(socket, host.traffic.connections)
   if (connection.exchanges.length > 0) {
     socket.on('error', ignore)
     answerOnlyEarlier(connection)
@@ -170,7 +170,7 @@ function handOver(host: DispatchHost, mount: Mount, handshake: Handshake): void 
 function emit(host: DispatchHost, mount: Mount, { req, socket, visits }: Handshake, head: Buffer): void {
   // Of nested hosts the outer one has it.
   Connection.of(socket, elsewhere).upgradedBy ??= mount.server
-  if (visits) host.guests.upgraded(socket, mount.server)
+  if (visits) host.traffic.borrowed.upgraded(socket, mount.server)
   if (isWebSocket(req)) rememberWebSocket(req, socket)
   const watch =
     mount.server.listenerCount('upgrade') > 1 ? new AnswerWatch(socket, () => answeredTwice(host, mount, req)) : null

@@ -6,12 +6,10 @@
 import { destroyStream } from '../../adapters/underlying-stream.js'
 import { SynclessError } from '../../core/base/errors.js'
 import { startTimer } from '../../core/ops/sleep.js'
-import type { Scope } from '../../core/scope/scope.js'
 import { sayGoodbye } from '../dispatch/websocket-close.js'
 import type { MountTable } from '../mounts/mount-table.js'
-import type { BorrowedConnections } from '../request/borrowed-connections.js'
-import type { Connection } from '../request/connection.js'
 import type { Exchange } from '../request/exchange.js'
+import type { Traffic } from '../request/traffic.js'
 import type { Transport } from '../transport/transport.js'
 import type { CloseCallbacks } from './close-callbacks.js'
 import type { CloseReport } from './close-report.js'
@@ -21,11 +19,7 @@ import { Deadline } from './deadline.js'
 export interface DrainHost {
   readonly transport: Transport
   readonly mounts: MountTable
-  /** All that are open. */
-  readonly connections: Set<Connection>
-  readonly guests: BorrowedConnections
-  /** Scopes of requests that are over and whose tasklets are at work. */
-  readonly lingering: Set<Scope>
+  readonly traffic: Traffic
   readonly closeCallbacks: CloseCallbacks
   /** Whether clients are to take their next requests elsewhere. */
   leaving: boolean
@@ -44,7 +38,7 @@ const OWN_GOODBYE = 1000
 export async function keepServing(host: DrainHost, delay: number): Promise<void> {
   await pass(delay / 2)
   host.leaving = true
-  for (const connection of host.connections) connection.leave()
+  for (const connection of host.traffic.connections) connection.leave()
   await pass(delay / 2)
 }
 
@@ -53,7 +47,7 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const errors: unknown[] = []
   const stopped = host.transport.stop().then(failures => void errors.push(...failures))
   host.leaving = true
-  for (const connection of host.connections) connection.endWhenAnswered()
+  for (const connection of host.traffic.connections) connection.endWhenAnswered()
   const open = new Set<string>()
   const closes = [...host.mounts].map(async mount => {
     open.add(mount.path)
@@ -63,8 +57,8 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
   const silent = new Set<object | null>(
     [...host.mounts].filter(mount => !mount.saysGoodbye).map(({ server }) => server),
   )
-  for (const { upgradedBy, socket } of host.connections) if (silent.has(upgradedBy)) sayGoodbye(socket)
-  for (const [socket, server] of host.guests.upgrades) if (silent.has(server)) sayGoodbye(socket)
+  for (const { upgradedBy, socket } of host.traffic.connections) if (silent.has(upgradedBy)) sayGoodbye(socket)
+  for (const [socket, server] of host.traffic.borrowed.upgrades) if (silent.has(server)) sayGoodbye(socket)
   const stopWaiting = startTimer(OWN_GOODBYE, () => tellAll(host))
   const closed = Promise.all(closes)
   const inTime = await time.allows(Promise.all([closed, stopped, noneLeft(host)])).finally(stopWaiting)
@@ -73,14 +67,14 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
     return { clean: errors.length === 0, requests: [], tasklets: 0, upgrades: 0, connections: 0, mounts: [], errors }
   }
 
-  const left = [...host.connections].filter(({ socket }) => !socket.destroyed)
-  const exchanges = [...left.flatMap(connection => connection.exchanges), ...host.guests.exchanges]
-  const upgrades = left.filter(({ upgradedBy }) => upgradedBy !== null).length + host.guests.upgrades.size
+  const left = [...host.traffic.connections].filter(({ socket }) => !socket.destroyed)
+  const exchanges = host.traffic.exchanges(left)
+  const upgrades = host.traffic.upgrades(left)
   const connections = left.filter(({ idle }) => idle).length
   tellAll(host)
   const tasklets = await cancelAll(host, exchanges, deadline)
-  for (const connection of host.connections) destroyStream(connection.socket)
-  for (const carrier of host.guests.carriers) destroyStream(carrier)
+  for (const connection of host.traffic.connections) destroyStream(connection.socket)
+  for (const carrier of host.traffic.borrowed.carriers) destroyStream(carrier)
   const lastChance = new Deadline(LAST_CHANCE)
   await lastChance.allows(closed).finally(() => lastChance.stop())
   errors.push(...(await host.closeCallbacks.run(new Deadline(LAST_CHANCE), 0)))
@@ -96,15 +90,14 @@ export async function drain(host: DrainHost, deadline: number): Promise<CloseRep
 }
 
 function tellAll(host: DrainHost): void {
-  for (const { socket } of host.connections) sayGoodbye(socket)
-  for (const socket of host.guests.upgrades.keys()) sayGoodbye(socket)
+  for (const { socket } of host.traffic.connections) sayGoodbye(socket)
+  for (const socket of host.traffic.borrowed.upgrades.keys()) sayGoodbye(socket)
 }
 
 async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadline: number): Promise<number> {
   const reason = new SynclessError('HOST_STATE', `the host closed, and its deadline of ${deadline} ms had passed`)
-  const scopes = new Set(host.lingering)
-  for (const { startedScope } of exchanges) if (startedScope !== null) scopes.add(startedScope)
-  const tasklets = [...scopes].reduce((sum, scope) => sum + scope.size, 0)
+  const scopes = host.traffic.scopes(exchanges)
+  const tasklets = host.traffic.tasklets(exchanges)
   for (const scope of scopes) scope.cancel(reason)
   // A turn for their cleanup while the connections still stand.
   await new Promise(resolve => setImmediate(resolve))
@@ -112,7 +105,9 @@ async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadli
 }
 
 /** Resolves when there is no connection and no tasklet of a request. The end of one may be the begin of the other. */
-async function noneLeft({ connections, guests: { upgrades }, lingering }: DrainHost): Promise<void> {
+async function noneLeft({ traffic }: DrainHost): Promise<void> {
+  const { connections, lingering } = traffic
+  const { upgrades } = traffic.borrowed
   while (connections.size + upgrades.size + lingering.size > 0) {
     const sockets = [...Array.from(connections, ({ socket }) => socket), ...upgrades.keys()]
     const closes = sockets.map(socket => new Promise(resolve => socket.once('close', resolve)))

@@ -2,12 +2,10 @@
 
 import { isStream } from '../../adapters/underlying-stream.js'
 import { loop } from '../../core/loop/loop.js'
-import type { Scope } from '../../core/scope/scope.js'
 import type { Mount } from '../mounts/mount.js'
 import type { MountTable } from '../mounts/mount-table.js'
-import type { BorrowedConnections } from '../request/borrowed-connections.js'
-import type { Connection } from '../request/connection.js'
 import type { Exchange, ExchangeOwner } from '../request/exchange.js'
+import type { Traffic } from '../request/traffic.js'
 import { AdmissionStage } from '../stages/admission.js'
 import { BodyLimitStage } from '../stages/body-limit.js'
 import type { Meter, Stage } from '../stages/stage.js'
@@ -20,9 +18,7 @@ import { OpenMetricsText } from './open-metrics.js'
 export interface MeasuredHost {
   readonly isReady: boolean
   readonly mounts: MountTable
-  readonly connections: ReadonlySet<Connection>
-  readonly guests: BorrowedConnections
-  readonly lingering: ReadonlySet<Scope>
+  readonly traffic: Traffic
   readonly transport: Transport
 }
 
@@ -93,7 +89,8 @@ export class Metrics {
     for (const [mount, { durations }] of this.#mounts) if (mount !== NO_MOUNT) durations.write(text, { mount })
   }
 
-  #writeMounts(text: OpenMetricsText, { mounts, connections, guests }: MeasuredHost): void {
+  #writeMounts(text: OpenMetricsText, { mounts, traffic }: MeasuredHost): void {
+    const { connections, borrowed } = traffic
     const measured = [...mounts].filter(({ path }) => this.#mounts.has(path))
     text.family('gauge', 'syncless_http_requests_in_flight', 'Requests that an app has, streams included.')
     for (const mount of measured) text.sample(mount.server.inFlight.count - queued(mount), { mount: mount.path })
@@ -101,19 +98,14 @@ export class Metrics {
     for (const mount of measured) text.sample(queued(mount), { mount: mount.path })
     text.family('gauge', 'syncless_upgrades', 'Upgraded connections, such as WebSockets.')
     const upgrades = new Map<object | null, number>()
-    for (const server of [...Array.from(connections, ({ upgradedBy }) => upgradedBy), ...guests.upgrades.values()]) {
+    for (const server of [...Array.from(connections, ({ upgradedBy }) => upgradedBy), ...borrowed.upgrades.values()]) {
       upgrades.set(server, (upgrades.get(server) ?? 0) + 1)
     }
     for (const { path, server } of measured) text.sample(upgrades.get(server) ?? 0, { mount: path })
   }
 
   #writeHost(text: OpenMetricsText, host: MeasuredHost): void {
-    const sockets = [...host.connections].filter(({ socket }) => !isStream(socket))
-    const scopes = new Set<Scope>(host.lingering)
-    const exchanges = Array.from(host.connections, connection => connection.exchanges).flat()
-    for (const { startedScope } of [...exchanges, ...host.guests.exchanges]) {
-      if (startedScope !== null) scopes.add(startedScope)
-    }
+    const sockets = [...host.traffic.connections].filter(({ socket }) => !isStream(socket))
     text.family('gauge', 'syncless_ready', 'Whether the host is ready: 1, or 0 while it starts and closes.')
     text.sample(host.isReady ? 1 : 0)
     text.family('gauge', 'syncless_connections', 'Open connections, upgraded ones included.').sample(sockets.length)
@@ -122,9 +114,11 @@ export class Metrics {
     text
       .family('counter', 'syncless_malformed_requests', 'Requests that were none.')
       .sample(this.malformed, {}, '_total')
-    text.family('gauge', 'syncless_request_scopes', 'Scopes of requests that have not ended.').sample(scopes.size)
+    text
+      .family('gauge', 'syncless_request_scopes', 'Scopes of requests that have not ended.')
+      .sample(host.traffic.scopes().size)
     text.family('gauge', 'syncless_request_tasklets', 'Tasklets in them.')
-    text.sample([...scopes].reduce((sum, { size }) => sum + size, 0))
+    text.sample(host.traffic.tasklets())
     text.family('gauge', 'syncless_ready_tasklets', 'Tasklets of the process that could run.').sample(loop.readyCount)
   }
 }

@@ -84,7 +84,7 @@ async function visitOf({ options = {}, mount, send, full = false, deaf = false }
         socket.write(send)
         return socket
       })
-      await until(() => host.connections.size === AT_ONCE + idle)
+      await until(() => host.traffic.connections.size === AT_ONCE + idle)
       if (full) await until(() => waiting() === AT_ONCE)
       else if (isWhole) await until(() => reached === AT_ONCE)
       else await until(() => sockets.every(socket => socket.bytesWritten === send.length))
@@ -92,7 +92,7 @@ async function visitOf({ options = {}, mount, send, full = false, deaf = false }
         if (i % 2 === 0) socket.destroy()
         else socket.resetAndDestroy()
       }
-      while (host.connections.size > idle || waiting() > 0) {
+      while (host.traffic.connections.size > idle || waiting() > 0) {
         await clock.advance(1000)
         await turn()
       }
@@ -123,7 +123,7 @@ async function visitByStreams(): Promise<Visit> {
       for (const stream of streams) stream.close(8)
       await until(() => streams.every(({ closed, destroyed }) => closed && destroyed))
       session.destroy()
-      await until(() => host.connections.size === 0)
+      await until(() => host.traffic.connections.size === 0)
     })
 }
 

@@ -334,7 +334,7 @@ describe('a caller', () => {
     await turns()
     expect(add).toHaveBeenCalledTimes(2)
     expect(remove).toHaveBeenCalledTimes(2)
-    expect((host as unknown as { connections: Set<unknown> }).connections.size).toBe(0)
+    expect((host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size).toBe(0)
   })
 
   test('whose payload nobody takes any more has it destroyed', async () => {
@@ -420,7 +420,9 @@ describe('with clients by the network', () => {
     }
     await turns()
     // One connection of fetch's at most.
-    expect((host as unknown as { connections: Set<unknown> }).connections.size).toBeLessThanOrEqual(1)
+    expect(
+      (host as unknown as { traffic: { connections: Set<unknown> } }).traffic.connections.size,
+    ).toBeLessThanOrEqual(1)
   })
 
   test('is part of a drain, and refused after it', async () => {
