@@ -1,5 +1,6 @@
 /**
- * Network programs as straight-line code: sockets, and whatever else bytes come from and go to, by operations.
+ * Network programs as straight-line code: operations on sockets, processes, files and all other sources and sinks of
+ * bytes.
  *
  * @module syncless/nbsocket
  */

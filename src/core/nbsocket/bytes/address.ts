@@ -1,14 +1,14 @@
 import { isIPv6 } from 'node:net'
 import { SynclessError } from '../../base/errors.js'
 
-/** One end of a TCP connection, as Node names it. Of a Unix-domain socket, the path stands in its place. */
+/** One end of a TCP connection, as Node names it. For a Unix-domain socket, a path takes its place. */
 export interface SocketAddress {
   readonly address: string
   readonly port: number
   readonly family: 'IPv4' | 'IPv6'
 }
 
-/** @internal What Node says of one end, if it says anything. */
+/** @internal Returns one end as Node describes it, if it does. */
 export function socketAddress(address?: string, port?: number, family?: string): SocketAddress | null {
   if (address === undefined || port === undefined) return null
   return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' }

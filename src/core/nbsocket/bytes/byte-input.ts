@@ -1,6 +1,7 @@
 /**
- * Bytes out of a Node readable. The stream alone holds what has arrived and nobody has taken: an operation takes its bytes
- * in the step in which it commits, so that one which loses has nothing to give back, and Node's `highWaterMark` is the bound.
+ * Bytes out of a Node readable. The stream alone holds the bytes that have arrived and that nobody has taken. An
+ * operation takes its bytes in the step in which it commits. So a losing operation has nothing to give back, and Node's
+ * `highWaterMark` is the bound.
  */
 import type { Readable } from 'node:stream'
 import { SynclessError } from '../../base/errors.js'
@@ -11,7 +12,7 @@ import { type ReadAhead, ReadersAhead, readsAhead } from './read-ahead.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** The most that Node's `readable.read(n)` takes. */
+/** The largest count that Node's `readable.read(n)` takes. */
 const MAX_COUNT = 2 ** 30
 
 /** @internal */
@@ -24,30 +25,30 @@ export class ByteInput implements ByteSource {
   #reader: TakeNode | null = null
   #listening = false
   #ended = false
-  /** Told when the bytes that had arrived before have been taken. */
+  /** The failure that operations get when the bytes that had arrived before have been taken. */
   #failure: { readonly error: Error | null } | null = null
-  /** Called when it lets go of the stream. */
+  /** Called when the source lets go of the stream. */
   whenReleased: () => void = () => {}
-  /** Told at once. */
+  /** The refusal that operations get at once. */
   #refusal: ((what: string) => unknown) | null = null
 
   constructor(readable: Readable, name: string, explain: Explain) {
     this.#readable = readable
     this.name = name
     this.#explain = explain
-    // What flows to nobody would be lost before the first operation.
+    // Otherwise bytes would flow to nobody, and be lost, before the first operation.
     if (readable.readableFlowing && !readable.readableEnded) readable.pause()
     if (readable.readableEnded) this.#ended = true
     else if (readable.destroyed) this.#failure = { error: readable.errored }
     readable.on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose)
   }
 
-  /** How many bytes are there to be taken. */
+  /** The number of bytes that can be taken at once. */
   get buffered(): number {
     return this.#readable.readableLength
   }
 
-  /** How many bytes buffered readers have taken out, and hold still. */
+  /** The number of bytes that buffered readers have taken out and still hold. */
   get readAhead(): number {
     return this.#ahead?.held ?? 0
   }
@@ -57,7 +58,10 @@ export class ByteInput implements ByteSource {
     this.#ahead.add(reader)
   }
 
-  /** Puts back what buffered readers hold. Throws `ALREADY_CONSUMED` where the stream takes nothing back any more: they keep it. */
+  /**
+   * Puts back the bytes that buffered readers hold. Throws `ALREADY_CONSUMED` if the stream takes nothing back any more;
+   * the readers then keep the bytes.
+   */
   takeBack(what: string): void {
     const held = this.readAhead
     if (this.#ahead === null || held === 0) return
@@ -70,7 +74,7 @@ export class ByteInput implements ByteSource {
     this.#readable.unshift(this.#ahead.take())
   }
 
-  /** Whether something waits for bytes. */
+  /** Whether an operation waits for bytes. */
   get busy(): boolean {
     return this.#reader !== null || this.#watching.length > 0
   }
@@ -81,15 +85,15 @@ export class ByteInput implements ByteSource {
   }
 
   /**
-   * Takes exactly `count` bytes, or none: what has arrived stays where it is while the rest is waited for. A count beyond the
-   * stream's `highWaterMark` raises that, as Node's `readable.read(count)` does.
+   * Takes exactly `count` bytes, or none: bytes stay in the stream while the rest is waited for. A count beyond the
+   * stream's `highWaterMark` raises that mark, as Node's `readable.read(count)` does.
    */
   recvExactly(count: number): Op<Buffer> {
     assertCount(count, 0, 'recvExactly()')
     return new ExactNode(this, `recv of exactly ${count} bytes`, count, count)
   }
 
-  /** Gives the first `count` bytes, and leaves them; fewer only at the end. */
+  /** Gives the first `count` bytes, and leaves them in the stream. Gives fewer only at the end. */
   peek(count: number): Op<Buffer> {
     assertCount(count, 1, 'peek()')
     return new PeekNode(this, `peek at ${count} bytes`, count, count)
@@ -100,7 +104,7 @@ export class ByteInput implements ByteSource {
     return new ReadyNode(this)
   }
 
-  /** Everything that waits, and every later operation, fails with what `refusal` gives. The first call counts. */
+  /** Makes everything that waits, and every later operation, fail with the result of `refusal`. The first call counts. */
   refuse(refusal: (what: string) => unknown): void {
     if (this.#refusal !== null) return
     this.#refusal = refusal
@@ -111,7 +115,10 @@ export class ByteInput implements ByteSource {
       node.fail(refusal(node.describe()))
   }
 
-  /** Lets go of the stream, which nothing may wait for. It flows for who listens to its data then, however it came. */
+  /**
+   * Lets go of the stream; nothing may wait for it. The stream then flows to those who listen to its data, however they
+   * came to do so.
+   */
   release(refusal: (what: string) => unknown): void {
     this.refuse(refusal)
     this.#readable.off('readable', this.#onReadable)
@@ -168,7 +175,7 @@ export class ByteInput implements ByteSource {
 
   #serve(node: TakeNode): boolean {
     const there = this.#readable.readableLength
-    // Node gives nothing back to a stream that is destroyed.
+    // Node gives nothing back to a destroyed stream.
     const enough = there >= node.least && !(node.keeps && this.#readable.destroyed)
     if (enough) node.complete(this.#read(node, Math.min(there, node.most)))
     else if (this.#failure !== null) node.fail(this.#explain(this.#failure.error, node.describe()))
@@ -177,14 +184,17 @@ export class ByteInput implements ByteSource {
     return true
   }
 
-  /** `count` of the bytes that are there; of a `recv` without a bound, all, and what comes while they are read. */
+  /**
+   * Takes `count` of the bytes that are there. A `recv` without a bound takes all, and the bytes that come during the
+   * read.
+   */
   #read(node: TakeNode, count: number): Buffer {
     const readable = this.#readable
-    // A `read(n)` beyond it would raise it for good.
+    // A `read(n)` beyond the mark would raise it for good.
     const most = Math.max(readable.readableHighWaterMark, 1)
     const pieces: Buffer[] = []
     for (let left = count; left > 0; ) {
-      // Without a size it gives what there is, since Node 26 the first chunk of it.
+      // Without a size it gives the bytes that are there; since Node 26 only their first chunk.
       const piece: Buffer = node.most === MAX_COUNT ? readable.read() : readable.read(Math.min(left, most))
       pieces.push(piece)
       left -= piece.length
@@ -194,7 +204,7 @@ export class ByteInput implements ByteSource {
     return bytes
   }
 
-  /** Makes Node go on reading, for a node that waits for more than there is. */
+  /** Makes Node read on, for a node that waits for more bytes than there are. */
   #demand(node: TakeNode): void {
     const readable = this.#readable
     if (readable.destroyed) return
@@ -202,7 +212,7 @@ export class ByteInput implements ByteSource {
       readable.read(0)
       return
     }
-    // Node reads on as far as it is asked for. Only at the end of the stream it gives less than that.
+    // Node reads on as far as this call asks. It gives less only at the end of the stream.
     const bytes: Buffer | null = readable.read(node.least)
     if (bytes === null) return
     this.#reader = null
@@ -212,7 +222,7 @@ export class ByteInput implements ByteSource {
     else node.atEnd(bytes.length)
   }
 
-  /** What waits may be there now. */
+  /** Commits the waiting nodes that can commit now. */
   #move(): void {
     const reader = this.#reader
     this.#reader = null
@@ -259,12 +269,12 @@ abstract class TakeNode extends Node<Buffer> {
     this.most = most
   }
 
-  /** Whether the bytes are left where they are. */
+  /** Whether the bytes stay in the stream. */
   get keeps(): boolean {
     return false
   }
 
-  /** The stream has ended, and only `there` bytes are left, fewer than `least`. */
+  /** Called when the stream has ended and only `there` bytes are left, fewer than `least`. */
   abstract atEnd(there: number): void
 
   describe(): string {
@@ -346,13 +356,14 @@ function assertCount(count: number, least: number, what: string): number {
 const sources = new WeakMap<Readable, ByteInput>()
 
 /**
- * The bytes of a Node readable as operations: of standard input, a file, the output of a process, the body of a request.
- * Nothing is read before the first operation; then Node reads ahead, up to the stream's own `highWaterMark`. One stream
- * has one source: a second call gives the same.
+ * Reads from a Node readable by operations: from standard input, a file, the output of a process, the body of a request.
+ * Nothing is read before the first operation. Then Node reads ahead, up to the stream's own `highWaterMark`. One stream
+ * has one source: a second call gives the same source.
  *
- * An operation fails with the stream's own error, the very object, when the bytes that had arrived before have been taken;
- * with `SOCKET_BROKEN` where the stream was destroyed without one; with `BUSY` where another one waits for the bytes
- * already. Throws `INVALID_ARGUMENT` for what is no readable, and for one of objects or of decoded text.
+ * An operation fails with the stream's own error, the very object, after the bytes that had arrived before have been
+ * taken. It fails with `SOCKET_BROKEN` if the stream was destroyed without an error, and with `BUSY` if another
+ * operation already waits for the bytes. Throws `INVALID_ARGUMENT` if `readable` is not a readable, and for a stream of
+ * objects or of decoded text.
  *
  * @example
  * ```ts
@@ -389,8 +400,9 @@ export function byteInput(readable: Readable): ByteInput {
 }
 
 /**
- * @internal Somebody else reads `readable` from now on: what files over it hold is put back into it. Throws `ALREADY_CONSUMED`
- * where it takes nothing back, and `BUSY` where an operation waits for its bytes.
+ * @internal Ends the source of `readable`, which other code reads from now on. Bytes that files over the source hold are
+ * put back into the stream. Throws `ALREADY_CONSUMED` if the stream takes nothing back, and `BUSY` if an operation waits
+ * for its bytes.
  */
 export function endSourceOf(readable: Readable, what: string): void {
   const source = sources.get(readable)
@@ -401,7 +413,7 @@ export function endSourceOf(readable: Readable, what: string): void {
   source.release(op => new SynclessError('ALREADY_CONSUMED', `${op}: the stream was given to another reader`))
 }
 
-/** @internal The errors of a stream that is no socket are its own. */
+/** @internal Returns the error of a stream that is not a socket: its own error. */
 export function explainStream(error: Error | null, what: string): unknown {
   return error ?? new SynclessError('SOCKET_BROKEN', `${what}: the stream was destroyed before its end`)
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes into a Node writable. What has been handed to Node is out of reach, so that an operation hands over its bytes in the
- * step in which it commits, and only while the writable's buffer has room.
+ * Bytes into a Node writable. Nobody can take back bytes that Node has. So an operation hands over its bytes in the step
+ * in which it commits, and only while the writable's buffer has room.
  */
 import type { Duplex, Writable } from 'node:stream'
 import { types } from 'node:util'
@@ -21,19 +21,19 @@ export class ByteOutput implements ByteSink {
   readonly #sending = new List<Node<unknown>>()
   readonly #flushing = new List<Node<unknown>>()
   readonly #watching = new List<Node<unknown>>()
-  /** How many bytes Node was given, and how many of them the kernel has. */
+  /** The number of bytes that Node was given, and the number of those that the kernel has taken. */
   #given = 0
   #done = 0
   #holder: object | null = null
   #corked = false
   #shutdown: Latch<void> | null = null
   #failure: { readonly error: Error | null } | null = null
-  /** Whether an operation has failed with it. */
+  /** Whether an operation has failed with the failure. */
   #told = false
   readonly #reports: boolean
   #refusal: ((what: string) => unknown) | null = null
 
-  /** With `reports`, a failure that loses bytes, and that no operation gets, is a process warning. */
+  /** With `reports`, a failure that loses bytes becomes a process warning if no operation gets it. */
   constructor(writable: Writable, name: string, explain: Explain, reports = false) {
     this.name = name
     this.#reports = reports
@@ -44,22 +44,22 @@ export class ByteOutput implements ByteSink {
     writable.on('error', this.#onError).on('close', this.#onClose)
   }
 
-  /** Whether something waits to send. */
+  /** Whether an operation waits to send. */
   get busy(): boolean {
     return this.#sending.length > 0 || this.#watching.length > 0 || this.#flushing.length > 0
   }
 
-  /** How many bytes have been handed to Node. */
+  /** The number of bytes handed to Node. */
   get given(): number {
     return this.#given
   }
 
-  /** How many of them the kernel has taken. */
+  /** The number of those bytes that the kernel has taken. */
   get flushed(): number {
     return this.#done
   }
 
-  /** Throws what a send would fail with: where it has failed, or was shut down. */
+  /** Throws the error that a send would fail with, if the writable has failed or was shut down. */
   assertOpen(what: string): void {
     if (this.#failure !== null) throw this.#failureFor(what)
     if (this.#over) throw this.#endedFor(what)
@@ -69,7 +69,7 @@ export class ByteOutput implements ByteSink {
     return new SendNode(this, assertBytes(data, 'send()'), by)
   }
 
-  /** From now on only sends `by` the holder may begin to wait, until it lets go. Throws `BUSY` where there is one. */
+  /** Lets only sends `by` the holder begin to wait, until the holder lets go. Throws `BUSY` if there is a holder. */
   hold(by: object, what: string): void {
     if (this.#holder !== null) throw this.#busy(what)
     this.#holder = by
@@ -83,7 +83,7 @@ export class ByteOutput implements ByteSink {
     return new FlushNode(this)
   }
 
-  /** Node holds back what is sent, and passes it on at once where the stream is ended. */
+  /** Makes Node hold back sends. Node passes them on at once when the stream is ended. */
   cork(): void {
     if (this.#corked) return
     this.#corked = true
@@ -108,7 +108,7 @@ export class ByteOutput implements ByteSink {
     return shutdown
   }
 
-  /** Everything that waits, and every later operation, fails with what `refusal` gives. The first call counts. */
+  /** Makes everything that waits, and every later operation, fail with the result of `refusal`. The first call counts. */
   refuse(refusal: (what: string) => unknown): void {
     if (this.#refusal !== null) return
     this.#refusal = refusal
@@ -165,7 +165,7 @@ export class ByteOutput implements ByteSink {
     if (!this.pollRoom(node)) this.#watching.pushBack(node)
   }
 
-  /** Whichever queue it is in. */
+  /** Takes the node out of the queue it is in. */
   leave(node: Node<unknown>): void {
     if (node instanceof SendNode) this.#sending.remove(node)
     else if (node instanceof FlushNode) this.#flushing.remove(node)
@@ -176,7 +176,7 @@ export class ByteOutput implements ByteSink {
     return this.#failure !== null || this.#shutdown !== null || this.#writable.writableEnded
   }
 
-  /** Nothing more can be sent: either we have said so, or somebody else has ended the writable. */
+  /** Returns the error after the end: we have ended the writable, or other code has. */
   #endedFor(what: string): SynclessError {
     return this.#shutdown === null ? this.#endedElsewhere(what) : shutDown(what)
   }
@@ -190,7 +190,7 @@ export class ByteOutput implements ByteSink {
     return new SynclessError('SOCKET_CLOSED', `${what}: ${why}; nothing more can be sent`)
   }
 
-  /** Fails a node that wants to send where nothing can be sent. */
+  /** Fails a node that wants to send if nothing can be sent. */
   #fails(node: SendNode): boolean {
     if (this.#refusal !== null) node.fail(this.#refusal(node.describe()))
     else if (this.#failure !== null) node.fail(this.#failureFor(node.describe()))
@@ -211,7 +211,7 @@ export class ByteOutput implements ByteSink {
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length
     if (length === 0) return
     this.#given += length
-    // Node calls back in the order of the writes. Of what goes wrong, its `error` and `close` events tell.
+    // Node calls back in the order of the writes. Its `error` and `close` events tell of failures.
     this.#writable.write(data, error => {
       if (!error) this.#taken(length)
     })
@@ -233,7 +233,7 @@ export class ByteOutput implements ByteSink {
     this.#writable.uncork()
   }
 
-  /** Who waits for room goes on, in order, as far as there is. */
+  /** Lets waiting sends go on, in order, as far as there is room. */
   readonly #onDrain = () => {
     while (!this.#over && this.#refusal === null && !this.#writable.writableNeedDrain) {
       const node = this.#sending.shift() as SendNode | null
@@ -247,7 +247,7 @@ export class ByteOutput implements ByteSink {
   }
 
   readonly #onFinish = () => {
-    // Also where somebody else has ended the writable.
+    // Also if other code has ended the writable.
     failAll(this.#sending, what => this.#endedFor(what))
     completeAll(this.#watching)
     this.#shutdown?.resolve()
@@ -284,7 +284,7 @@ export class ByteOutput implements ByteSink {
   }
 }
 
-/** Whoever reads may leave at any time. */
+/** Returns whether the reader has left, which it may do at any time. */
 function isOfPeer(error: Error): boolean {
   const code = systemCodeOf(error)
   return code === 'EPIPE' || code === 'ECONNRESET'
@@ -343,7 +343,7 @@ class SendNode extends OutputNode {
 }
 
 class FlushNode extends OutputNode {
-  /** How many bytes the kernel has to have. */
+  /** The number of bytes that the kernel has to have. */
   target = 0
 
   describe(): string {
@@ -373,7 +373,7 @@ class RoomNode extends OutputNode {
   }
 }
 
-/** @internal Throws `INVALID_ARGUMENT` for what is neither bytes nor text. */
+/** @internal Throws `INVALID_ARGUMENT` unless `data` is bytes or text. */
 export function assertBytes<T>(data: T, what: string): T {
   if (typeof data === 'string' || types.isUint8Array(data)) return data
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes a Uint8Array, such as a Buffer, or a string`)
@@ -382,12 +382,13 @@ export function assertBytes<T>(data: T, what: string): T {
 const sinks = new WeakMap<Writable, ByteOutput>()
 
 /**
- * Writes to a Node writable by operations: to standard output, a file, the input of a process, a response. One stream has one
- * sink: a second call gives the same. Sends that wait for room go in the order in which they began to wait.
+ * Writes to a Node writable by operations: to standard output, a file, the input of a process, a response. One stream
+ * has one sink: a second call gives the same sink. Sends that wait for room go in the order in which they began to wait.
  *
- * An operation fails with the stream's own error, the very object, which is a process warning where bytes are lost and no
- * operation gets it, unless the reader has left (`EPIPE`, `ECONNRESET`); with `SOCKET_BROKEN` where it was destroyed without one; with `SOCKET_CLOSED` after `shutdown()`. Throws `INVALID_ARGUMENT` for what is no writable, and for one of
- * objects.
+ * An operation fails with the stream's own error, the very object. That error becomes a process warning if bytes are
+ * lost and no operation gets it, unless the reader has left (`EPIPE`, `ECONNRESET`). An operation fails with
+ * `SOCKET_BROKEN` if the stream was destroyed without an error, and with `SOCKET_CLOSED` after `shutdown()`. Throws
+ * `INVALID_ARGUMENT` if `writable` is not a writable, and for a stream of objects.
  *
  * @example
  * ```ts

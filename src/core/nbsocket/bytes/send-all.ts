@@ -5,9 +5,9 @@ import type { ByteOutput } from './byte-output.js'
 /** Small enough that `bytesSent` tells something, large enough that it costs nothing. */
 const PIECE = 64 * 1024
 
-/** What {@link NbSocket.sendAll} fails with, beside what every operation of a socket fails with. */
+/** The extra property on an error of {@link NbSocket.sendAll}, which otherwise fails like every operation of a socket. */
 export interface PartialSend {
-  /** How many of the bytes the kernel had taken: all before them, and at most one piece of 64 KiB less than there were. */
+  /** The number of bytes that the kernel had taken. It is at most one piece of 64 KiB too low. */
   readonly bytesSent: number
 }
 
@@ -28,7 +28,7 @@ export function* sendAll(output: ByteOutput, bytes: Uint8Array, timed: (op: Op<v
       output.letGo()
     }
   } catch (error) {
-    // An exit is no failure, and other tasklets may be given the same one.
+    // An exit is not a failure, and other tasklets may be given the same exit.
     if (error instanceof Error && !isTaskletExit(error)) {
       const sent = start === null ? 0 : Math.min(output.flushed - start, bytes.length)
       Object.assign(error, { bytesSent: Math.max(sent, 0) } satisfies PartialSend)

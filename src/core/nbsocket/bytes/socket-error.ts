@@ -1,7 +1,7 @@
 import { type ErrorCode, SynclessError } from '../../base/errors.js'
 
 /**
- * An error of a socket, with what the system called it. Its `cause` is Node's own error, where there is one.
+ * An error of a socket, with the system's code for it. Its `cause` is Node's own error, if there is one.
  *
  * @example
  * ```ts
@@ -17,7 +17,7 @@ import { type ErrorCode, SynclessError } from '../../base/errors.js'
  * ```
  */
 export class SocketError extends SynclessError {
-  /** Such as `ECONNRESET`, `ENOTFOUND`, `CERT_HAS_EXPIRED`; null where the system said nothing. */
+  /** The system's code, such as `ECONNRESET`, `ENOTFOUND` or `CERT_HAS_EXPIRED`; null if the system gave none. */
   readonly systemCode: string | null
 
   constructor(code: ErrorCode, message: string, cause?: unknown, systemCode: string | null = systemCodeOf(cause)) {
@@ -26,13 +26,13 @@ export class SocketError extends SynclessError {
   }
 }
 
-/** @internal The `code` of one of Node's errors. */
+/** @internal Returns the `code` of one of Node's errors. */
 export function systemCodeOf(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error) || error instanceof SynclessError) return null
   return typeof error.code === 'string' ? error.code : null
 }
 
-/** @internal What one of Node's errors says. Where several addresses were tried, its own message is empty. */
+/** @internal Returns the text of one of Node's errors. Node's own message is empty if several addresses were tried. */
 export function messageOf(error: unknown): string {
   const { message, errors }: { message?: unknown; errors?: unknown } = Object(error)
   if (message) return String(message)
@@ -40,5 +40,5 @@ export function messageOf(error: unknown): string {
   return systemCodeOf(error) ?? String(error)
 }
 
-/** @internal Listens to the errors of a stream that nobody has yet: who takes it over sees what became of it. */
+/** @internal Listens to the errors of a stream that has no owner yet: the next owner sees its state. */
 export function ignoreError(): void {}

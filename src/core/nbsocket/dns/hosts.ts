@@ -1,4 +1,4 @@
-/** Names as the system knows them: by its hosts file, the DNS and whatever else it is told to ask. */
+/** Names as the system knows them: by its hosts file, the DNS and its other configured sources. */
 import { ADDRCONFIG, ALL, type LookupAddress, lookup, lookupService, V4MAPPED } from 'node:dns'
 import { isIP } from 'node:net'
 import { assertOptions } from '../../base/arguments.js'
@@ -10,9 +10,9 @@ import { query } from './query.js'
 
 /** Options of {@link getaddrinfo}. */
 export interface GetAddrInfoOptions {
-  /** Only addresses of this kind. */
+  /** The only kind of address to look up. Default: both. */
   readonly family?: 'IPv4' | 'IPv6'
-  /** For Node's `dns.lookup`: such as `dns.ADDRCONFIG`. */
+  /** Flags for Node's `dns.lookup`, such as `dns.ADDRCONFIG`. */
   readonly hints?: number
 }
 
@@ -24,10 +24,10 @@ export interface HostEntry {
 }
 
 /**
- * The addresses of a host by its name, in the order in which they should be tried, each with `port`. Fails with
- * `NAME_NOT_FOUND` where there is none, else with `LOOKUP_FAILED`; both are a `SocketError` with the system's code. A lookup
- * that loses or times out is abandoned; it goes on in the thread pool of Node, as the system has no way to stop it. Throws
- * `INVALID_ARGUMENT`. Semantics: `getaddrinfo(3)`.
+ * Looks up the addresses of a host by its name. Gives them in the order in which they should be tried, each with `port`.
+ * Fails with `NAME_NOT_FOUND` if there is no address, and otherwise with `LOOKUP_FAILED`; both are a `SocketError` with
+ * the system's code. A lookup that loses or times out is abandoned. It goes on in Node's thread pool, because the system
+ * has no way to stop it. Throws `INVALID_ARGUMENT`. Semantics: `getaddrinfo(3)`.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export function getaddrinfo(host: string, port = 0, options: GetAddrInfoOptions 
         port,
         family: family === 6 ? ('IPv6' as const) : ('IPv4' as const),
       }))
-      // Node gives an address back as it is, of whatever family.
+      // Node returns an IP address unchanged, whatever its family is.
       if (family === undefined || addresses[0]?.family === family) return addresses
       throw new SocketError('NAME_NOT_FOUND', `${what}: it is no ${family} address`)
     },
@@ -64,7 +64,8 @@ export function getaddrinfo(host: string, port = 0, options: GetAddrInfoOptions 
 }
 
 /**
- * The first IPv4 address of a host. Fails and throws as {@link getaddrinfo} does. Semantics: `gethostbyname(3)`, in Python.
+ * Looks up the first IPv4 address of a host. Fails and throws as {@link getaddrinfo} does. Semantics:
+ * `gethostbyname(3)`, in Python.
  *
  * @example
  * ```ts
@@ -79,7 +80,7 @@ export function gethostbyname(host: string): Op<string> {
 }
 
 /**
- * The IPv4 addresses of a host. The system does not tell of other names: a `resolver()` does. Fails and throws as
+ * Looks up the IPv4 addresses of a host. The system gives no other names; a `resolver()` does. Fails and throws as
  * {@link getaddrinfo} does. Semantics: Python's `gethostbyname_ex`.
  *
  * @example
@@ -100,8 +101,9 @@ export function gethostbyname_ex(host: string): Op<HostEntry> {
 }
 
 /**
- * The name of the host that has an address. Fails with `NAME_NOT_FOUND` where it has none, else with `LOOKUP_FAILED`. Throws
- * `INVALID_ARGUMENT` for what is no address. Semantics: `gethostbyaddr(3)`.
+ * Looks up the name of the host that has an address. Fails with `NAME_NOT_FOUND` if the address has no name, and
+ * otherwise with `LOOKUP_FAILED`. Throws `INVALID_ARGUMENT` if `address` is not an address. Semantics:
+ * `gethostbyaddr(3)`.
  *
  * @example
  * ```ts
@@ -117,7 +119,7 @@ export function gethostbyaddr(address: string): Op<HostEntry> {
   assertAddress(address, 'gethostbyaddr()')
   const what = `gethostbyaddr of ${address}`
   return query<string>(what, answered => lookupService(address, 0, answered)).map(hostname => {
-    // Where there is no name, the system gives the address.
+    // The system gives the address back if there is no name.
     if (isIP(hostname) !== 0) throw new SocketError('NAME_NOT_FOUND', `${what}: it has no name`)
     return { hostname, aliases: [], addresses: [address] }
   })
@@ -129,7 +131,7 @@ export function assertName(host: unknown, what: string): asserts host is string 
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes the name of a host, and got ${String(host)}`)
 }
 
-/** @internal Throws `INVALID_ARGUMENT` for what is no IP address. */
+/** @internal Throws `INVALID_ARGUMENT` unless `address` is an IP address. */
 export function assertAddress(address: unknown, what: string): asserts address is string {
   if (typeof address === 'string' && isIP(address) !== 0) return
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes an IP address, and got ${String(address)}`)

@@ -3,13 +3,16 @@ import type { Op } from '../../loop/op.js'
 import { action } from '../../ops/action.js'
 import { messageOf, SocketError, systemCodeOf } from '../bytes/socket-error.js'
 
-/** What says that there is no such name, or nothing of that kind about it: all else is a failure of the asking. */
+/** The codes for a name that does not exist, or that has no record of that kind. All other codes mean a failed query. */
 const NOT_FOUND: readonly (string | null)[] = ['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA', 'NOTFOUND', 'NODATA']
 
-/** How Node tells the outcome of a query. */
+/** The callback by which Node gives the outcome of a query. */
 export type Answered<T> = (error: Error | null, value: T) => void
 
-/** A query as an operation. `ask` starts it when it is performed; what that returns is called if it loses. */
+/**
+ * Makes an operation of a query. `ask` starts the query when the operation is performed; the function that it returns is
+ * called if the operation loses.
+ */
 export function query<T>(what: string, ask: (answered: Answered<T>) => (() => void) | void): Op<T> {
   return action<T>(
     (resolve, reject) =>
@@ -21,7 +24,7 @@ export function query<T>(what: string, ask: (answered: Answered<T>) => (() => vo
   )
 }
 
-/** The error of a query that failed by `cause`. */
+/** Returns the error of a query that failed by `cause`. */
 export function lookupError(what: string, cause: Error): SocketError {
   const code: ErrorCode = NOT_FOUND.includes(systemCodeOf(cause)) ? 'NAME_NOT_FOUND' : 'LOOKUP_FAILED'
   return new SocketError(code, `${what}: ${messageOf(cause)}`, cause)

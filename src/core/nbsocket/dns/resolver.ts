@@ -20,23 +20,27 @@ import { type Answered, query } from './query.js'
 
 /** Options of {@link resolver}. */
 export interface ResolverOptions {
-  /** Whom to ask: addresses, each with a port or without (`'127.0.0.1:5353'`, `'[::1]:53'`). Default: those of the system. */
+  /**
+   * The servers to ask: addresses, each with or without a port (`'127.0.0.1:5353'`, `'[::1]:53'`). Default: the system's
+   * servers.
+   */
   readonly servers?: readonly string[]
-  /** For how many milliseconds to wait for a first answer, before it asks again. Default: that of c-ares, 2000. */
+  /** The time to wait for a first answer before asking again, in ms. Default: that of c-ares, 2000. */
   readonly timeout?: number
-  /** How often each server is asked. Default 4. */
+  /** The number of times that each server is asked. Default: 4. */
   readonly tries?: number
 }
 
 /**
- * Asks DNS servers, made by {@link resolver}. Each method is an operation; it fails with `NAME_NOT_FOUND` where there is no such
- * name, or no record of that kind, and else with `LOOKUP_FAILED`, both a `SocketError` with the code of c-ares (`ENOTFOUND`,
- * `ENODATA`, `ESERVFAIL`, `ETIMEOUT`, `ECONNREFUSED`). One that loses or times out abandons its query. Throws
- * `INVALID_ARGUMENT` for what is no name. Semantics: Node's `dns.Resolver`.
+ * A client of DNS servers, made by {@link resolver}. Each method gives an operation. An operation fails with
+ * `NAME_NOT_FOUND` if the name does not exist or has no record of that kind, and otherwise with `LOOKUP_FAILED`. Both
+ * are a `SocketError` with the code of c-ares (`ENOTFOUND`, `ENODATA`, `ESERVFAIL`, `ETIMEOUT`, `ECONNREFUSED`). An
+ * operation that loses or times out abandons its query. Throws `INVALID_ARGUMENT` for a name that is not a name.
+ * Semantics: Node's `dns.Resolver`.
  */
 export class Resolver {
   readonly #native: NodeResolver
-  /** How many queries somebody waits for. */
+  /** The number of queries that somebody waits for. */
   #live = 0
 
   /** @internal Use {@link resolver}. */
@@ -44,84 +48,87 @@ export class Resolver {
     this.#native = native
   }
 
-  /** Whom it asks. */
+  /** The servers that are asked. */
   get servers(): string[] {
     return this.#native.getServers()
   }
 
-  /** IPv4 addresses. */
+  /** Looks up the IPv4 addresses of a name. */
   resolve4(name: string): Op<string[]> {
     return this.#query('resolve4', name, answered => this.#native.resolve4(name, answered))
   }
 
-  /** IPv6 addresses. */
+  /** Looks up the IPv6 addresses of a name. */
   resolve6(name: string): Op<string[]> {
     return this.#query('resolve6', name, answered => this.#native.resolve6(name, answered))
   }
 
-  /** Mail servers. */
+  /** Looks up the mail servers of a name. */
   resolveMx(name: string): Op<MxRecord[]> {
     return this.#query('resolveMx', name, answered => this.#native.resolveMx(name, answered))
   }
 
-  /** Texts, each in the chunks in which it is stored. */
+  /** Looks up the texts of a name, each in the chunks in which it is stored. */
   resolveTxt(name: string): Op<string[][]> {
     return this.#query('resolveTxt', name, answered => this.#native.resolveTxt(name, answered))
   }
 
-  /** Where services are. */
+  /** Looks up the places of a service. */
   resolveSrv(name: string): Op<SrvRecord[]> {
     return this.#query('resolveSrv', name, answered => this.#native.resolveSrv(name, answered))
   }
 
-  /** What a name such as `1.0.0.127.in-addr.arpa` points to; for an address there is {@link gethostbyaddr}. */
+  /** Looks up the target of a name such as `1.0.0.127.in-addr.arpa`. Use {@link gethostbyaddr} for an address. */
   resolvePtr(name: string): Op<string[]> {
     return this.#query('resolvePtr', name, answered => this.#native.resolvePtr(name, answered))
   }
 
-  /** Name servers. */
+  /** Looks up the name servers of a name. */
   resolveNs(name: string): Op<string[]> {
     return this.#query('resolveNs', name, answered => this.#native.resolveNs(name, answered))
   }
 
-  /** The name of which this one is an alias. */
+  /** Looks up the name for which this one is an alias. */
   resolveCname(name: string): Op<string[]> {
     return this.#query('resolveCname', name, answered => this.#native.resolveCname(name, answered))
   }
 
-  /** The start of the zone. */
+  /** Looks up the start of the zone of a name. */
   resolveSoa(name: string): Op<SoaRecord> {
     return this.#query('resolveSoa', name, answered => this.#native.resolveSoa(name, answered))
   }
 
-  /** Rules by which names are rewritten. */
+  /** Looks up the rules by which names are rewritten. */
   resolveNaptr(name: string): Op<NaptrRecord[]> {
     return this.#query('resolveNaptr', name, answered => this.#native.resolveNaptr(name, answered))
   }
 
-  /** Who may issue certificates. */
+  /** Looks up the authorities that may issue certificates for a name. */
   resolveCaa(name: string): Op<CaaRecord[]> {
     return this.#query('resolveCaa', name, answered => this.#native.resolveCaa(name, answered))
   }
 
-  /** Whatever the server likes to tell; many refuse (RFC 8482). */
+  /** Looks up all records that the server gives; many servers refuse (RFC 8482). */
   resolveAny(name: string): Op<AnyRecord[]> {
     return this.#query('resolveAny', name, answered => this.#native.resolveAny(name, answered))
   }
 
-  /** The names of an address. */
+  /** Looks up the names of an address. */
   reverse(address: string): Op<string[]> {
     assertAddress(address, 'reverse()')
     return this.#query('reverse', address, answered => this.#native.reverse(address, answered))
   }
 
-  /** The first IPv4 address of a host. One that is an IPv4 address already is given back. */
+  /** Looks up the first IPv4 address of a host. A name that is already an IPv4 address is given back. */
   gethostbyname(name: string): Op<string> {
     if (isIPv4(name)) return always(name)
     return this.resolve4(name).map(addresses => addresses[0] ?? '')
   }
 
-  /** A host with its IPv4 addresses; `hostname` is what its aliases lead to. This is a task, of several queries. */
+  /**
+   * Looks up a host with its IPv4 addresses. `hostname` is the name at the end of its aliases. This is a task of several
+   * queries.
+   */
   gethostbyname_ex(name: string): Op<HostEntry> {
     assertName(name, 'gethostbyname_ex()')
     const self = this
@@ -139,7 +146,7 @@ export class Resolver {
     })
   }
 
-  /** The host that has an address: its first name, and the others. */
+  /** Looks up the host that has an address: its first name, and the others. */
   gethostbyaddr(address: string): Op<HostEntry> {
     assertAddress(address, 'gethostbyaddr()')
     return this.reverse(address).map(([hostname = '', ...aliases]) => ({ hostname, aliases, addresses: [address] }))
@@ -169,19 +176,19 @@ export class Resolver {
       })
       return () => {
         left()
-        // There is no way to stop one query, but all of them: those that nobody waits for must not keep the process alive.
+        // Node cannot stop one query, only all of them. Queries that nobody waits for must not keep the process alive.
         if (this.#live === 0) this.#native.cancel()
       }
     })
   }
 }
 
-/** How long a chain of aliases may be. */
+/** The greatest length of a chain of aliases. */
 const MOST_ALIASES = 16
 
 /**
- * Makes a resolver of its own, which asks the DNS servers that it is told. Throws `INVALID_ARGUMENT` for what is no address of
- * a server, or no number.
+ * Makes a separate resolver, which asks the DNS servers that `options` names. Throws `INVALID_ARGUMENT` if a server's
+ * address or a number is wrong.
  *
  * @example
  * ```ts

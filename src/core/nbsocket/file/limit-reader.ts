@@ -12,11 +12,11 @@ const EMPTY = Buffer.alloc(0)
 
 /** Options of {@link limitReader}. */
 export interface LimitReaderOptions extends ReaderOptions {
-  /** Whether it is an error, `UNEXPECTED_END`, if the source ends before so many bytes have come. Default false. */
+  /** Whether an early end of the source is an error, `UNEXPECTED_END`. Default: false. */
   readonly exact?: boolean
 }
 
-/** A source that ends after so many bytes of another one. */
+/** A source that ends after a number of bytes of another source. */
 class LimitedSource implements ByteSource, ReadAhead {
   readonly #ahead = new ReadersAhead()
   readonly source: ByteSource
@@ -42,7 +42,7 @@ class LimitedSource implements ByteSource, ReadAhead {
     return this.#ahead.held
   }
 
-  /** They are still to come then: without them, the part has not ended. */
+  /** These bytes are still to come: the part has not ended without them. */
   takeHeld(): Buffer {
     const bytes = this.#ahead.take()
     this.left += bytes.length
@@ -115,7 +115,7 @@ class LimitedRecv extends Node<Buffer> implements Waiter {
   }
 }
 
-/** A reader that ends after so many bytes, made by {@link limitReader}. */
+/** A reader that ends after a number of bytes, made by {@link limitReader}. */
 export class LimitReader extends NbReader<Buffer> {
   readonly #limited: LimitedSource
 
@@ -125,16 +125,17 @@ export class LimitReader extends NbReader<Buffer> {
     this.#limited = limited
   }
 
-  /** How many bytes are still to be read of it. More than 0 at its end means that the source has ended before. */
+  /** The number of bytes that are still to be read. More than 0 at the end means that the source has ended early. */
   get left(): number {
     return this.#limited.left + this.buffered
   }
 }
 
 /**
- * The next `bytes` bytes of a reader or another source as a reader of their own, which then is at its end: the body of a
- * message whose length is known. It takes no byte beyond them. What is not read of it, such as after an error, is `left`;
- * `yield* part.skip()` drops that. Throws `INVALID_ARGUMENT`. Semantics: Go's `io.LimitReader`, nbfile's `read_limit`.
+ * Makes a reader of the next `bytes` bytes of another reader or source, for instance of the body of a message whose
+ * length is known. The reader is at its end after these bytes, and takes none beyond them. `left` counts the bytes that
+ * were not read, such as after an error; `yield* part.skip()` drops them. Throws `INVALID_ARGUMENT`. Semantics: Go's
+ * `io.LimitReader`, nbfile's `read_limit`.
  *
  * @example
  * ```ts

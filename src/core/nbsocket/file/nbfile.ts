@@ -10,13 +10,13 @@ import { NbWriter, type WriterOptions, writerOutput } from './writer.js'
 /** Options of {@link nbfile}. */
 export interface NbFileOptions extends ReaderOptions, WriterOptions {}
 
-/** Two one-way streams that are one conversation, such as standard input and output. */
+/** Two one-way streams that form one conversation, such as standard input and output. */
 export interface BytePair {
   readonly readable: Readable | ByteSource
   readonly writable: Writable | ByteSink
 }
 
-/** What {@link nbfile} reads from and writes to. */
+/** The stream, or the pair of streams, that {@link nbfile} reads and writes. */
 export type ByteDuplex = (ByteSource & ByteSink) | Duplex | BytePair
 
 /** A buffered reader and writer, made by {@link nbfile}: an {@link NbReader}, with the operations of an {@link NbWriter}. */
@@ -37,47 +37,47 @@ export class NbFile<D extends Buffer | string = Buffer> extends NbReader<D> impl
     return new NbFile(this.input, bytesForm, this.#writer)
   }
 
-  /** See {@link NbWriter.unsent}. */
+  /** The number of bytes that are held back here; see {@link NbWriter.unsent}. */
   get unsent(): number {
     return this.#writer.unsent
   }
 
-  /** See {@link NbWriter.write}. Text is written in the encoding in which it is read. */
+  /** Writes all of `data`, see {@link NbWriter.write}. Text is written in the encoding in which it is read. */
   write(data: Uint8Array | string): Op<void> {
     return this.#writer.write(typeof data === 'string' ? this.encoded(data, 'write()') : data)
   }
 
-  /** See {@link NbWriter.send}. */
+  /** Writes all of `data`; see {@link NbWriter.send}. */
   send(data: Uint8Array | string): Op<void> {
     return this.write(data)
   }
 
-  /** See {@link NbWriter.flush}. */
+  /** Sends the written bytes and waits; see {@link NbWriter.flush}. */
   flush(): Op<void> {
     return this.#writer.flush()
   }
 
-  /** See {@link NbWriter.close}. */
+  /** Ends writing; see {@link NbWriter.close}. */
   close(): Op<void> {
     return this.#writer.close()
   }
 
-  /** See {@link NbWriter.shutdown}. */
+  /** Ends writing; see {@link NbWriter.shutdown}. */
   shutdown(): Op<void> {
     return this.#writer.shutdown()
   }
 
-  /** Closes it: `await using file = nbfile(...)`. */
+  /** Closes the file: `await using file = nbfile(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 }
 
 /**
- * A buffered file over a socket, a Node duplex, a process, any source and sink of bytes, or a pair of streams. It reads by
- * {@link NbReader} and writes by {@link NbWriter}; `nbfile(socket).text()` reads text. The socket stays open for its owner to
- * close, and must not be read past the file, which may have taken bytes of it already. Throws `INVALID_ARGUMENT`.
- * Semantics: Syncless `nbfile`, Python's `socket.makefile`.
+ * Makes a buffered file over a socket, a Node duplex, a process, any source and sink of bytes, or a pair of streams. The
+ * file reads by {@link NbReader} and writes by {@link NbWriter}; `nbfile(socket).text()` reads text. The socket stays
+ * open for its owner to close. Do not read the socket past the file, which may already have taken bytes from it. Throws
+ * `INVALID_ARGUMENT`. Semantics: Syncless `nbfile`, Python's `socket.makefile`.
  *
  * @example
  * ```ts
@@ -109,7 +109,7 @@ function halves(duplex: ByteDuplex): BytePair {
   if (typeof duplex !== 'object' || duplex === null) {
     throw new SynclessError('INVALID_ARGUMENT', `nbfile() takes a socket or a stream, and got ${String(duplex)}`)
   }
-  // A stream has a property `readable` of its own, which tells whether it is.
+  // A stream has a property `readable` of its own, a boolean.
   if ('readable' in duplex && typeof duplex.readable === 'object') return duplex
   return { readable: duplex as Duplex, writable: duplex as Duplex }
 }

@@ -1,8 +1,9 @@
 const EMPTY = Buffer.alloc(0)
 
 /**
- * The bytes that a reader has taken from its source and not given on. They lie in one stretch of memory, so that searching
- * and cutting know no borders of chunks; a chunk that comes while there is nothing is taken over as it is.
+ * The bytes that a reader has taken from its source and not passed on. They lie in one stretch of memory, so that
+ * searching and cutting know no borders of chunks. A chunk that comes while the buffer is empty is taken over without a
+ * copy.
  */
 export class ReaderBuffer {
   #bytes: Buffer = EMPTY
@@ -15,7 +16,7 @@ export class ReaderBuffer {
     return this.#end - this.#start
   }
 
-  /** Adds what the source gave; it must not change any more. */
+  /** Adds bytes of the source; these must not change any more. */
   append(chunk: Uint8Array): void {
     if (this.length === 0) {
       this.#adopt(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length), false)
@@ -26,7 +27,7 @@ export class ReaderBuffer {
     this.#end += chunk.length
   }
 
-  /** Puts a copy of `bytes` before what is there. */
+  /** Puts a copy of `bytes` before the buffered bytes. */
   prepend(bytes: Uint8Array): void {
     if (this.length === 0) {
       this.#adopt(Buffer.from(bytes), true)
@@ -37,7 +38,7 @@ export class ReaderBuffer {
     this.#bytes.set(bytes, this.#start)
   }
 
-  /** What lies there now, without a copy: for looking only, and only at once. */
+  /** Returns the bytes without a copy: look at them at once, and do not keep them. */
   view(start: number, end: number): Buffer {
     return this.#bytes.subarray(this.#start + start, this.#start + end)
   }
@@ -49,7 +50,7 @@ export class ReaderBuffer {
   /** Takes the first `count` bytes out; the caller may keep them, and write to them. */
   take(count: number): Buffer {
     const bytes = this.view(0, count)
-    // All of it may go as it is, unless that would hold much more memory than it needs.
+    // All of it may go without a copy, unless that would hold much more memory than it needs.
     const given = count === this.length && bytes.length * 2 > this.#bytes.length ? bytes : Buffer.from(bytes)
     this.drop(count)
     return given
@@ -60,7 +61,7 @@ export class ReaderBuffer {
     if (this.#start >= this.#end) this.#adopt(EMPTY, false)
   }
 
-  /** Where `what` first begins, if it lies within `start` and `end`; -1 if it does not. */
+  /** Returns where `what` first begins, if it lies within `start` and `end`; otherwise -1. */
   indexOf(what: Uint8Array, start: number, end: number): number {
     const at = this.view(start, end).indexOf(what)
     return at < 0 ? -1 : start + at
@@ -78,7 +79,7 @@ export class ReaderBuffer {
     this.#own = own
   }
 
-  /** Moves to memory of its own, with so much room before and after: each time twice what is needed at least. */
+  /** Moves the bytes to memory of their own, with room before and after: each time at least twice the room that is needed. */
   #move(before: number, after: number): void {
     const { length } = this
     const bytes = Buffer.allocUnsafeSlow(before + length + after)

@@ -4,17 +4,17 @@ import type { ByteSource } from '../bytes/byte-stream.js'
 import { type ReadAhead, ReadersAhead, tellOfReader } from '../bytes/read-ahead.js'
 import { ReaderBuffer } from './reader-buffer.js'
 
-/** How many bytes are asked of the source at a time. */
+/** The number of bytes that the source is asked for at a time. */
 const CHUNK = 64 * 1024
 
-/** A source with what was taken from it and not given on. All views of one file share it. */
+/** A source, with the bytes that were taken from it and not passed on. All views of one file share it. */
 export class ReaderInput implements ReadAhead {
   readonly buffer = new ReaderBuffer()
   readonly source: ByteSource
   readonly name: string
-  /** How many bytes a read may look through that does not say so itself. */
+  /** The number of bytes that a read may look through if it has no limit of its own. */
   readonly limit: number
-  /** Whether the source has no more. */
+  /** Whether the source has no more bytes. */
   ended = false
   /** The read that waits for the source. */
   reading: { rescan(): void } | null = null
@@ -32,11 +32,11 @@ export class ReaderInput implements ReadAhead {
     return this.buffer.length + (this.#ahead?.held ?? 0)
   }
 
-  /** Its end may have been the limit of a part, which is to come again: it asks the source anew, and is refused. */
+  /** Its end may have been the limit of a part that is to come again. So it asks the source again, and is refused. */
   takeHeld(): Buffer {
     this.ended = false
     const own = this.buffer.take(this.buffer.length)
-    // The readers of it have taken theirs before.
+    // The readers of it have taken their bytes before.
     return this.#ahead === null ? own : Buffer.concat([this.#ahead.take(), own])
   }
 
@@ -50,7 +50,7 @@ export class ReaderInput implements ReadAhead {
     return this.source.recv(CHUNK).node()
   }
 
-  /** Takes what `received` has committed with. Throws the error of the source. */
+  /** Takes the bytes that `received` has committed with. Throws the error of the source. */
   accept(received: Node<Buffer>): void {
     const chunk = received.take()
     if (chunk.length === 0) this.ended = true
@@ -60,7 +60,7 @@ export class ReaderInput implements ReadAhead {
     }
   }
 
-  /** Takes what the source has at once. False if one would have to wait for it. */
+  /** Takes the bytes that the source has at once. Returns false if the read would have to wait for the source. */
   pull(): boolean {
     const received = this.receive()
     received.waiter = null

@@ -1,9 +1,9 @@
 import type { Node, Op } from '../../loop/op.js'
 
-/** The async iterator over what `next` gives. `return()` while a `next()` is pending withdraws it: nothing is lost. */
+/** The async iterator over the results of `next`. `return()` withdraws a pending `next()`, so that nothing is lost. */
 export class LineIterator<D> implements AsyncIterableIterator<D> {
   readonly #next: () => Op<IteratorResult<D, undefined>>
-  /** Settles when those that were asked for are through; null where nobody waits. */
+  /** Settles when all requested steps are done; null if nobody waits. */
   #last: Promise<void> | null = null
   #leave: (() => void) | null = null
   #done = false
@@ -28,7 +28,7 @@ export class LineIterator<D> implements AsyncIterableIterator<D> {
     return { done: true, value: undefined }
   }
 
-  /** Those that are asked for meanwhile come after it. */
+  /** Steps that are requested in the meantime come after it. */
   #followed<T>(step: Promise<T>): Promise<T> {
     const through = () => {
       if (this.#last === last) this.#last = null
@@ -52,7 +52,7 @@ export class LineIterator<D> implements AsyncIterableIterator<D> {
     }
   }
 
-  /** False where the iteration was left before. */
+  /** Resolves with false if the iteration was left before. */
   #committed(node: Node<unknown>): Promise<boolean> {
     return new Promise(resolve => {
       const over = (committed: boolean) => {

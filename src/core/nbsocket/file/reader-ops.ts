@@ -1,4 +1,4 @@
-/** The operations of a reader. None of them takes a byte out of the buffer before it commits. */
+/** The operations of a reader. No operation takes a byte out of the buffer before it commits. */
 import { SynclessError } from '../../base/errors.js'
 import { loop } from '../../loop/loop.js'
 import { Node, WAITING, type Waiter } from '../../loop/op.js'
@@ -7,8 +7,8 @@ import type { ReaderInput } from './reader-input.js'
 import type { Form } from './reader-text.js'
 
 /**
- * A read that goes on receiving into the buffer until what it wants is there. Where it loses, what has come stays in the
- * buffer, and the operation of the source is withdrawn.
+ * A read that receives into the buffer until the bytes that it wants are there. If it loses, the received bytes stay in
+ * the buffer, and the operation of the source is withdrawn.
  */
 export abstract class ReadNode<T> extends Node<T> implements Waiter {
   protected readonly input: ReaderInput
@@ -19,13 +19,13 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     this.input = input
   }
 
-  /** What it does, for people: `read a line`. */
+  /** The action, for people: `read a line`. */
   protected abstract readonly what: string
 
-  /** Commits by `give` or `refuse`, if what has come is enough for that, and says whether it did. */
+  /** Commits by `give` or `refuse` if the received bytes are enough for that, and returns whether it did. */
   protected abstract settles(): boolean
 
-  /** The buffer is another than it was at the last look. */
+  /** Called when the buffer is a different one than at the last look. */
   protected forget(): void {}
 
   describe(): string {
@@ -57,7 +57,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     receiving?.withdraw()
   }
 
-  /** The source has given something, or failed. */
+  /** The source has given bytes, or has failed. */
   wake(received: Node<unknown>): void {
     this.#receiving = null
     try {
@@ -69,7 +69,7 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     if (!this.#settledNow()) this.#receiveInTurn()
   }
 
-  /** Something was put in before what is there. */
+  /** Bytes were put in before the buffered ones. */
   rescan(): void {
     if (this.state !== WAITING) return
     this.forget()
@@ -104,8 +104,8 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
   }
 
   /**
-   * Looks, and takes from the source what it has at once, until it can commit or would have to wait. Each look is a step of
-   * the loop: a source that always has something may not keep the event loop from its turn.
+   * Looks, and takes the bytes that the source has at once, until it can commit or would have to wait. Each look is a
+   * step of the loop, so that a source that always has bytes cannot starve the event loop.
    */
   #settledNow(): boolean {
     try {
@@ -123,7 +123,8 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
     else {
       loop.afterRest(() => {
         if (this.state !== WAITING || this.input.reading !== this || this.#receiving !== null) return
-        // It goes on whatever that took: a read through many readers needs more than one budget, and would begin anew for ever.
+        // It goes on, whatever the cost: a read through many readers needs more than one budget, and would otherwise
+        // start again forever.
         if (!this.#settledNow()) this.#receive()
       })
     }
@@ -141,11 +142,11 @@ export abstract class ReadNode<T> extends Node<T> implements Waiter {
   }
 }
 
-/** Waits until `size` bytes are there, or the end; gives them as far as characters are whole, and one at least. */
+/** Waits for `size` bytes or the end. Gives as many whole characters as there are, and at least one. */
 export class ReadSome<D> extends ReadNode<D> {
   readonly #form: Form<D>
   readonly #size: number
-  /** How many bytes have to be there; with fewer of them than `size`, it takes what has come. */
+  /** The number of bytes that have to be there. With fewer than `size` bytes, it takes those that have come. */
   readonly #least: number
   readonly #takes: boolean
   protected readonly what: string
@@ -175,7 +176,7 @@ export class ReadSome<D> extends ReadNode<D> {
   }
 }
 
-/** Waits until `size` bytes are there, or the end, and gives what `outcome` makes of that. */
+/** Waits for `size` bytes or the end, and gives the result of `outcome`. */
 export class ReadFixed<T> extends ReadNode<T> {
   readonly #size: number
   readonly #outcome: (input: ReaderInput) => T
@@ -205,9 +206,9 @@ export class ReadFixed<T> extends ReadNode<T> {
 export class ReadDelimited<T> extends ReadNode<T> {
   readonly #delimiter: Uint8Array
   readonly #limit: number
-  /** `length` is that of the delimiter; 0 where the stream ended before one. May throw. */
+  /** `length` is the length of the delimiter; 0 if the stream ended before a delimiter. May throw. */
   readonly #outcome: (size: number, length: number) => T
-  /** Up to where there is no delimiter. */
+  /** The position up to which there is no delimiter. */
   #searched = 0
   protected readonly what: string
 

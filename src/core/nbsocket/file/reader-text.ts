@@ -1,16 +1,16 @@
 import { SynclessError } from '../../base/errors.js'
 import type { ReaderBuffer } from './reader-buffer.js'
 
-/** How the bytes of a file are read as text. */
+/** The encoding by which the bytes of a file are read as text. */
 export type TextEncoding = 'utf8' | 'latin1'
 
-/** @internal What a reader gives: bytes as they are, or text of them. */
+/** @internal The form of a reader's results: bytes, or text of these bytes. */
 export interface Form<D> {
   readonly name: 'bytes' | TextEncoding
-  /** How many of `bytes` may be given so that no character is cut; all of them, where no more will come. */
+  /** Returns how many of `bytes` may be given without cutting a character; all of them if no more will come. */
   whole(bytes: Buffer): number
   from(bytes: Buffer): D
-  /** Takes the first `size` bytes of what is buffered. */
+  /** Takes the first `size` buffered bytes. */
   take(buffer: ReaderBuffer, size: number): D
 }
 
@@ -37,13 +37,16 @@ function decoded(name: TextEncoding, whole: (bytes: Buffer) => number): Form<str
   return { name, whole, from, take }
 }
 
-/** @internal Throws `INVALID_ARGUMENT` for an encoding that is not known. */
+/** @internal Throws `INVALID_ARGUMENT` if the encoding is unknown. */
 export function textForm(encoding: TextEncoding): Form<string> {
   if (Object.hasOwn(textForms, encoding)) return textForms[encoding]
   throw new SynclessError('INVALID_ARGUMENT', `text is read as 'utf8' or 'latin1', and not as ${String(encoding)}`)
 }
 
-/** Without the beginning of a character whose end may still come. What is no UTF-8 is whole: it becomes U+FFFD. */
+/**
+ * Returns the length without the beginning of a character whose end may still come. Bytes that are not UTF-8 count as
+ * whole: they become U+FFFD.
+ */
 function wholeUtf8(bytes: Buffer): number {
   const { length } = bytes
   for (let back = 1; back <= 3 && back <= length; back++) {
@@ -54,7 +57,7 @@ function wholeUtf8(bytes: Buffer): number {
   return length
 }
 
-/** How many bytes the character has that begins with `first`; 1 where the two bytes begin none. */
+/** Returns the number of bytes of the character that begins with `first`; 1 if the two bytes begin no character. */
 function characterLength(first: number, second: number | undefined): number {
   if (first < 0xc2 || first > 0xf4) return 1
   if (first < 0xe0) return 2
@@ -62,7 +65,7 @@ function characterLength(first: number, second: number | undefined): number {
   return first < 0xf0 ? 3 : 4
 }
 
-/** Neither longer than it has to be, nor half of a surrogate pair, nor beyond U+10FFFF. */
+/** Returns whether the character is in its shortest form, no half of a surrogate pair, and not beyond U+10FFFF. */
 function maySecond(first: number, second: number): boolean {
   if (first === 0xe0) return second >= 0xa0
   if (first === 0xed) return second < 0xa0

@@ -17,34 +17,37 @@ const RETURN = 13
 
 /** Options of {@link nbreader} and `nbfile`. */
 export interface ReaderOptions {
-  /** For descriptions and dumps. */
+  /** The name in descriptions and dumps. */
   readonly name?: string
-  /** How many bytes a read may look through that is not told so itself, such as `readLine()`. Default 1 MiB; `Infinity` for no limit. */
+  /**
+   * The number of bytes that a read may look through if it has no limit of its own, such as `readLine()`. Default: 1
+   * MiB; `Infinity` for no limit.
+   */
   readonly limit?: number
 }
 
 /** Options of the reads that look for a delimiter. */
 export interface DelimiterOptions {
-  /** How many bytes it may be, with the delimiter. Default: the limit of the file. */
+  /** The largest number of bytes, including the delimiter. Default: the limit of the file. */
   readonly limit?: number
 }
 
 /** Options of the reads of lines. */
 export interface LineOptions extends DelimiterOptions {
-  /** What ends a line. Default: a line feed. */
+  /** The end of a line. Default: a line feed. */
   readonly delimiter?: Uint8Array | string
 }
 
 /**
- * A buffered reader, made by {@link nbreader}, `nbfile` and others. `D` is what its reads give: `Buffer`, or `string` where
- * it is one of text ({@link text}).
+ * A buffered reader, made by {@link nbreader}, `nbfile` and others. `D` is the type of its results: `Buffer`, or
+ * `string` for a reader of text ({@link text}).
  *
- * All sizes are in bytes, of text too. A read of text never cuts a character: where its bytes end within one, it stops
- * before it, and gives at least one character.
+ * All sizes are in bytes, of text too. A read of text never cuts a character: if its bytes end within a character, it
+ * stops before that one. It gives at least one character.
  *
- * Each read is one operation: it can be selected and timed out, and where it loses or is killed, or fails, no byte is lost:
- * all of them are there for the next read. One operation at a time may wait; another fails with `BUSY`. A read fails with
- * the error of its source when what was buffered before does not suffice for it. Semantics: Syncless `nbfile`.
+ * Each read is one operation: it can be selected and timed out. If a read loses, is killed or fails, no byte is lost:
+ * all bytes are there for the next read. One operation at a time may wait; another one fails with `BUSY`. A read fails
+ * with the error of its source if the bytes that were buffered before do not suffice. Semantics: Syncless `nbfile`.
  */
 export class NbReader<D extends Buffer | string = Buffer> implements ByteSource {
   /** @internal */
@@ -62,7 +65,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     return this.input.name
   }
 
-  /** How many bytes have been taken from the source, and are still to be read. */
+  /** The number of bytes that were taken from the source and are still to be read. */
   get buffered(): number {
     return this.input.buffer.length
   }
@@ -73,33 +76,33 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   /**
-   * The same reader, as one of text: what either reads, the other does not. Throws `INVALID_ARGUMENT` for an encoding other
-   * than `'utf8'` and `'latin1'`.
+   * Returns a view of this reader that gives text. Both read the same bytes: a byte that one reads, the other does not.
+   * Throws `INVALID_ARGUMENT` for an encoding other than `'utf8'` and `'latin1'`.
    */
   text(encoding: TextEncoding = 'utf8'): NbReader<string> {
     return new NbReader(this.input, textForm(encoding))
   }
 
-  /** The same reader, as one of bytes. */
+  /** Returns a view of this reader that gives bytes. */
   bytes(): NbReader<Buffer> {
     return new NbReader(this.input, bytesForm)
   }
 
-  /** Waits until `count` bytes are there, and gives them; fewer only at the end of the stream, where there are none. */
+  /** Waits for `count` bytes, and gives them. Gives fewer only at the end of the stream, and nothing if no bytes are left. */
   read(count: number): Op<D> {
     assertSize(count, 0, 'read()')
     return new ReadSome(this.input, this.form, `read ${count} bytes`, count, count, true)
   }
 
-  /** Waits until something is there, and gives it, at most `count` bytes; nothing at the end of the stream. */
+  /** Waits for any bytes, and gives at most `count` of them; nothing at the end of the stream. */
   readAtMost(count: number): Op<D> {
     assertSize(count, 0, 'readAtMost()')
     return new ReadSome(this.input, this.form, `read at most ${count} bytes`, count, Math.min(count, 1), true)
   }
 
   /**
-   * Gives exactly `count` bytes; of text, they have to be whole characters. Fails with `UNEXPECTED_END` where the stream ends
-   * before: what there is stays unread.
+   * Gives exactly `count` bytes; in text, these have to be whole characters. Fails with `UNEXPECTED_END` if the stream
+   * ends before; its bytes stay unread.
    */
   readExactly(count: number): Op<D> {
     assertSize(count, 0, 'readExactly()')
@@ -111,8 +114,8 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   /**
-   * Waits until `count` bytes are buffered, or the stream has ended, and says how many there are then. Takes none: look at
-   * them with {@link peek}, {@link find} and {@link rfind}.
+   * Waits until `count` bytes are buffered, or the stream has ended. Gives the number of buffered bytes and takes none:
+   * look at them with {@link peek}, {@link find} and {@link rfind}.
    */
   readUpTo(count: number): Op<number> {
     assertSize(count, 0, 'readUpTo()')
@@ -120,16 +123,16 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   /**
-   * Reads a line, with what ends it. The last line may lack that; nothing means the end of the stream. Fails with
-   * `READ_LIMIT` where a line has more than `limit` bytes, and leaves all of them unread.
+   * Reads a line, including its delimiter. The last line may lack the delimiter; an empty result means the end of the
+   * stream. Fails with `READ_LIMIT` if a line has more than `limit` bytes, and leaves all of them unread.
    */
   readLine(options: LineOptions = {}): Op<D> {
     return this.#delimited('read a line', options, size => this.form.take(this.input.buffer, size))
   }
 
   /**
-   * Reads up to `delimiter` and with it. Fails with `UNEXPECTED_END` where the stream ends before, with `READ_LIMIT` where it
-   * does not come within `limit` bytes, and leaves all of them unread.
+   * Reads up to and including `delimiter`. Fails with `UNEXPECTED_END` if the stream ends before, and with `READ_LIMIT`
+   * if the delimiter does not come within `limit` bytes. Both leave all bytes unread.
    */
   readUntil(delimiter: Uint8Array | string, options: DelimiterOptions = {}): Op<D> {
     const what = `read until ${JSON.stringify(String(delimiter))}`
@@ -140,22 +143,23 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   /**
-   * Reads everything up to the end of the stream. Fails with `READ_LIMIT` where that is more than `limit` bytes, and leaves
+   * Reads everything up to the end of the stream. Fails with `READ_LIMIT` if that is more than `limit` bytes, and leaves
    * all of them unread.
    */
   readAll(options: DelimiterOptions = {}): Op<D> {
     return new ReadAll(this.input, this.form, this.#limit(options, 'readAll()'))
   }
 
-  /** Like {@link read}, but leaves the bytes where they are. */
+  /** Reads like {@link read}, but leaves the bytes unread. */
   peek(count: number): Op<D> {
     assertSize(count, 0, 'peek()')
     return new ReadSome(this.input, this.form, `peek at ${count} bytes`, count, count, false)
   }
 
   /**
-   * Drops the next `count` bytes when they are there, at once where they are buffered, and says how many there were: fewer
-   * only at the end of the stream. For more than the limit of the file there is {@link skip}. Throws `INVALID_ARGUMENT`.
+   * Drops the next `count` bytes when they are there, at once if they are buffered. Gives the number of dropped bytes,
+   * which is smaller only at the end of the stream. Use {@link skip} for more bytes than the limit of the file. Throws
+   * `INVALID_ARGUMENT`.
    */
   discard(count: number): Op<number> {
     assertSize(count, 0, 'discard()')
@@ -173,8 +177,8 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   }
 
   /**
-   * Drops the next `count` bytes as they come, all up to the end of the stream if nothing else is said; gives how many there
-   * were. This is a task, of many steps: what it has dropped when it is killed or runs out of time is gone.
+   * Drops the next `count` bytes as they come; by default all, up to the end of the stream. Gives the number of dropped
+   * bytes. This is a task of many steps: bytes dropped before a kill or a timeout are gone.
    */
   skip(count: number = Number.POSITIVE_INFINITY): Op<number> {
     if (count !== Number.POSITIVE_INFINITY) assertSize(count, 0, 'skip()')
@@ -196,52 +200,52 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     })
   }
 
-  /** Puts bytes back, before those that are still to be read: they are read next. The stream need not have had them. */
+  /** Puts bytes back before the unread ones: they are read next. They need not come from the stream. */
   unread(data: Uint8Array | string): void {
     this.input.unread(this.encoded(data, 'unread()'))
   }
 
   /**
-   * Where `what` first begins in the bytes that are buffered, counted from the next one to be read; -1 if it is not there
-   * yet. It has to lie between `start` and `end`, which count from the end if they are negative. Does not wait: see
-   * {@link readUpTo}. Semantics: Python's `str.find`.
+   * Returns where `what` first begins in the buffered bytes, counted from the next unread byte; -1 if it is not there
+   * yet. The match has to lie between `start` and `end`, which count from the end if they are negative. Does not wait:
+   * see {@link readUpTo}. Semantics: Python's `str.find`.
    */
   find(what: Uint8Array | string, start = 0, end: number = this.buffered): number {
     return this.input.buffer.indexOf(this.#sought(what, 'find()'), this.#position(start), this.#position(end))
   }
 
-  /** Like {@link find}, for the last place. Semantics: Python's `str.rfind`. */
+  /** Returns the last place of `what`, otherwise like {@link find}. Semantics: Python's `str.rfind`. */
   rfind(what: Uint8Array | string, start = 0, end: number = this.buffered): number {
     return this.input.buffer.lastIndexOf(this.#sought(what, 'rfind()'), this.#position(start), this.#position(end))
   }
 
-  /** @internal Another reader takes bytes out of it. */
+  /** @internal Notes another reader that takes bytes out of this one. */
   [readsAhead](reader: ReadAhead): void {
     this.input.remember(reader)
   }
 
-  /** The bytes as they are, whatever {@link text} says: a reader is a source for another one. */
+  /** Receives plain bytes, whatever {@link text} says: a reader is a source for other readers. */
   recv(maxBytes: number = 64 * 1024): Op<Buffer> {
     assertSize(maxBytes, 1, 'recv()')
     return new ReadSome(this.input, bytesForm, 'recv', maxBytes, 1, true)
   }
 
   /**
-   * Iterates over the lines, without their ends: the delimiter, or LF and CRLF if none is given. A line of more than `limit`
-   * bytes throws `READ_LIMIT`. Leaving early loses nothing: the next line is the next to be read.
+   * Iterates over the lines, without their ends: the delimiter, or LF and CRLF if no delimiter is given. A line of more
+   * than `limit` bytes throws `READ_LIMIT`. Leaving early loses nothing: the next line is the next to be read.
    */
   lines(options: LineOptions = {}): AsyncIterableIterator<D> {
     return new LineIterator(() => this.nextLine(options))
   }
 
-  /** `for await (const line of file)`: its {@link lines}. */
+  /** Iterates over the {@link lines}: `for await (const line of file)`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<D> {
     return this.lines()
   }
 
   /**
-   * Calls `fn` with each line, without its end, up to the end of the stream; a generator function is delegated to, a promise
-   * waited for.
+   * Calls `fn` with each line, without its end, up to the end of the stream. If `fn` returns a coroutine, it runs to its
+   * end; if `fn` returns a promise, it is waited for.
    */
   *each<R>(fn: (line: D) => Co<R> | PromiseLike<R> | R, options: LineOptions = {}): Co<void> {
     for (;;) {
@@ -251,7 +255,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     }
   }
 
-  /** @internal The next line without its end. */
+  /** @internal Gives the next line without its end. */
   nextLine(options: LineOptions): Op<IteratorResult<D, undefined>> {
     assertOptions('read a line', options)
     const { buffer } = this.input
@@ -294,7 +298,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     throw new SynclessError('INVALID_ARGUMENT', `${method}: there is nothing to look for`)
   }
 
-  /** @internal Bytes as they are, and text in the encoding of the reader. */
+  /** @internal Returns bytes unchanged, and text in the encoding of the reader. */
   protected encoded(data: Uint8Array | string, method: string): Uint8Array {
     if (typeof data === 'string') return Buffer.from(data, this.form.name === 'latin1' ? 'latin1' : 'utf8')
     if (data instanceof Uint8Array) return data
@@ -312,7 +316,7 @@ export function assertSize(size: unknown, least: number, what: string): void {
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes a whole number of bytes, and got ${String(size)}`)
 }
 
-/** @internal What a reader reads from. Throws `INVALID_ARGUMENT`. */
+/** @internal Returns the input of a reader. Throws `INVALID_ARGUMENT`. */
 export function readerInput(source: ByteSource | Readable, options: ReaderOptions, made: string): ReaderInput {
   assertOptions(made, options)
   const { name = made, limit = 1024 * 1024 } = options
@@ -326,9 +330,9 @@ function asByteSource(source: ByteSource | Readable): ByteSource {
 }
 
 /**
- * A buffered reader of a Node readable, a socket or any other source of bytes. Nothing is read before the first operation,
- * and then at most 64 KiB beyond what a read wants. Throws `INVALID_ARGUMENT` for what is no source of bytes, and for a
- * limit that is not a number of bytes.
+ * Makes a buffered reader of a Node readable, a socket or any other source of bytes. Nothing is read before the first
+ * operation, and then at most 64 KiB more than a read wants. Throws `INVALID_ARGUMENT` if `source` is not a source of
+ * bytes, or the limit is not a number of bytes.
  *
  * @example
  * ```ts

@@ -1,18 +1,18 @@
-/** The operations of a writer. What one of them sends is handed on in the step in which the sink takes it. */
+/** The operations of a writer. An operation hands on its bytes in the step in which the sink takes them. */
 
 import { afterWithdrawal } from '../../base/withdrawal.js'
 import { Node, type Op, type Waiter } from '../../loop/op.js'
 import type { Runnable } from '../../loop/running.js'
 import type { ByteSink } from '../bytes/byte-stream.js'
 
-/** What a writer writes to, as its operations see it. */
+/** The output of a writer, as its operations see it. */
 interface Output {
   readonly sink: ByteSink
   readonly name: string
   readonly buffered: number
-  /** Whether others come first. */
+  /** Whether other operations come first. */
   readonly busy: boolean
-  /** Whether all that was written can still be sent. */
+  /** Whether all written bytes can still be sent. */
   readonly whole: boolean
   enter(node: OutputNode): void
   leave(node: OutputNode): void
@@ -27,7 +27,7 @@ interface Output {
   failed(error: unknown, received: boolean): void
 }
 
-/** Performs operations of the sink, one after the other. Those of one writer do so in their order. */
+/** Performs operations of the sink, one after the other. The operations of one writer go in their order. */
 export abstract class OutputNode extends Node<void> implements Waiter {
   protected readonly output: Output
   #queued = false
@@ -41,16 +41,16 @@ export abstract class OutputNode extends Node<void> implements Waiter {
 
   protected abstract readonly what: string
 
-  /** It begins, perhaps anew. Throws where it may not. */
+  /** Begins, perhaps again. Throws if the operation may not begin. */
   protected abstract begin(): void
 
-  /** What has to be done next, or null where all is done. */
+  /** Returns the next operation of the sink, or null if all is done. */
   protected abstract step(): Op<void> | null
 
-  /** What `step` gave has committed. */
+  /** Called when the operation that `step` returned has committed. */
   protected abstract stepped(): void
 
-  /** Whether there is somebody who is told if it fails. */
+  /** Whether somebody is told if the operation fails. */
   protected get told(): boolean {
     return true
   }
@@ -77,11 +77,11 @@ export abstract class OutputNode extends Node<void> implements Waiter {
     if (!this.#queued) return
     this.#queued = false
     this.output.leave(this)
-    // Those behind it may commit.
+    // The operations behind this one may commit.
     afterWithdrawal(() => this.output.startNext())
   }
 
-  /** Those before it are through. */
+  /** Called when the operations before this one are done. */
   start(): void {
     if (this.#started) return
     this.#started = true
@@ -102,7 +102,7 @@ export abstract class OutputNode extends Node<void> implements Waiter {
     return this.#inner?.blockers() ?? []
   }
 
-  /** Lets those behind it begin. */
+  /** Lets the operations behind this one begin. */
   protected dequeue(): void {
     if (!this.#queued) return
     this.#queued = false
@@ -120,7 +120,7 @@ export abstract class OutputNode extends Node<void> implements Waiter {
     return this.#advanced()
   }
 
-  /** Does what can be done at once, and says whether that was all. */
+  /** Does the steps that can be done at once, and returns whether those were all. */
   #advanced(): boolean {
     for (;;) {
       let inner: Node<void>
@@ -144,7 +144,7 @@ export abstract class OutputNode extends Node<void> implements Waiter {
     }
   }
 
-  /** False where it has failed by that. */
+  /** Returns false if the operation has failed by that step. */
   #took(inner: Node<unknown>): boolean {
     try {
       inner.take()
@@ -172,7 +172,7 @@ export abstract class OutputNode extends Node<void> implements Waiter {
   }
 }
 
-/** Writes: holds back what is small, and sends everything where there is no room for that. */
+/** Writes: holds back small data, and sends everything if there is no room for it. */
 export class WriteNode extends OutputNode {
   readonly #bytes: Uint8Array
   #written = false
@@ -202,7 +202,7 @@ export class WriteNode extends OutputNode {
   }
 }
 
-/** Sends what is held back. */
+/** Sends the bytes that are held back. */
 export class DrainNode extends OutputNode {
   protected readonly what: string = 'send what was written to'
 
@@ -221,7 +221,7 @@ export class DrainNode extends OutputNode {
   }
 }
 
-/** Sends what is held back, and waits until the sink has passed on everything. */
+/** Sends the bytes that are held back, and waits until the sink has passed on everything. */
 export class FlushNode extends DrainNode {
   protected override readonly what: string = 'flush'
   #passing = false
@@ -241,7 +241,7 @@ export class FlushNode extends DrainNode {
     if (send !== null) return send
     this.#passing = true
     const passed = this.pass()
-    // What is written from now on does not have to wait.
+    // Later writes do not have to wait.
     this.dequeue()
     return passed
   }
@@ -255,11 +255,11 @@ export class FlushNode extends DrainNode {
   }
 }
 
-/** Sends what is held back, and then says that no more will come. */
+/** Sends the bytes that are held back, and then ends the stream. */
 export class CloseNode extends FlushNode {
   protected override readonly what = 'close'
 
-  /** The end is told only by one that is really performed. */
+  /** Only a close that is really performed ends the stream. */
   override poll(): boolean {
     return false
   }

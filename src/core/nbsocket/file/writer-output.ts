@@ -7,20 +7,20 @@ import { DrainNode, type OutputNode } from './writer-ops.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** A sink with what has been written and not handed on. Operations that have to wait for it do so in their order. */
+/** A sink, with the written bytes that were not handed on. Operations that have to wait for the sink do so in their order. */
 export class WriterOutput {
   readonly sink: ByteSink
   readonly name: string
-  /** How many bytes may be held back for those that come after them. */
+  /** The number of bytes that may be held back for later ones. */
   readonly capacity: number
-  /** Whether the sink holds them back itself, and so loses none when it is closed. */
+  /** Whether the sink itself holds bytes back, and so loses none when it is closed. */
   readonly #corks: boolean
   readonly #waiting = new List<Node<unknown>>()
   #memory: Buffer | null = null
   #length = 0
   #closed = false
   #draining = false
-  /** The error with which bytes were lost that had been written. */
+  /** The error with which written bytes were lost. */
   #failure: { readonly error: unknown; received: boolean } | null = null
 
   constructor(sink: ByteSink, name: string, capacity: number) {
@@ -34,18 +34,18 @@ export class WriterOutput {
     return this.#length
   }
 
-  /** Whether others come first. */
+  /** Whether other operations come first. */
   get busy(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** Throws where nothing can be written any more. */
+  /** Throws if nothing can be written any more. */
   assertWritable(what: string): void {
     this.assertWhole()
     if (this.#closed) throw new SynclessError('FILE_CLOSED', `cannot ${what}: it was closed`)
   }
 
-  /** Throws where bytes could not be sent that had been written. */
+  /** Throws if written bytes could not be sent. */
   assertWhole(): void {
     const failure = this.#failure
     if (failure === null) return
@@ -54,12 +54,12 @@ export class WriterOutput {
     throw failure.error
   }
 
-  /** Whether all that was written can still be sent. */
+  /** Whether all written bytes can still be sent. */
   get whole(): boolean {
     return this.#failure === null
   }
 
-  /** The sink did not take what was held. Somebody is told: the one who performed the operation, or else the next one. */
+  /** Notes that the sink did not take the held bytes. The performer of the operation is told, or else the next operation. */
   failed(error: unknown, received: boolean): void {
     if (this.#failure !== null || this.#length === 0 || (received && passes(error))) return
     const failure = { error, received }
@@ -75,7 +75,7 @@ export class WriterOutput {
     return bytes.length === 0 || (!this.#corks && this.#length + bytes.length <= this.capacity)
   }
 
-  /** Keeps a copy of `bytes`, for which there is room. They go out in the next turn of the event loop at the latest. */
+  /** Keeps a copy of `bytes`, for which there is room. The bytes go out in the next turn of the event loop at the latest. */
   hold(bytes: Uint8Array): void {
     if (bytes.length === 0) return
     this.#memory ??= Buffer.allocUnsafeSlow(this.capacity)
@@ -84,7 +84,7 @@ export class WriterOutput {
     this.#drainSoon()
   }
 
-  /** Sends what is held, and `bytes` after it, all at once. */
+  /** Sends the held bytes, and `bytes` after them, all at once. */
   send(bytes: Uint8Array = EMPTY): Op<void> {
     if (this.#corks) this.sink.cork?.()
     const held = this.#memory?.subarray(0, this.#length) ?? EMPTY
@@ -92,13 +92,13 @@ export class WriterOutput {
     return this.sink.send(bytes.length === 0 ? held : Buffer.concat([held, bytes]))
   }
 
-  /** What was held has been sent. */
+  /** Notes that the held bytes have been sent. */
   sent(): void {
     this.#length = 0
     this.#memory = null
   }
 
-  /** No more will be sent. Settles when the other side has been told, where the sink can tell it. */
+  /** Ends the stream. Settles when the other side has been told, if the sink can tell it. */
   shutdown(): Op<void> {
     if (this.#closed || this.sink.shutdown === undefined) {
       this.#closed = true
@@ -133,7 +133,7 @@ export class WriterOutput {
   }
 }
 
-/** Whether it may be otherwise next time: the sink has a limit of time. */
+/** Returns whether the next try may succeed: the sink has a time limit. */
 function passes(error: unknown): boolean {
   return error instanceof SynclessError && error.code === 'TIMEOUT'
 }

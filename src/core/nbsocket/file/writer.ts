@@ -10,17 +10,17 @@ import { WriterOutput } from './writer-output.js'
 
 /** Options of {@link nbwriter} and `nbfile`. */
 export interface WriterOptions {
-  /** For descriptions and dumps. */
+  /** The name in descriptions and dumps. */
   readonly name?: string
-  /** How many bytes are small, and go out together with others of the same turn. Default 8192; 0 for none. */
+  /** The size of the buffer in bytes: smaller writes of one turn go out together. Default: 8192; 0 for none. */
   readonly writeBuffer?: number
 }
 
 /**
- * A buffered writer, made by {@link nbwriter}. What is written in one turn of the event loop goes out together, at its end or
- * when it is flushed: Node holds it back, and sends it when a socket or a stream is closed. A sink that cannot be corked gets it
- * when there is more of it than the buffer takes, and at the end of the turn. Operations are performed in their order.
- * Semantics: Syncless `nbfile`, which had to be flushed.
+ * A buffered writer, made by {@link nbwriter}. All writes of one turn of the event loop go out together, at its end or
+ * at a flush. Node holds them back, and sends them when a socket or a stream is closed. If the sink cannot be corked,
+ * the writer itself holds the bytes until its buffer is full, or until the end of the turn. Operations are performed in
+ * their order. Semantics: Syncless `nbfile`, which had to be flushed.
  */
 export class NbWriter implements ByteSink {
   readonly #output: WriterOutput
@@ -34,15 +34,16 @@ export class NbWriter implements ByteSink {
     return this.#output.name
   }
 
-  /** How many bytes are held back here, as the sink cannot do that. */
+  /** The number of bytes that are held back here because the sink cannot hold them. */
   get unsent(): number {
     return this.#output.buffered
   }
 
   /**
-   * Writes all of `data`, text as UTF-8. Waits only where it does not fit in the buffer and the sink has no room; where it
-   * loses or is killed, nothing of `data` was written. Small pieces are copied; what is larger than the buffer must not be
-   * changed before `flush()` settles. Fails with the error of the sink, and with `FILE_CLOSED` after {@link close}.
+   * Writes all of `data`, text as UTF-8. Waits only if `data` does not fit in the buffer and the sink has no room. A
+   * write that loses or is killed has written nothing of `data`. Small pieces are copied; data larger than the buffer
+   * must not be changed before `flush()` settles. Fails with the error of the sink, and with `FILE_CLOSED` after {@link
+   * close}.
    */
   write(data: Uint8Array | string): Op<void> {
     if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
@@ -52,37 +53,37 @@ export class NbWriter implements ByteSink {
     return new WriteNode(this.#output, copied ? Buffer.from(data) : data)
   }
 
-  /** The same as {@link write}: a writer is a sink for others. */
+  /** Writes like {@link write}: a writer is a sink for other writers. */
   send(data: Uint8Array | string): Op<void> {
     return this.write(data)
   }
 
-  /** Sends what was written, and waits until the sink has passed it on: of a socket, until the kernel has it. */
+  /** Sends the written bytes, and waits until the sink has passed them on; for a socket, until the kernel has them. */
   flush(): Op<void> {
     return new FlushNode(this.#output)
   }
 
   /**
-   * Sends what was written, and then ends the stream, if the sink can: of a socket, it sends the end and can still be read
-   * from (`shutdown`); the socket itself stays open for its owner to close. Fails with the error of the sink where bytes were
-   * lost. The end is no longer taken back where the operation loses after everything was sent. Repeats wait for the same.
+   * Sends the written bytes, and then ends the stream if the sink can end. A socket sends its end and can still be read
+   * from (`shutdown`); it stays open for its owner to close. Fails with the error of the sink if bytes were lost. If the
+   * operation loses after everything was sent, the end is not taken back. Later calls wait for the same end.
    */
   close(): Op<void> {
     return new CloseNode(this.#output)
   }
 
-  /** The same as {@link close}. */
+  /** Ends writing like {@link close}. */
   shutdown(): Op<void> {
     return this.close()
   }
 
-  /** Closes it: `await using file = nbwriter(...)`. */
+  /** Closes the writer: `await using file = nbwriter(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 }
 
-/** @internal What a writer writes to. Throws `INVALID_ARGUMENT`. */
+/** @internal Returns the output of a writer. Throws `INVALID_ARGUMENT`. */
 export function writerOutput(sink: ByteSink | Writable, options: WriterOptions, made: string): WriterOutput {
   assertOptions(made, options)
   const { name = made, writeBuffer = 8192 } = options
@@ -96,9 +97,9 @@ function asByteSink(sink: ByteSink | Writable): ByteSink {
 }
 
 /**
- * A buffered writer to a Node writable, a socket or another sink. Bytes that were written and could not be sent fail the next
- * operation, and are a process warning where there is none, unless the reader has left (`EPIPE`, `ECONNRESET`). Throws `INVALID_ARGUMENT` for what is no sink,
- * and for a wrong option.
+ * Makes a buffered writer to a Node writable, a socket or another sink. Written bytes that could not be sent fail the
+ * next operation. If there is no next operation, they cause a process warning, unless the reader has left (`EPIPE`,
+ * `ECONNRESET`). Throws `INVALID_ARGUMENT` if `sink` is not a sink, and for a wrong option.
  *
  * @example
  * ```ts
