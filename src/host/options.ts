@@ -15,51 +15,63 @@ import type { TlsOptions } from './transport/tls.js'
 /** Options of `createHost`. */
 export interface HostOptions {
   /**
-   * Options of `http.createServer()`: sizes, and timeouts in milliseconds. They hold for every mount; those that an app
-   * was given for a server of its own have no effect in a host.
+   * Options of `http.createServer()`: sizes, and timeouts in milliseconds. They hold for every mount. Options that an
+   * app was given for a server of its own have no effect in a host.
    */
   http?: NodeHttpOptions
-  /** The certificate and what else HTTPS takes. With it the host speaks HTTPS, unless an address says otherwise. */
+  /**
+   * The certificate and the other options of HTTPS. If it is set, the host speaks HTTPS, unless an address says
+   * otherwise.
+   */
   tls?: TlsOptions
   /**
-   * Whether HTTP/2 is spoken with clients that choose it in their TLS handshake, and how; others get HTTP/1.1. It needs
-   * `tls`. An app that cannot be served so, as those of Express, is refused with `HTTP2_UNSUPPORTED`. Default: false.
+   * Whether the host speaks HTTP/2 with clients that choose it in their TLS handshake, and with which options. Other
+   * clients get HTTP/1.1. The option needs `tls`. An app that cannot be served over HTTP/2, such as one of Express,
+   * is refused with `HTTP2_UNSUPPORTED`. Default: false.
    */
   http2?: boolean | Http2Options
   /**
-   * Is told of every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
-   * `ACCEPT_FAILED`, `TRUST_MISMATCH` (of apps that do not hand over to each other), and what anyone can cause:
-   * `MALFORMED_REQUEST`, `TLS_HANDSHAKE_FAILED`, `AMBIGUOUS_PATH` and `HAND_OVER_LIMIT`. Without it the first three are
-   * process warnings, and the others are not reported.
+   * Called with every error that has no caller: `HANDLER_FAILED` with the handler's own error as its `cause`,
+   * `ACCEPT_FAILED`, and `TRUST_MISMATCH` (of apps that do not hand over to each other). It also gets the errors that
+   * any client can cause: `MALFORMED_REQUEST`, `TLS_HANDSHAKE_FAILED`, `AMBIGUOUS_PATH` and `HAND_OVER_LIMIT`.
+   * Without `onError`, the first three are process warnings, and the others are not reported.
    */
   onError?: (error: SynclessError) => void
-  /** A bound on the requests of all mounts together; health checks are exempt. Default: none. */
+  /** A bound on the requests of all mounts together. Health checks are exempt. Default: none. */
   admission?: AdmissionOptions
-  /** Bounds on connections, on what one connection may ask for at once, and on bodies. */
+  /** Bounds on connections, on the concurrent requests of one connection, and on bodies. */
   limits?: LimitOptions
   /**
-   * A port for those who operate the host: `/livez`, `/readyz` and, as OpenMetrics, `/metrics`. It listens ahead of the
-   * apps' start and until the end of the close. Without a `host` it is on the loopback address only. A host without an
-   * admin port counts nothing.
+   * A port for operators: `/livez`, `/readyz` and, as OpenMetrics, `/metrics`. It listens before the apps start and
+   * until the end of the close. Without a `host` it listens on the loopback address only. A host without an admin
+   * port counts nothing.
    */
   admin?: AdminOptions
   /**
-   * Whether the host answers `/livez` and `/readyz` on its own addresses, too, or under which paths. They are exempt from
-   * `admission`. Default: false.
+   * Whether the host also answers `/livez` and `/readyz` on its own addresses, or the paths to use there. They are
+   * exempt from `admission`. Default: false.
    */
   health?: boolean | HealthOptions
-  /** What `/readyz` asks beside whether the host listens; false, or an error, is 503. Default: nothing. */
+  /**
+   * A check that `/readyz` makes in addition to "the host listens". The answer is 503 if it says false or fails.
+   * Default: none.
+   */
   readiness?: ReadinessCheck
-  /** Where requests get their ids from. Default: those that `requestId()` is asked for have random ones. */
+  /**
+   * The source of request ids. Default: none; `requestId()` makes a random id when it is first called for a request.
+   */
   requestId?: RequestIdOptions
-  /** Host ports for kinds of app that the package does not know. */
+  /** Host ports for kinds of apps that the package does not know. */
   ports?: readonly HostPort[]
 }
 
 /** Options of `host.run`. */
 export interface RunOptions extends HostListenOptions, CloseOptions {}
 
-/** Throws `INVALID_ARGUMENT` for what is of another kind. What the options hold is looked at where it is used. */
+/**
+ * Throws `INVALID_ARGUMENT` if a value is of another kind. The contents of the options are checked where they are
+ * used.
+ */
 export function assertHostOptions(options: HostOptions): void {
   assertOptions('createHost()', options)
   for (const name of ['http', 'tls', 'admission', 'limits', 'admin', 'requestId'] as const) {

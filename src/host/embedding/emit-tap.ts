@@ -35,11 +35,11 @@ export interface Visited {
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean
 
-/** What `host.attach` gives: the way back. */
+/** The result of `host.attach`: a way to detach the host again. */
 export interface Attachment extends Disposable {
   /**
-   * Leaves the server as it was before. Requests that the host has begun to serve are not hurt. Called again, it does
-   * nothing; `host.close()` calls it at its end.
+   * Restores the server as it was before. Requests that the host already serves continue. A second call does nothing.
+   * `host.close()` detaches at its end.
    */
   detach(): void
 }

@@ -1,14 +1,14 @@
-/** What an app may treat differently from those that it hands over to, or that hand over to it. */
+/** The differences that a mount accepts between its app and the apps before and after it in a hand-over. */
 import type { PathTrait } from '../../adapters/port.js'
 import { invalid } from '../../core/base/arguments.js'
 
 /**
- * A name for something that two apps treat differently: a trait of paths, other spellings of a path (`/%61dmin`), or whom
- * they believe about the client.
+ * The name of a difference between two apps: a trait of paths, other spellings of a path (`/%61dmin`), or whose word
+ * they trust about the client.
  */
 export type Difference = PathTrait | 'spelling' | 'trust-proxy'
 
-/** The traits of paths in which apps may differ, each with a path that shows it where the plain one is `/admin`. */
+/** The traits of paths in which apps may differ. The value is an example that differs from `/admin` in that trait. */
 export const pathExamples: Record<PathTrait, string> = {
   case: '/Admin',
   'trailing-slash': '/admin/',

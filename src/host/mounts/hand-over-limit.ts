@@ -1,18 +1,19 @@
-/** Whether and how far a mount hands over what its app has nothing for. */
+/** The option `handOver` of a mount: whether requests are handed over, and up to which size of body. */
 import { invalid } from '../../core/base/arguments.js'
 
-/** What `handOver` of `host.mount` may say. */
+/** The value of the option `handOver` of `host.mount`. */
 export interface HandOverOptions {
   /**
-   * How many bytes of a body the host keeps while this app reads it, to hand them to the next one. A request whose body was
-   * read and is larger is answered with 413. Bodies that were not read have no limit. Default: 1 048 576.
+   * How many bytes of a body the host keeps for the next app while this app reads it. If a declined request has a
+   * larger body and the app has read from it, the answer is 413. Bodies that no app has read have no limit. Default:
+   * 1 048 576.
    */
   limit?: number
 }
 
 const LIMIT = 1_048_576
 
-/** The limit in bytes, or null where nothing is handed over. Throws `INVALID_ARGUMENT`. */
+/** Returns the limit in bytes, or null if the mount hands nothing over. Throws `INVALID_ARGUMENT`. */
 export function handOverLimit(option: boolean | HandOverOptions | undefined): number | null {
   if (option === undefined || option === false) return null
   if (option === true) return LIMIT
@@ -22,7 +23,7 @@ export function handOverLimit(option: boolean | HandOverOptions | undefined): nu
   return limit
 }
 
-/** Whether an app's own hooks run for a request that it hands over. Throws `INVALID_ARGUMENT`. */
+/** Returns whether an app's own hooks run for a request that it hands over. Throws `INVALID_ARGUMENT`. */
 export function runsHooks(option: 'run' | 'skip' | undefined): boolean {
   if (option === undefined || option === 'run') return true
   if (option === 'skip') return false

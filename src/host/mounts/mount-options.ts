@@ -10,45 +10,53 @@ import type { HandOverOptions } from './hand-over-limit.js'
 /** Options of `host.mount`, `host.server` and `host.serverFactory`. */
 export interface MountOptions {
   /**
-   * Whether the app sees its URLs without the mount path, as `app.use(path, subApp)` does it in Express: `req.url` is
-   * shorter, `req.baseUrl` and `req.originalUrl` say the rest. Default: false, the app sees full paths.
+   * Whether the app sees its URLs without the mount path, as with `app.use(path, subApp)` in Express: `req.url` is
+   * shorter, and `req.baseUrl` and `req.originalUrl` hold the rest. Default: false, the app sees full paths.
    */
   strip?: boolean
   /**
-   * Whether requests that the app has nothing for go on to the mount that would have them without it: the next one at the
-   * same path, or else at a shorter one. A body that the app has read is read by the next app from its begin, up to a limit.
-   * Default: false; such a request is answered with 404.
+   * Whether the host passes on the requests that the app declines. The next app is the next one at the same path, or
+   * else one at a shorter path: the mount that would get the request without this app. It reads the body from the
+   * start, even if this app has read it, up to a limit. Default: false; the answer to such a request is 404.
    */
   handOver?: boolean | HandOverOptions
   /**
-   * Whether `onRequest` hooks of a Fastify app run for a request that no route of it matches and that it hands over, as they do
-   * in `@fastify/express`. Hooks are guards: authentication, CORS, rate limits. `'skip'` hands over before them. Default: `'run'`.
+   * Whether the `onRequest` hooks of a Fastify app run for a request that matches none of its routes and is handed
+   * over, as they do in `@fastify/express`. Hooks are guards: authentication, CORS, rate limits. `'skip'` hands over
+   * before the hooks run. Default: `'run'`.
    */
   hooks?: 'run' | 'skip'
   /**
-   * What this app may treat differently from one that it hands over to, or that hands over to it: without it, such a
-   * difference is a `PATH_MISMATCH` or a `TRUST_MISMATCH` at the start, and a path with another `'spelling'` is refused
+   * The differences that are allowed between this app and the apps before and after it in a hand-over. Any other
+   * difference is a `PATH_MISMATCH` or a `TRUST_MISMATCH` at the start; a path with another `'spelling'` is refused
    * with 400. Default: none.
    */
   accept?: readonly Difference[]
   /**
-   * For functions alone: whether the third parameter is `next`. Default: it is, unless the function shows that it is
-   * something else, by the parameter's name (`parsedUrl`, `info`, `context`, `options` and the like) or as Polka's `handler`.
+   * For functions only: whether the third parameter is `next`. Default: true, unless the function shows that the
+   * parameter is something else. It shows that by the parameter's name (`parsedUrl`, `info`, `context`, `options` and
+   * the like), or by being Polka's `handler`.
    */
   next?: boolean
   /**
-   * For `host.server` alone: the server gets the upgrades of its path that offer one of these, which are names in
-   * `Upgrade` or sub-protocols of WebSocket (`'vite-hmr'`), and nothing else. Requests of the path, and its upgrades to
-   * other protocols, are another mount's. Default: the server gets all of its path.
+   * For `host.server` only: the server gets only those upgrades of its path that offer one of these protocols. A
+   * protocol is a name in `Upgrade` or a sub-protocol of WebSocket (`'vite-hmr'`). Another mount gets the requests of
+   * the path and its other upgrades. Default: the server gets everything on its path.
    */
   protocols?: readonly string[]
-  /** A bound on the requests of this mount, ahead of the host's; false exempts it from the host's. Default: none. */
+  /**
+   * A bound on the requests of this mount, checked before the host's bound. `false` exempts the mount from the host's
+   * bound. Default: none.
+   */
   admission?: AdmissionOptions | false
-  /** Limits of this mount, in place of the host's. */
+  /** Limits of this mount. They replace the host's. */
   limits?: MountLimitOptions
 }
 
-/** Throws `INVALID_ARGUMENT` for what is of another kind. What the options hold is looked at where it is used. */
+/**
+ * Throws `INVALID_ARGUMENT` if a value is of another kind. The contents of the options are checked where they are
+ * used.
+ */
 export function assertMountOptions(what: string, options: MountOptions): void {
   assertOptions(what, options)
   const { strip, next, limits, protocols } = options
@@ -69,7 +77,7 @@ function isName(name: unknown): boolean {
   return typeof name === 'string' && /^\S+$/.test(name)
 }
 
-/** Throws `INVALID_ARGUMENT`: an app wants requests. */
+/** Throws `INVALID_ARGUMENT` if `protocols` is set for an app, which needs requests. */
 export function assertNoProtocols(what: string, { protocols }: MountOptions): void {
   if (protocols === undefined) return
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes no protocols: they are for host.server()`)

@@ -1,4 +1,4 @@
-/** The port for those who operate the host: health checks and metrics, apart from what the host serves. */
+/** The port for operators: health checks and metrics, apart from the apps. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answer } from '../answer/answer.js'
@@ -7,10 +7,13 @@ import { type Listener, listenAt } from '../transport/listener.js'
 import { answerOperator, type HealthHandler } from './health.js'
 import { OPEN_METRICS_TYPE } from './open-metrics.js'
 
-/** Where the admin port is: a TCP `port`, by default on the loopback address only, or the `path` of a Unix socket. */
+/**
+ * The address of the admin port: a TCP `port`, by default on the loopback address only, or the `path` of a Unix
+ * socket.
+ */
 export type AdminOptions = Omit<ListenAddress, 'protocol'>
 
-/** What the admin port serves. */
+/** The sources of the admin port's answers. */
 export interface AdminSource {
   readonly livez: HealthHandler
   readonly readyz: HealthHandler
@@ -32,7 +35,7 @@ export class AdminPort {
     this.#source = source
   }
 
-  /** Rejects as `host.listen()` does where the address is taken. Does nothing while it listens. */
+  /** Listens; does nothing if it listens already. Rejects as `host.listen()` does if the address is taken. */
   async listen(): Promise<void> {
     if (this.#server !== null) return
     const server = createServer((req, res) => this.#serve(req, res))

@@ -6,7 +6,7 @@ import { SynclessError } from '../../core/base/errors.js'
 import { leaveScope } from '../../core/scope/scope.js'
 import { Deadline } from './deadline.js'
 
-/** What `host.onClose()` takes. The host waits for the promise that it returns. */
+/** A callback of `host.onClose()`. If it returns a promise, the host waits for it. */
 export type CloseCallback = () => unknown
 
 export class CloseCallbacks {
@@ -29,8 +29,9 @@ export class CloseCallbacks {
   }
 
   /**
-   * Calls one after the other, the latest first; those that are added meanwhile as well. At the deadline it goes on without
-   * waiting for the one that is at work; the others then have `lastChance` milliseconds together. Gives what went wrong.
+   * Calls the callbacks one after the other, the latest first, including those added meanwhile. At the deadline it
+   * stops waiting for the current callback; the remaining ones get `lastChance` milliseconds together. Returns the
+   * errors.
    */
   async run(deadline: Deadline, lastChance: number): Promise<unknown[]> {
     const errors: unknown[] = []

@@ -1,25 +1,28 @@
 import { nameOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
 
-/** What was still there at the deadline of a close. */
+/** The report of a close: everything that was unfinished at the deadline. */
 export interface CloseReport {
-  /** Whether nothing was left, and no app failed to close. */
+  /** Whether nothing was left and no app failed to close. */
   readonly clean: boolean
-  /** Requests whose response had not ended or not been sent, such as `GET /slow`. Their connections were destroyed. */
+  /**
+   * Requests whose response had not ended or was not fully sent, such as `GET /slow`. Their connections were
+   * destroyed.
+   */
   readonly requests: readonly string[]
-  /** Tasklets of requests that were cancelled, or that had been and were at their cleanup. */
+  /** Tasklets of requests that the close cancelled, or that were still cleaning up after an earlier cancellation. */
   readonly tasklets: number
   /** Upgraded connections that were destroyed. */
   readonly upgrades: number
-  /** Other connections that were destroyed: those whose client had not taken what the host sent at their end. */
+  /** Other connections that were destroyed: their clients had not taken the last bytes that the host sent. */
   readonly connections: number
-  /** Mount paths of the apps whose own close had not finished. */
+  /** Mount paths of the apps that had not finished their own close. */
   readonly mounts: readonly string[]
-  /** Errors of the apps' own closes and of `host.onClose()` callbacks; `TIMEOUT` for a callback that had not finished. */
+  /** Errors from the apps' own closes and from `host.onClose()` callbacks. An unfinished callback is a `TIMEOUT`. */
   readonly errors: readonly unknown[]
 }
 
-/** What a close has to wait for, as numbers. */
+/** The numbers of things for which a close must wait. */
 export interface Awaited {
   /** Requests without their whole answer. */
   readonly requests: number
@@ -32,7 +35,7 @@ export interface Awaited {
   readonly callbacks: number
 }
 
-/** What several hosts together wait for, in one line. */
+/** Returns one line that says for what several hosts together wait. */
 export function describeAwaited(hosts: readonly Awaited[]): string {
   const sum = (name: keyof Awaited) => hosts.reduce((total, host) => total + host[name], 0)
   const names = {
@@ -49,12 +52,12 @@ export function describeAwaited(hosts: readonly Awaited[]): string {
   return parts.length === 0 ? 'closing' : `waiting for ${parts.join(', ')}`
 }
 
-/** The text of an error of an app may hold secrets. */
+/** Returns a text for logs. The text of an app's own error is left out, because it may hold secrets. */
 function nameForLogs(error: unknown): string {
   return error instanceof SynclessError ? error.message : nameOf(error)
 }
 
-/** What a report that is not clean says, in one line. */
+/** Returns one line that describes a report that is not clean. */
 export function describeLeft(report: CloseReport): string {
   const { requests, tasklets, upgrades, connections, mounts, errors } = report
   const parts = [

@@ -1,4 +1,4 @@
-/** What `/livez` and `/readyz` answer, on whichever port they are asked. */
+/** The answers of `/livez` and `/readyz`, on the admin port and on the host's own addresses. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SynclessError } from '../../core/base/errors.js'
 import { registered } from '../../core/loop/callback.js'
@@ -13,7 +13,7 @@ export interface HealthOptions {
   readyz?: string
 }
 
-/** Asked beside the host's own state: false, or an error, is "not ready". */
+/** A check in addition to the host's own state. The host is not ready if the check says false or fails. */
 export type ReadinessCheck = () => boolean | PromiseLike<boolean>
 
 export interface HealthyHost {
@@ -25,10 +25,10 @@ export interface HealthyHost {
 
 export type HealthHandler = (req: IncomingMessage, res: ServerResponse) => unknown
 
-/** Whether the process is alive: it is, if it answers. */
+/** Answers 200: a process that answers is alive. */
 export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'ok')
 
-/** Whether requests should be sent here. */
+/** Returns the handler that says whether the host should get requests. */
 export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
   // Whoever asks may be anybody: the error is told to the operator, once until the check has said yes.
   // A check is asked for all who ask meanwhile, and belongs to no request.
@@ -64,7 +64,7 @@ export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): He
 /** How long a check may take, in milliseconds: an orchestrator has given up by then. */
 const CHECK_LIMIT = 5000
 
-/** What the check says. Rejects with `TIMEOUT` for one that does not settle. */
+/** Returns the result of the check. Rejects with `TIMEOUT` if the check does not settle. */
 function withinLimit(check: ReadinessCheck): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const stop = startTimer(CHECK_LIMIT, () => {

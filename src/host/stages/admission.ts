@@ -16,21 +16,24 @@ import { InFlight } from '../request/in-flight.js'
 import type { Stage } from './stage.js'
 
 /**
- * A bound on requests, for a host or for one mount. A request is in flight until its answer begins. Beyond both bounds
- * the answer is 503 with `Retry-After`, at once.
+ * A bound on requests, for a host or for one mount. A request is in flight until its answer begins. If both places
+ * and queue are full, the answer is an immediate 503 with `Retry-After`.
  */
 export interface AdmissionOptions {
   /** How many requests may be in flight at once: 1 or more. */
   inFlight: number
-  /** How many more may wait for one of them to begin its answer; first come, first served. Default: `inFlight`. */
+  /** How many more requests may wait for a place, first come, first served. Default: `inFlight`. */
   queue?: number
-  /** How long one may wait, in milliseconds, before it is refused with 503. Default: as long as its client does. */
+  /**
+   * How long a request may wait, in milliseconds, before it is refused with 503. Default: as long as its client
+   * waits.
+   */
   maxWait?: number
-  /** What `Retry-After` says, in whole seconds. Default: 1. */
+  /** The value of `Retry-After`, in whole seconds. Default: 1. */
   retryAfter?: number
   /**
-   * Requests that are never held back, such as long polls of a library that shares its mount with other requests. It answers at
-   * once: a promise counts as no.
+   * Returns true for requests that are never held back, such as long polls of a library that shares its mount with
+   * other requests. It must answer synchronously: a promise counts as false.
    */
   exempt?: (req: IncomingMessage) => boolean
 }

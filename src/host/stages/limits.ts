@@ -1,21 +1,21 @@
 import { invalid } from '../../core/base/arguments.js'
 
-/** Limits that the host keeps by itself. Those of its HTTP parser are options of `http`: see docs/operations.md. */
+/** Limits that the host itself enforces. Those of its HTTP parser are options of `http`: see docs/operations.md. */
 export interface LimitOptions {
   /**
-   * How many connections may be open at once, upgraded ones included; one more is closed as soon as it is accepted.
-   * Default: as many as the system allows.
+   * How many connections may be open at once, upgraded ones included. A connection beyond the limit is closed as soon
+   * as it is accepted. Default: as many as the system allows.
    */
   connections?: number
   /**
-   * How many requests of one connection are served at once. Later ones of a client that pipelines wait, and nothing more
-   * is read from it; a client that waits for its answers never notices. Default: 100.
+   * How many requests of one connection are served at once. If a client pipelines more, the later ones wait, and the
+   * host stops reading from the connection. A client that waits for its answers never notices. Default: 100.
    */
   pipelining?: number
   /**
-   * The most bytes in the body of a request. A larger one is answered with 413: by its `Content-Length` before the app
-   * sees it, otherwise when that many have come, and then its connection ends. Default: none; frameworks have limits of
-   * their own.
+   * The maximum number of bytes in the body of a request. The answer to a larger one is 413. If its `Content-Length`
+   * says so, the app never sees the request. Otherwise the answer comes after that many bytes, and then the
+   * connection ends. Default: none; frameworks have limits of their own.
    */
   body?: number
 }
@@ -23,7 +23,7 @@ export interface LimitOptions {
 /** Limits of one mount. */
 export type MountLimitOptions = Pick<LimitOptions, 'body'>
 
-/** Fills in what was left out. Throws `INVALID_ARGUMENT`. */
+/** Returns the limits with their defaults. Throws `INVALID_ARGUMENT`. */
 export function checkedLimits(options: LimitOptions = {}): Required<LimitOptions> {
   const { connections = Number.POSITIVE_INFINITY, pipelining = 100, body = Number.POSITIVE_INFINITY } = options
   const limits = { connections, pipelining, body }

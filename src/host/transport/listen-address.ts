@@ -1,34 +1,34 @@
-/** Where a host listens, and what is said when it cannot. */
+/** The address of a host, and the errors of one that cannot listen. */
 import type { ListenOptions } from 'node:net'
 import { codeOf, messageOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
 import { shownPath, whatIsAt } from './unix-socket.js'
 
-/** What a host speaks at an address. `'both'`: each connection says by its first byte whether it is TLS. */
+/** The protocol at an address. With `'both'`, the first byte of each connection decides whether it is TLS. */
 export type Protocol = 'http' | 'https' | 'both'
 
-/** One address to listen at, as `net.Server.listen()` has it: a TCP `port`, or the `path` of a Unix socket. */
+/** One address of a host, with the options of `net.Server.listen()`: a TCP `port`, or the `path` of a Unix socket. */
 export interface ListenAddress
   extends Pick<
     ListenOptions,
     'port' | 'host' | 'path' | 'backlog' | 'exclusive' | 'ipv6Only' | 'readableAll' | 'writableAll'
   > {
-  /** What is spoken here. Default: `'https'` where the host was given `tls`, else `'http'`. */
+  /** The protocol at this address. Default: `'https'` if the host has `tls`, else `'http'`. */
   protocol?: Protocol
   /**
-   * Whether a Unix socket that a process has left behind is replaced. One that somebody listens at never is. Default:
-   * false, such a file is refused with `STALE_SOCKET`.
+   * Whether to replace a Unix socket that a dead process left behind. A socket at which a process listens is never
+   * replaced. Default: false, such a file is refused with `STALE_SOCKET`.
    */
   replaceStale?: boolean
 }
 
-/** The address as a message shows it. */
+/** Returns the address as text for messages. */
 export function nameOf({ path, port, host }: ListenAddress): string {
   if (path !== undefined) return path
   return `port ${port ?? 0}${host === undefined ? '' : ` on ${host}`}`
 }
 
-/** What the system said about an address, as an error that says what to do. */
+/** Returns the error for an address that the system refused. Its message says what to do. */
 export async function bindError(error: unknown, address: ListenAddress): Promise<SynclessError> {
   const code = codeOf(error)
   const where = nameOf(address)

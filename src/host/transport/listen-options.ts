@@ -1,15 +1,15 @@
-/** Where a host is to listen. */
+/** The addresses at which a host listens. */
 import type { AddressInfo } from 'node:net'
 import { assertOptions, invalid } from '../../core/base/arguments.js'
 import type { ListenAddress, Protocol } from './listen-address.js'
 
-/** Where a host listens: one address, or several as `{ addresses: [...] }`. */
+/** The address of a host, or several as `{ addresses: [...] }`. */
 export interface HostListenOptions extends ListenAddress {
-  /** Further addresses; all of them, where no `port` or `path` stands beside it. */
+  /** More addresses; all of them, if neither `port` nor `path` is set beside it. */
   addresses?: readonly ListenAddress[]
 }
 
-/** The addresses that are meant, at least one. Throws `INVALID_ARGUMENT`. */
+/** Returns the addresses of the options, at least one. Throws `INVALID_ARGUMENT`. */
 export function checkedAddresses(what: string, options: HostListenOptions): ListenAddress[] {
   const port = typeof options === 'number' ? options : 3000
   assertOptions(what, options, `: pass { port: ${port} }, or { path } for a Unix socket`)
@@ -38,7 +38,7 @@ function assertAddress(what: string, address: ListenAddress): void {
   throw invalid(`${what}: protocol`, protocols.join(', '), protocol)
 }
 
-/** One shape for both kinds of address: a Unix socket has its path as the address, and port 0. */
+/** Returns both kinds of address in one shape: a Unix socket has its path as the address, and port 0. */
 export function addressInfo(address: AddressInfo | string | null): AddressInfo {
   return typeof address === 'object' && address !== null ? address : { address: address ?? '', family: 'unix', port: 0 }
 }

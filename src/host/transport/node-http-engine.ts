@@ -6,14 +6,20 @@ import { timerDelay } from '../../core/ops/sleep.js'
 import type { Engine, EngineSink } from './engine.js'
 import { type MessageClasses, messageClasses, prototypesPay } from './message-prototypes.js'
 
-/** Options of `http.createServer()` that a host passes on, and those of its server's properties that are limits. */
+/** Options of `http.createServer()` that a host passes on, and the limits that Node has as properties of its server. */
 export interface NodeHttpOptions
   extends Omit<ServerOptions, 'IncomingMessage' | 'ServerResponse' | 'shouldUpgradeCallback'> {
-  /** How long a connection may be silent, in milliseconds, a slow handler's time included. Default: 0, for ever. */
+  /** How long a connection may be silent, in milliseconds; the time of a slow handler counts. Default: 0, for ever. */
   timeout?: number
-  /** How many headers of a request are kept; the rest is dropped, or in later releases of Node refused with 431. 0: all. */
+  /**
+   * How many headers of a request are kept. The rest is dropped; later releases of Node refuse the request with 431.
+   * 0: all.
+   */
   maxHeadersCount?: number
-  /** How many requests a connection may make: the last one is answered with `Connection: close`. Default: 0, any number. */
+  /**
+   * How many requests a connection may make. The answer to the last one has `Connection: close`. Default: 0, any
+   * number.
+   */
   maxRequestsPerSocket?: number
 }
 

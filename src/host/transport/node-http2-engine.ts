@@ -1,6 +1,6 @@
 /**
- * The engine over `node:http2`. Its requests and responses are those of Node's compatibility API, which most handlers of
- * HTTP/1 can serve; what cannot is refused before the host listens.
+ * The engine over `node:http2`. Its requests and responses are those of Node's compatibility API, which most handlers
+ * of HTTP/1 can serve. An app that cannot serve them is refused before the host listens.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -21,13 +21,13 @@ import type { Engine, EngineSink } from './engine.js'
 import type { NodeHttpOptions } from './node-http-engine.js'
 import { askedPath } from './request-target.js'
 
-/** Options of `http2.createSecureServer()`: `settings`, and bounds on what a session may cost. */
+/** Options of `http2.createSecureServer()`: `settings`, and bounds on the cost of a session. */
 export interface Http2Options
   extends Omit<
     ServerOptions,
     'Http1IncomingMessage' | 'Http1ServerResponse' | 'http1Options' | 'Http2ServerRequest' | 'Http2ServerResponse'
   > {
-  /** Whether clients without HTTP/2 are served over HTTP/1.1, WebSockets among them. Default: true. */
+  /** Whether clients without HTTP/2 are served over HTTP/1.1, WebSocket clients included. Default: true. */
   allowHTTP1?: boolean
 }
 
@@ -40,8 +40,8 @@ const MAX_CONCURRENT_STREAMS = 128
 const LINGER = 500
 
 /**
- * `keepAliveTimeout`, `requestTimeout` and `maxHeaderSize` of `http` hold here, too. Throws Node's own error for an option
- * that it refuses.
+ * Makes the engine. `keepAliveTimeout`, `requestTimeout` and `maxHeaderSize` of `http` hold here, too. Throws Node's
+ * own error for an option that Node refuses.
  */
 export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options: Http2Options): Engine {
   const { requestTimeout = REQUEST_TIMEOUT, keepAliveTimeout = KEEP_ALIVE_TIMEOUT } = http

@@ -1,4 +1,4 @@
-/** Takes TLS off connections. */
+/** TLS termination. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import { createServer, type TlsOptions as NodeTlsOptions, type TLSSocket } from 'node:tls'
@@ -7,8 +7,8 @@ import { timerDelay } from '../../core/ops/sleep.js'
 
 /**
  * Options of `tls.createServer()`: `key` and `cert`, `SNICallback` for several names, `ca`, `requestCert` and
- * `rejectUnauthorized` for client certificates, `minVersion`, `ciphers`, `handshakeTimeout` (milliseconds) and the rest.
- * `ALPNProtocols` or an `ALPNCallback` replaces what the host offers by itself.
+ * `rejectUnauthorized` for client certificates, `minVersion`, `ciphers`, `handshakeTimeout` (milliseconds) and the
+ * rest. `ALPNProtocols` or an `ALPNCallback` replaces the protocols that the host offers by default.
  */
 export type TlsOptions = Omit<
   NodeTlsOptions,
@@ -16,13 +16,16 @@ export type TlsOptions = Omit<
 >
 
 export interface TlsSink {
-  /** The handshake on `raw` is done; `socket` is what is read and written from now on. */
+  /** The handshake on `raw` is done. From now on, data is read from and written to `socket`. */
   secured(socket: TLSSocket, raw: Socket): void
-  /** There was none, or a bad one. `socket` is to be destroyed. */
+  /** The handshake failed or never came. The sink must destroy `socket`. */
   failed(error: Error, socket: TLSSocket): void
 }
 
-/** What takes a connection through its handshake. Throws Node's own error for an option that it refuses. */
+/**
+ * Returns a function that takes a connection through its handshake. Throws Node's own error for an option that Node
+ * refuses.
+ */
 export function tlsTermination(
   options: TlsOptions,
   protocols: readonly string[],
