@@ -3,7 +3,7 @@ import { HttpHost } from './http-host.js'
 import type { HostOptions } from './options.js'
 
 /**
- * Makes a host: one server and one port, on which apps of several frameworks are mounted unchanged.
+ * Makes a host: one server and one port for apps of several frameworks, which are mounted unchanged.
  *
  * @example
  * ```ts

@@ -13,24 +13,25 @@ export interface FetchBindings {
   outgoing: ServerResponse
 }
 
-/** A handler as the Fetch standard has it. One that gives no response, or null, declines the request. */
+/** A handler of the Fetch standard's shape. If it returns null or undefined, it declines the request. */
 export type FetchFunction = (
   request: Request,
   env: FetchBindings,
 ) => Response | null | undefined | Promise<Response | null | undefined>
 
 /**
- * Makes a `(req, res, next)` function of a fetch handler: for `host.mount()`, as middleware in Express, and for a bare
- * `http.createServer()`. An object with a `fetch` method, such as a Hono app, can be mounted as it is.
+ * Makes a `(req, res, next)` function from a fetch handler: for `host.mount()`, as middleware in Express, and for a
+ * bare `http.createServer()`. An object with a `fetch` method, such as a Hono app, can be mounted as it is.
  *
- * - The request's body is streamed: it is read from the client as fast as the handler reads it.
- * - `request.signal` is aborted, with an `AbortError`, when the client leaves before the response has ended; the body of
- *   the response is cancelled then, and it is read as fast as the client takes it.
- * - `request.url` has the host that the client claims. Forwarding headers are not believed. A request of which no URL can
- *   be made is answered with 400.
+ * - The request's body is a stream: it is read from the client as fast as the handler reads it.
+ * - The response's body is read as fast as the client takes it.
+ * - If the client leaves before the response has ended, `request.signal` is aborted with an `AbortError`, and the
+ *   body of the response is cancelled.
+ * - `request.url` has the host name that the client claims. Forwarding headers are not believed. If no URL can be
+ *   made from a request, the answer is 400.
  * - A handler that returns null or undefined declines: `next()` is called. A 404 is an answer like any other.
- * - What the handler throws goes to `next`. When its response has begun, a host or Express breaks it off, so that no
- *   client takes it for complete.
+ * - The handler's errors go to `next`. If its response has begun, a host or Express breaks it off, so that no client
+ *   takes it for complete.
  *
  * @example
  * ```ts

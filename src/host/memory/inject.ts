@@ -17,23 +17,26 @@ import { type Payload, payloadOf } from './payload.js'
 /** Options of `host.inject`. */
 export interface InjectOptions {
   /**
-   * The target, which is sent as it is: a path with its query, or with `http://name` or `https://name` in front of it,
-   * which gives the `Host` header, and whether the connection passes for encrypted. Default: `/`.
+   * The request target, sent unchanged: a path with its query. `http://name` or `https://name` in front of it sets
+   * the `Host` header, and whether the connection counts as encrypted. Default: `/`.
    */
   url?: string | URL
-  /** Default: `GET`, and `POST` with a payload. */
+  /** The method. Default: `GET`, or `POST` with a payload. */
   method?: string
-  /** By name, or as `rawHeaders` are, in the order and case in which they are sent. */
+  /** The headers: by name, or as a list like `rawHeaders`, in the order and case in which they are sent. */
   headers?: Readonly<Record<string, string | number | readonly string[] | undefined>> | readonly string[]
-  /** A string or bytes, a stream or an async iterable of them, `FormData`, `URLSearchParams`; all else is sent as JSON. */
+  /**
+   * The body: a string or bytes, a stream or an async iterable of them, `FormData` or `URLSearchParams`. Anything
+   * else is sent as JSON.
+   */
   payload?: unknown
-  /** Sent behind the payload, which is then chunked. */
+  /** The trailers, sent after the payload, which is then chunked. */
   trailers?: Readonly<Record<string, string>>
-  /** What the app sees as the client's address. Default: 127.0.0.1. */
+  /** The client's address as the app sees it. Default: 127.0.0.1. */
   remoteAddress?: string
-  /** Whether to resolve with the head of the response, its body being a stream. Default: false. */
+  /** Whether to resolve with the head of the response, with its body as a stream. Default: false. */
   stream?: boolean
-  /** Breaks the connection off, as a client that leaves. The call rejects with the signal's reason. */
+  /** Breaks off the connection, like a client that leaves. The call rejects with the signal's reason. */
   signal?: AbortSignal
 }
 
@@ -42,9 +45,9 @@ export interface InjectedHead {
   readonly status: number
   readonly statusText: string
   readonly headers: IncomingHttpHeaders
-  /** Names and values in turn, in the order and case in which they came. */
+  /** Names and values in turn, in the order and case in which they arrived. */
   readonly rawHeaders: readonly string[]
-  /** Behind the body: empty until it has been read. */
+  /** The trailers; empty until the body has been read. */
   readonly trailers: Readonly<Record<string, string | undefined>>
 }
 
@@ -53,7 +56,7 @@ export interface InjectedResponse extends InjectedHead {
   readonly body: Buffer
   /** The body as UTF-8. */
   text(): string
-  /** The body as JSON. Throws a `SyntaxError` where it is none. */
+  /** The body parsed as JSON. Throws a `SyntaxError` if it is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: as `Response.json()` has it
   json(): any
 }

@@ -6,16 +6,16 @@ import { carryHeaders } from '../answer/carry-headers.js'
 import { openExchange } from './connection.js'
 
 /**
- * Hands a request over to the app that is next, from anywhere in an app that was mounted with `handOver`: where Fastify has
- * a route and its handler or a hook finds that the request is for another app, or where a plain server has no `next` to call.
- * Takes Node's request, or Fastify's reply. Its headers and cookies go along. Without a next
- * app the answer is 404. Does nothing once the response has begun or the client is gone.
+ * Hands a request over to the next app, from anywhere in an app that was mounted with `handOver`. Two uses: Fastify
+ * has a route, but its handler or a hook finds that the request is for another app; or a plain server has no `next`
+ * to call. Takes Node's request or Fastify's reply. The headers and cookies of the reply go along. Without a next app
+ * the answer is 404. Does nothing once the response has begun or the client is gone.
  *
- * The operation that it returns need not be performed. It settles when the next app has answered or the client is gone: `await`
- * it, or `yield*` it in a tasklet, to go on after that.
+ * The returned operation need not be performed. It settles when the next app has answered or the client is gone: to
+ * continue after that, `await` it, or `yield*` it in a tasklet.
  *
- * Throws `HOST_STATE` for a request that no host serves, and for one whose response is over; `INVALID_ARGUMENT` for what is
- * neither a request nor a reply.
+ * Throws `HOST_STATE` for a request that no host serves, and for a request whose response is over; `INVALID_ARGUMENT`
+ * for anything except a request or a reply.
  *
  * @example
  * ```ts

@@ -9,15 +9,16 @@ import { Connection, openExchange } from './connection.js'
 import { Exchange, type ExchangeOwner, rememberedExchange } from './exchange.js'
 
 /**
- * The scope of a hosted request. It is cancelled, with a `CLIENT_GONE` error as the reason, when the client leaves
- * before the response has ended; when a tasklet in it fails, the request fails with 500, or is broken off if its
- * response has begun. After a response that ended normally its tasklets may finish. `go()` in a hosted handler joins it
- * by itself; this function is for code that has only the request, and for listeners that Node calls directly, such as
- * `req.on('end')`: those run outside the request's context, where `go()` would join nothing. In Fastify, pass
- * `request.raw`.
+ * Returns the scope of a hosted request. If the client leaves before the response has ended, the scope is cancelled,
+ * with a `CLIENT_GONE` error as the reason. If a tasklet in the scope fails, the request fails with 500, or is broken
+ * off if its response has begun. After a response that ended normally, the tasklets may finish.
  *
- * Throws `HOST_STATE` for a request that no host serves, and for one that had no scope when its response ended;
- * `INVALID_ARGUMENT` for what is no object.
+ * In a hosted handler, `go()` joins this scope by itself. Use `requestScope` in code that has only the request, and
+ * in listeners that Node calls directly, such as `req.on('end')`: they run outside the request's context, and `go()`
+ * there joins no scope. In Fastify, pass `request.raw`.
+ *
+ * Throws `HOST_STATE` for a request that no host serves, and for a request that had no scope when its response ended;
+ * `INVALID_ARGUMENT` for anything except an object.
  *
  * @example
  * ```ts

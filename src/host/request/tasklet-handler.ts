@@ -6,8 +6,8 @@ import { answer } from '../answer/answer.js'
 import { exchangeOf, scopeOf } from './request-scope.js'
 
 /**
- * A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. One that has nothing for
- * the request calls `next()`, as middleware does; `yield* next()` goes on when the next handler has answered.
+ * A request handler that is a tasklet: it waits with `yield*`, and ends when the client leaves. To decline a request,
+ * it calls `next()`, as middleware does; `yield* next()` continues when the next handler has answered.
  */
 export type TaskletHandler<
   Req extends IncomingMessage = IncomingMessage,
@@ -15,15 +15,15 @@ export type TaskletHandler<
 > = (req: Req, res: Res, next: () => Op<void>) => Co<unknown>
 
 /**
- * Makes a `(req, res, next)` function of a tasklet handler, for `host.mount()`, for an Express route, and for a bare
- * `http.createServer()`. The tasklet runs in the request's scope: it is killed when the client leaves before the
- * response has ended. What it throws goes to `next`, so that Express shows its own error page; without one, and where a
+ * Makes a `(req, res, next)` function from a tasklet handler, for `host.mount()`, for an Express route, and for a
+ * bare `http.createServer()`. The tasklet runs in the request's scope: it is killed if the client leaves before the
+ * response has ended. Its errors go to `next`, so that Express shows its own error page. Without a `next`, and if a
  * host is next, the answer is 500, or the connection is broken off if the response has begun.
  *
- * In Express and Fastify apps, `handler` of `syncless/express` and `syncless/fastify` does more: it has the framework's types, and
- * what its tasklets fail with goes to the framework's error handlers.
+ * In Express and Fastify apps, `handler` of `syncless/express` and `syncless/fastify` does more: it has the
+ * framework's types, and the errors of its tasklets go to the framework's error handlers.
  *
- * Throws `INVALID_ARGUMENT` for what is no function.
+ * Throws `INVALID_ARGUMENT` for anything except a function.
  *
  * @example
  * ```ts

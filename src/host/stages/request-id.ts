@@ -1,6 +1,6 @@
 /**
- * One id for each request, whichever mounts and nested hosts it passes. It belongs to the request object, and is found
- * without it through the async context of whatever runs for the request.
+ * Request ids. A request has one id, whichever mounts and nested hosts it passes. The id belongs to the request
+ * object. Code without that object finds the id through its async context.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
@@ -10,16 +10,20 @@ import { answerOf } from '../../core/loop/callback.js'
 import type { Exchange } from '../request/exchange.js'
 import type { Stage } from './stage.js'
 
-/** How requests get their ids. */
+/** Options for the source of request ids. */
 export interface RequestIdOptions {
   /**
-   * The header in which a proxy in front of the host sends the id. One that is longer than 128 characters, or has others
-   * than letters, digits and `-_.:/+=@`, is not taken over: ids go into logs. Default: none is read.
+   * The header in which a proxy in front of the host sends the id. An id that is longer than 128 characters, or has
+   * characters other than letters, digits and `-_.:/+=@`, is ignored, because ids go into logs. Default: no header is
+   * read.
    */
   header?: string
-  /** Makes the id of a request that has come without, at once: a promise counts as none. Default: a random UUID. */
+  /**
+   * Returns the id of a request that arrived without one. It must return synchronously: a promise counts as no id.
+   * Default: a random UUID.
+   */
   generate?: (req: IncomingMessage) => string
-  /** The header in which each response tells its client the id. Default: none. */
+  /** The header in which each response tells the client the id. Default: none. */
   respond?: string
 }
 
@@ -27,9 +31,10 @@ const ids = new WeakMap<IncomingMessage, string>()
 const running = new AsyncLocalStorage<string>()
 
 /**
- * The id of a request: the one that it has from its host's {@link RequestIdOptions}, else a random UUID, made at the first
- * call. Later calls for the same request give the same, in every mount that it passes. In Fastify, pass `request.raw`; as
- * the `genReqId` of Fastify or of pino-http, it makes their logs agree. Throws `INVALID_ARGUMENT` for what is no object.
+ * Returns the id of a request: the one from its host's {@link RequestIdOptions}, else a random UUID that the first
+ * call makes. Later calls for the same request return the same id, in every mount that it passes. In Fastify, pass
+ * `request.raw`. As the `genReqId` of Fastify or of pino-http, it makes their logs use the same id. Throws
+ * `INVALID_ARGUMENT` for anything except an object.
  *
  * @example
  * ```ts
@@ -52,8 +57,8 @@ export function requestId(req: IncomingMessage): string {
 }
 
 /**
- * The id of the request for which this code runs, also after an `await` and in tasklets; undefined outside of requests,
- * and in hosts without the option `requestId`. For loggers, which see no request.
+ * Returns the id of the request for which this code runs, also after an `await` and in tasklets. Returns undefined
+ * outside of requests, and in hosts without the option `requestId`. Loggers use it, because they see no request.
  *
  * @example
  * ```ts
