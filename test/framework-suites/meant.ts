@@ -8,10 +8,10 @@ export interface MeantDifference {
 }
 
 const bytes =
-  "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`."
+  "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too; `clientErrorHandler` is not called."
 
 const times =
-  'Fastify tells a server that a factory has made nothing of its time limits, and `app.server` has none of them.'
+  'Fastify does not pass its time limits to a server that a factory has made, and `app.server` has none of them.'
 
 export const meantDifferences: readonly MeantDifference[] = [
   {
@@ -46,19 +46,19 @@ export const meantDifferences: readonly MeantDifference[] = [
     tests: ['test/max-requests-per-socket.test.js: requestTimeout passed to server'],
   },
   {
-    says: 'Fastify 4 with a server factory does not ask for the version of HTTP: it answers `HTTP/2.0` and the like as any other.',
+    says: 'Fastify 4 with a server factory does not check the version of HTTP: it answers `HTTP/2.0` and the like as any other.',
     framework: 'fastify4',
     tests: [
       'test/unsupported-httpversion.test.js: Will return 505 HTTP error if HTTP version (2.0 when server is 1.1) is not supported',
     ],
   },
   {
-    says: "The server of an app tells a `connection` for each request and each upgrade: its host's serve other apps, too.",
+    says: "The server of an app emits `connection` for each request and each upgrade: the host's connections serve other apps, too.",
     framework: 'ws',
     tests: ["WebSocketServer #close emits the 'close' event after the server closes"],
   },
   {
-    says: "Limits that an app sets on its own server do nothing: connections are the host's.",
+    says: "Limits that an app sets on its own server have no effect: the connections are the host's.",
     framework: 'ws',
     tests: ['WebSocketServer Connection establishing fails if the Upgrade header field value cannot be read'],
   },

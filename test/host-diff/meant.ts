@@ -12,28 +12,28 @@ export interface MeantDifference {
 
 export const meantDifferences: readonly MeantDifference[] = [
   {
-    says: 'A stripped `http://name/app/x` is `/x`, where Express itself leaves the name: not every app finds the path behind one.',
+    says: 'A stripped `http://name/app/x` is `/x`. Express itself leaves the name; not every app finds the path behind a name.',
     program: /routing: an absolute target$/,
     arrangement: /^stripped$/,
     shows: /"url":"\/a\?b"/,
     always: true,
   },
   {
-    says: "Limits that an app sets on its own server do nothing: connections are the host's.",
+    says: "Limits that an app sets on its own server have no effect: the connections are the host's.",
     program: /as many requests as a connection may have, by its server$/,
     arrangement: /^(host\.server|under)/,
     shows: /Keep-Alive: timeout=5␍(.|\n)*\(kept\)/,
     always: true,
   },
   {
-    says: "Limits that an app sets on its own server do nothing: connections are the host's.",
+    says: "Limits that an app sets on its own server have no effect: the connections are the host's.",
     program: /^Fastify.*, by Fastify alone$/,
     arrangement: /^(?!stripped)/,
     shows: /Keep-Alive: timeout=72␍/,
     always: true,
   },
   {
-    says: "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too, and no `clientErrorHandler`.",
+    says: "Bytes that are no request get Node's bare 400, 408, 413 or 431 from Fastify's mounts, too; `clientErrorHandler` is not called.",
     program: /^Fastify.*no HTTP: /,
     arrangement: /./,
     shows: /HTTP\/1\.1 4\d\d [\w ]+␍\n {2}Connection: close␍\n {2}␍\n {2}\n/,
@@ -47,14 +47,14 @@ export const meantDifferences: readonly MeantDifference[] = [
     always: true,
   },
   {
-    says: 'On releases of Node without shouldUpgradeCallback, a socket that offered another upgrade tells its bytes as data.',
+    says: 'On releases of Node without `shouldUpgradeCallback`, a socket that offered another upgrade emits its bytes as `data`.',
     program: /an upgrade that nobody takes is a request$/,
     arrangement: /./,
     shows: /socket1 data/,
     always: false,
   },
   {
-    says: 'A response that ends while its host closes ends its connection, and says so.',
+    says: 'A response that ends while its host closes ends its connection, and says so by `Connection: close`.',
     program: /^Express.*a close while a request is under way$/,
     arrangement: /^at \/$/,
     shows: /Connection: close␍(.|\n)*\(ended by the server\)/,
@@ -104,14 +104,14 @@ export const meantDifferences: readonly MeantDifference[] = [
     always: true,
   },
   {
-    says: 'The server of a Fastify instance that was made without the host tells no `connection`.',
+    says: 'The server of a Fastify instance that was made without the host emits no `connection`.',
     program: /^Fastify.*connections, told to a listener of the app$/,
     arrangement: /^prebuilt/,
     shows: /^(?!(.|\n)*server connection)/,
     always: true,
   },
   {
-    says: "The server of an app tells a `connection` for each request and each upgrade: its host's serve other apps, too.",
+    says: "The server of an app emits `connection` for each request and each upgrade: the host's connections serve other apps, too.",
     program: /^Fastify.*connections, told to a listener of the app$/,
     arrangement: /./,
     shows: /req1 GET (.|\n)*server connection(.|\n)*res1 finish/,
