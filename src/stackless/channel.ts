@@ -14,8 +14,9 @@ const SEND = 1
 const RECEIVE = -1
 
 /**
- * A channel of Stackless: a sender and a receiver meet. `preference` says who goes on: -1, the default, the receiver
- * (a send switches to it at once); 1 the sender; 0 neither switches. Semantics: Stackless' channelobject.c.
+ * A channel of Stackless: a sender and a receiver meet. `preference` says which side goes on: with -1, the default, the
+ * receiver (a send switches to it at once); with 1 the sender; with 0 neither side switches. Semantics: Stackless'
+ * channelobject.c.
  *
  * @example
  * ```ts
@@ -36,13 +37,13 @@ const RECEIVE = -1
  * ```
  */
 export class channel<T = unknown> {
-  /** Whether `close()` was called. Nobody is woken by it; what is blocked here may still be met. */
+  /** Whether `close()` was called. Closing wakes nobody; a tasklet that is blocked here may still meet a partner. */
   closing = false
   readonly #waiting = new List<Runnable>()
   #preference = -1
   #scheduleAll = false
 
-  /** How many tasklets wait to send (above zero) or to receive (below). */
+  /** The number of tasklets that wait: positive for senders, negative for receivers. */
   get balance(): number {
     return this.#waiting.length * (this.#waiting.head?.direction ?? 0)
   }
@@ -52,7 +53,7 @@ export class channel<T = unknown> {
     return this.#waiting.head as tasklet | null
   }
 
-  /** Whether it was closed and nobody waits. */
+  /** Whether the channel was closed and nobody waits. */
   get closed(): boolean {
     return this.closing && this.#waiting.length === 0
   }
@@ -61,7 +62,7 @@ export class channel<T = unknown> {
     return this.#preference
   }
 
-  /** Only the sign counts. */
+  /** The preference; only the sign counts. */
   set preference(value: number) {
     if (!Number.isInteger(value)) throw invalid('preference must be set to an integer')
     this.#preference = Math.sign(value)
@@ -76,12 +77,12 @@ export class channel<T = unknown> {
     this.#scheduleAll = Boolean(flag)
   }
 
-  /** Ends the channel for all that would have to wait: they get `CHANNEL_CLOSED`. */
+  /** Ends the channel: every tasklet that would have to wait gets `CHANNEL_CLOSED`. */
   close(): void {
     this.closing = true
   }
 
-  /** Takes `close()` back. */
+  /** Takes `close()` back: opens the channel again. */
   open(): void {
     this.closing = false
   }
@@ -91,7 +92,7 @@ export class channel<T = unknown> {
     return voidOp('send on a channel', (world, self) => this.#act(world, self, SEND, value))
   }
 
-  /** Receives a value, or throws what was sent by `sendException` or as a `bomb`. Throws as `send` does. */
+  /** Receives a value, or throws an error that was sent by `sendException` or as a `bomb`. Throws as `send` does. */
   receive(): Op<T> {
     return new SwitchOp(
       'receive on a channel',
@@ -100,17 +101,17 @@ export class channel<T = unknown> {
     )
   }
 
-  /** Sends `new type(...args)`, which is thrown in the receiver. */
+  /** Sends `new type(...args)`; the receiver throws it. */
   sendException<E extends unknown[]>(type: ErrorClass<E>, ...args: E): Op<void> {
     return this.send(new bomb(type, ...args))
   }
 
-  /** Sends an error (or a class of errors), which is thrown in the receiver as it is, its stack included. */
+  /** Sends an error (or a class of errors); the receiver throws that very error, with its stack. */
   sendThrow(error: unknown): Op<void> {
     return this.send(new bomb(error))
   }
 
-  /** Sends each value of an iterable; gives their number. */
+  /** Sends each value of an iterable; gives the number of values. */
   *sendSequence(values: Iterable<T>): Co<number> {
     let count = 0
     for (const value of values) {
@@ -120,7 +121,10 @@ export class channel<T = unknown> {
     return count
   }
 
-  /** One step of an iteration: receives, until the channel is closed and nobody waits to send, or `StopIteration` comes. */
+  /**
+   * Performs one step of an iteration: receives, until the channel is closed and nobody waits to send, or
+   * `StopIteration` comes.
+   */
   *next(): Co<IteratorResult<T, undefined>> {
     if (this.closing && this.balance <= 0) return { done: true, value: undefined }
     try {
@@ -131,7 +135,10 @@ export class channel<T = unknown> {
     }
   }
 
-  /** `for value in channel`: calls `fn`, which may be a generator function, with each value until the iteration ends. */
+  /**
+   * Iterates like `for value in channel`: calls `fn`, which may be a generator function, with each value until the
+   * iteration ends.
+   */
   *each(fn: (value: T) => unknown): Co<void> {
     for (let item = yield* this.next(); !item.done; item = yield* this.next()) yield* run(fn(item.value))
   }

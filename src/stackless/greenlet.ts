@@ -7,23 +7,23 @@ import { invalid, misuse, stateError, switchTrapped, toError } from './world/err
 import { switchOp } from './world/switch-op.js'
 import { activeWorld } from './world/world.js'
 
-/** Ends a greenlet: it is the value that the parent gets, and never an error there. Code `TASKLET_EXIT`. */
+/** The exit of a greenlet. The parent gets it as a value, and never as an error. Code `TASKLET_EXIT`. */
 export class GreenletExit extends TaskletExit {
   constructor(message = 'the greenlet was told to end') {
     super('kill', undefined, message)
   }
 }
 
-/** What travels in a switch: arguments, which are one value where there is one, or an error. */
+/** The content of a switch: arguments (one argument is the value itself), or an error. */
 type Parcel = { readonly args: readonly unknown[] } | { readonly error: unknown }
 
 const greenlets = new WeakMap<tasklet, greenlet>()
 let makingRoot = false
 
 /**
- * A greenlet: a coroutine that runs exactly when it is switched to, and whose end switches to its `parent`. Each is a
- * tasklet outside the ring; the greenlets that a tasklet makes have that tasklet's own greenlet as their root.
- * Semantics: `greenlet.greenlet` 0.3, as `syncless.greenlet_using_stackless` has it.
+ * A coroutine that runs exactly when it is switched to, and whose end switches to its `parent`. Each greenlet is a
+ * tasklet outside the ring. The root of the greenlets that a tasklet makes is that tasklet's own greenlet. Semantics:
+ * `greenlet.greenlet` 0.3, as `syncless.greenlet_using_stackless` has it.
  *
  * @example
  * ```ts
@@ -51,28 +51,28 @@ export class greenlet {
   #tasklet: tasklet | null = null
   #dead = false
 
-  /** `parent` is the current greenlet, unless another one is given. */
+  /** `parent` is the current greenlet by default. */
   constructor(run: ((...args: never[]) => unknown) | null = null, parent: greenlet | null = null) {
     if (parent !== null) assertGreenlet(parent)
     this.#run = run
     this.#parent = parent ?? (makingRoot ? null : greenlet.getcurrent())
   }
 
-  /** The greenlet that runs now. */
+  /** Returns the running greenlet. */
   static getcurrent(): greenlet {
     const current = activeWorld('greenlet.getcurrent').self as tasklet
     return greenlets.get(current) ?? greenlet.#rootOf(current)
   }
 
-  /** What runs in it: the function given. A subclass may have its own. */
+  /** Runs the given function in the greenlet. A subclass may have its own `run`. */
   run(...args: unknown[]): unknown {
     if (this.#run === null) throw misuse('the greenlet has no run function')
     return Reflect.apply(this.#run, undefined, args)
   }
 
   /**
-   * Where its end leads; null for the root. Throws `INVALID_ARGUMENT` for what is no greenlet, for a cycle, or where it is the
-   * root.
+   * The greenlet that gets this one's end; null for the root. Setting it throws `INVALID_ARGUMENT` for a value that is
+   * not a greenlet, for a cycle, and on the root.
    */
   get parent(): greenlet | null {
     return this.#parent
@@ -87,25 +87,29 @@ export class greenlet {
     this.#parent = parent
   }
 
-  /** Whether it has ended. */
+  /** Whether the greenlet has ended. */
   get dead(): boolean {
     return this.#dead || (this.#tasklet !== null && !this.#tasklet.alive)
   }
 
-  /** Whether it has started and not ended: `bool(greenlet)`. */
+  /** Whether the greenlet has started and not ended: `bool(greenlet)`. */
   get active(): boolean {
     return this.#tasklet !== null && !this.dead
   }
 
   /**
-   * Switches here. The first time, the arguments are those of the function; later they are what `switch` gives in here:
-   * one argument itself, none or several as an array. In place of a dead greenlet, its parent gets them.
+   * Switches to this greenlet. The first time, the arguments go to the function. Later, they are the value of the
+   * `switch` at which the greenlet waits: one argument as it is, none or several as an array. If the greenlet is dead,
+   * its parent gets them.
    */
   switch(...args: unknown[]): Op<unknown> {
     return this.#perform({ args })
   }
 
-  /** Throws an error (or a class of errors) here. One that has not started ends with it, and its parent gets it. */
+  /**
+   * Throws an error (or a class of errors) in this greenlet. A greenlet that has not started ends with the error, and
+   * its parent gets it.
+   */
   throw(error: unknown = GreenletExit): Op<unknown> {
     return this.#perform({ error: toError(error) })
   }
@@ -119,7 +123,7 @@ export class greenlet {
     })
   }
 
-  /** Gives a parcel to `target`, or to the next of its ancestors that can take it; returns the tasklet that did. */
+  /** Gives a parcel to `target`, or to its nearest ancestor that can take it. Returns the tasklet that took it. */
   static #address(target: greenlet | null, parcel: Parcel): tasklet {
     let sent = parcel
     for (let g = target; g !== null; g = g.#parent) {
@@ -153,7 +157,7 @@ export class greenlet {
     return own
   }
 
-  /** Runs the function; at its end the parent is the next to run. */
+  /** Runs the function; the parent is the next to run at its end. */
   *#live(args: readonly unknown[]): Co<void> {
     const parcel = yield* this.#outcome(args)
     this.#dead = true

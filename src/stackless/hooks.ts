@@ -1,19 +1,22 @@
-/** The hooks of the scheduler. As in the original they are the process's, not one main's. */
+/** The hooks of the scheduler. As in the original, they belong to the process, not to one main. */
 import type { channel } from './channel.js'
 import type { tasklet } from './tasklet.js'
 import { hooks } from './world/hook-calls.js'
 
-/** Called before each switch; `previous` is null when main starts. */
+/** A hook before each switch; `previous` is null when main starts. */
 export type ScheduleCallback = (previous: tasklet | null, next: tasklet) => void
 
-/** Called before each transfer; `sender.tempval` is what is being sent. */
+/** A hook before each transfer; `sender.tempval` is the value that is being sent. */
 export type ChannelCallback = (channel: channel, tasklet: tasklet, isSending: boolean, willBlock: boolean) => void
 
-/** Takes the uncaught error of a tasklet, in the context of that tasklet; what it throws goes to main. */
+/**
+ * A handler of the uncaught error of a tasklet, called in the context of that tasklet. An error of the handler goes to
+ * main.
+ */
 export type ErrorHandler = (error: unknown) => void
 
 /**
- * Sets what is called before each switch of tasklets, or null; returns the one before. What it throws is reported and
+ * Sets the hook before each switch of tasklets, or null; returns the hook before. An error of the hook is reported and
  * changes nothing.
  *
  * @example
@@ -42,8 +45,8 @@ export function getScheduleCallback(): ScheduleCallback | null {
 }
 
 /**
- * Sets what is called before each send or receive, also one that will block or fail, or null; returns the one before.
- * What it throws is reported and changes nothing.
+ * Sets the hook before each send or receive, also before one that will block or fail, or null; returns the hook before.
+ * An error of the hook is reported and changes nothing.
  *
  * @example
  * ```ts
@@ -75,8 +78,8 @@ export function getChannelCallback(): ChannelCallback | null {
 }
 
 /**
- * Sets what takes the uncaught errors of tasklets other than main, or null; returns the one before. Without one, or
- * where it throws itself, the error is thrown in main, or in the innermost caller of `run()`.
+ * Sets the handler of the uncaught errors of tasklets other than main, or null; returns the handler before. If there is
+ * no handler, or it throws, the error is thrown in main, or in the innermost caller of `run()`.
  *
  * @example
  * ```ts

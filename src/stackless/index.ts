@@ -1,7 +1,7 @@
 /**
  * The vocabulary of Stackless Python, with the order of its switches: tasklets, channels and the scheduler, for programs
- * that are ported; also the `Queue` and the timeouts of the original Syncless, and greenlets. What is new is best written
- * with `syncless` itself.
+ * that are ported. Also the `Queue` and the timeouts of the original Syncless, and greenlets. Write new programs with
+ * `syncless` itself.
  *
  * @module syncless/stackless
  */

@@ -1,6 +1,6 @@
 /**
- * Where the facade meets the core: one core tasklet drives one ring. Between the switches of the ring it lets the core's
- * own tasklets run; where nothing in the ring is runnable but something waits for the core, it waits too.
+ * The bridge between the facade and the core: one core tasklet drives one ring. Between the switches of the ring it lets
+ * the core's own tasklets run. It waits, too, if nothing in the ring is runnable but something waits for the core.
  */
 
 import type { Co, Op } from '../core/loop/op.js'
@@ -13,9 +13,9 @@ import { reap } from './world/reap.js'
 import { World } from './world/world.js'
 
 /**
- * Runs `fn` as the main tasklet of a world of its own: what a thread is in Stackless. Returns the core tasklet that
- * drives it: wait for it with `await` or `yield*`, kill it, start it in a scope. When `fn` has ended, the tasklets that
- * are left get a `TaskletExit`, and 5000 ms for their cleanup.
+ * Runs `fn` as the main tasklet of a world of its own, which is a thread in Stackless. Returns the core tasklet that
+ * drives the world: wait for it with `await` or `yield*`, kill it, or start it in a scope. When `fn` has ended, the
+ * remaining tasklets get a `TaskletExit`, and 5000 ms for their cleanup.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ function* drive<A extends unknown[], T>(fn: TaskletFunction<A, T>, args: A): Co<
   return outcome.value as T
 }
 
-/** Lets the core go on; what it throws at the driver (a kill, a cancelled scope) is thrown in main. */
+/** Lets the core go on. An error that the core throws at the driver (a kill, a cancelled scope) is thrown in main. */
 function* outside(world: World, op: Op<void>): Co<void> {
   world.turns = 0
   try {

@@ -2,9 +2,9 @@ import type { Co } from '../core/loop/op.js'
 import { channel } from './channel.js'
 
 /**
- * Like a channel, but items queue up where nobody receives: `append` with `popleft` is a queue, with `pop` a stack. There
- * is no upper limit. Receivers wait on a channel of the given preference: 1, the default, lets the sender go on.
- * Semantics: `syncless.util.Queue`.
+ * A queue: like a channel, but items line up while nobody receives. `append` with `popleft` is a queue, with `pop` a
+ * stack. There is no upper limit. Receivers wait on a channel of the given preference: 1, the default, lets the sender
+ * go on. Semantics: `syncless.util.Queue`.
  *
  * @example
  * ```ts
@@ -36,12 +36,12 @@ export class Queue<T> implements Iterable<T> {
     this.#channel.preference = preference
   }
 
-  /** How many items wait to be popped: `len(queue)`. */
+  /** The number of items that wait to be popped: `len(queue)`. */
   get length(): number {
     return this.#items.size
   }
 
-  /** How many tasklets wait for an item. */
+  /** The number of tasklets that wait for an item. */
   get pendingReceiverCount(): number {
     return 0 - this.#channel.balance // not -0
   }
@@ -74,7 +74,7 @@ export class Queue<T> implements Iterable<T> {
     return this.#take(this.#start++)
   }
 
-  /** The items from left to right, which stay where they are. */
+  /** Iterates over the items from left to right, without taking them. */
   *[Symbol.iterator](): Iterator<T> {
     for (let i = this.#start; i < this.#end; i++) yield this.#items.get(i) as T
   }

@@ -6,7 +6,7 @@ import type { Runnable } from './world/runnable.js'
 import { SwitchOp, switchOp } from './world/switch-op.js'
 import { activeWorld, type World } from './world/world.js'
 
-/** Performs `act` with `value` as the `tempval`, which is put back where it fails. */
+/** Performs `act` with `value` as the `tempval`; the old one is put back if `act` fails. */
 function give<R>(self: Runnable, value: unknown, act: () => R): R {
   const before = self.tempval
   self.tempval = value
@@ -19,8 +19,8 @@ function give<R>(self: Runnable, value: unknown, act: () => R): R {
 }
 
 /**
- * Switches to the next runnable tasklet; the caller stays among the runnables. Gives `value`, or the current tasklet
- * where none is given, unless somebody has set the caller's `tempval` meanwhile.
+ * Switches to the next runnable tasklet; the caller stays among the runnables. Gives `value`, by default the current
+ * tasklet, unless other code has set the caller's `tempval` in the meantime.
  *
  * @example
  * ```ts
@@ -40,8 +40,9 @@ export function schedule(...value: [value?: unknown]): Op<unknown> {
 }
 
 /**
- * Like {@link schedule}, and takes the caller out of the runnables: somebody has to insert or run it. Where nobody else
- * is runnable, main (or the innermost caller of `run()`) goes on; if that one is blocked, this throws `DEADLOCK`.
+ * Switches like {@link schedule}, and takes the caller out of the runnables: other code has to insert or run it. If no
+ * other tasklet is runnable, main (or the innermost caller of `run()`) goes on; if that tasklet is blocked, this throws
+ * `DEADLOCK`.
  *
  * @example
  * ```ts
@@ -66,9 +67,9 @@ export function scheduleRemove(...value: [value?: unknown]): Op<unknown> {
 }
 
 /**
- * Takes the caller out of the runnables until they have all ended or blocked; then the caller goes on. It gets the
- * errors of tasklets meanwhile. Calls may nest: the innermost is woken first, and waking an outer one ends the inner.
- * Semantics: `stackless.run()` without a time limit.
+ * Takes the caller out of the runnables until all of them have ended or blocked; then the caller goes on. In the
+ * meantime the caller gets the errors of tasklets. Calls may nest: the innermost is woken first, and waking an outer one
+ * ends the inner. Semantics: `stackless.run()` without a time limit.
  *
  * @example
  * ```ts
@@ -101,7 +102,7 @@ export function run(): Op<void> {
   )
 }
 
-/** The watchdogs above the one that is back were entered later: they are made runnable. */
+/** Makes the watchdogs above the returning one runnable: they were entered later. */
 function leaveRun(world: World, self: Runnable): void {
   if (!world.watchdogs.includes(self)) return
   for (let popped = world.watchdogs.pop(); popped !== undefined; popped = world.watchdogs.pop()) {
@@ -110,24 +111,24 @@ function leaveRun(world: World, self: Runnable): void {
   }
 }
 
-/** The tasklet that runs now. Throws `MISUSE` where none does. */
+/** Returns the running tasklet. Throws `MISUSE` if no tasklet runs. */
 export function getcurrent(): tasklet {
   return activeWorld('getcurrent').self as tasklet
 }
 
-/** The tasklet that `main()` started. Throws `MISUSE` where no tasklet runs. */
+/** Returns the tasklet that `main()` started. Throws `MISUSE` if no tasklet runs. */
 export function getmain(): tasklet {
   const { main } = activeWorld('getmain')
   if (main === null) throw misuse('there is no main tasklet')
   return main as tasklet
 }
 
-/** How many tasklets are runnable, the current one included. Throws `MISUSE` where no tasklet runs. */
+/** Returns how many tasklets are runnable, including the current one. Throws `MISUSE` if no tasklet runs. */
 export function getruncount(): number {
   return activeWorld('getruncount').ring.length
 }
 
-/** Adds `change` to the level at which every switch is an error (`SWITCH_TRAP`); returns the level before. */
+/** Adds `change` to the level of the trap; returns the level before. Above 0, every switch is an error (`SWITCH_TRAP`). */
 export function switchTrap(change = 0): number {
   const world = activeWorld('switch_trap')
   const before = world.switchTrap

@@ -11,15 +11,19 @@ import { type SwitchOp, switchOp } from './world/switch-op.js'
 import { throwAt } from './world/throw-at.js'
 import { activeWorld, type World } from './world/world.js'
 
-/** Whether an error is thrown at once, by a switch (the default), or when the tasklet's turn comes. */
+/**
+ * Options of {@link tasklet.throw} and `kill`. The error is thrown at once, by a switch (the default), or when the
+ * tasklet's turn comes (`pending`).
+ */
 export interface ThrowOptions {
   readonly pending?: boolean
 }
 
 /**
- * A tasklet of Stackless: `new tasklet(fn).setup(...args)` binds a function (a generator function, as a rule) and puts
- * it at the end of the runnables. Whatever may switch is performed with `yield*`. Made anywhere, but set up inside
- * `main()`. Semantics: Stackless' taskletobject.c, to the letter; docs/stackless.md says what cannot hold.
+ * A tasklet of Stackless. `new tasklet(fn).setup(...args)` binds a function (usually a generator function) and puts the
+ * tasklet at the end of the runnables. Perform with `yield*` everything that may switch. A tasklet can be made anywhere,
+ * but set up only inside `main()`. Semantics: Stackless' taskletobject.c, to the letter; docs/stackless.md lists the
+ * exceptions.
  *
  * @example
  * ```ts
@@ -41,11 +45,11 @@ export interface ThrowOptions {
  * ```
  */
 export class tasklet<A extends unknown[] = unknown[]> {
-  /** What its next switch gives to it; before `setup`, the bound function. A `bomb` is thrown. */
+  /** The value that the tasklet gets at its next switch; before `setup`, the bound function. A `bomb` is thrown. */
   tempval: unknown = undefined
-  /** Whether blocking is an error here (`BLOCK_TRAP`). */
+  /** Whether blocking is an error in this tasklet (`BLOCK_TRAP`). */
   blockTrap = false
-  /** @internal Where it is linked: the ring, or the queue of a channel. */
+  /** @internal Its neighbour in the ring, or in the queue of a channel. */
   before: tasklet | null = null
   /** @internal */
   after: tasklet | null = null
@@ -53,27 +57,27 @@ export class tasklet<A extends unknown[] = unknown[]> {
   inRing = false
   /** @internal */
   waitsOn: AnyChannel | null = null
-  /** @internal 1 where it waits to send, -1 to receive. */
+  /** @internal 1 if the tasklet waits to send, -1 if it waits to receive. */
   direction = 0
-  /** @internal Whether it waits for an operation of the core. */
+  /** @internal Whether the tasklet waits for an operation of the core. */
   away = false
-  /** @internal What it performed when it switched away. */
+  /** @internal The operation with which the tasklet switched away. */
   node: SwitchOp<unknown> | null = null
-  /** @internal There is one while the tasklet is alive. */
+  /** @internal The seat in the core, while the tasklet is alive. */
   seat: Seat | null = null
   /** @internal */
   world: World | null = null
   #atomic = false
 
-  /** Like `bind(fn, args)`. */
+  /** Binds a function like `bind(fn, args)`. */
   constructor(fn: TaskletFunction<A, unknown> | null = null, args?: A) {
     this.bind(fn, args)
   }
 
   /**
-   * Binds a function, and with `args` makes the tasklet alive but not runnable. Without either it unbinds: a paused
+   * Binds a function; with `args`, also makes the tasklet alive but not runnable. Without either, it unbinds: a paused
    * tasklet is dropped where it stands, and its `finally` blocks do not run. Throws `TASKLET_STATE` for the current
-   * tasklet, the main one, a scheduled one, and where `args` find no function.
+   * tasklet, for the main one, for a scheduled one, and if there are `args` but no function.
    */
   bind<B extends unknown[] = A>(fn: TaskletFunction<B, unknown> | null = null, args?: B): tasklet<B> {
     if (fn !== null && typeof fn !== 'function') throw invalid('tasklet function must be a callable or None')
@@ -88,13 +92,13 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return this as tasklet as tasklet<B>
   }
 
-  /** Gives the bound function its arguments and puts the tasklet at the end of the runnables. The call, in Python. */
+  /** Gives the bound function its arguments and puts the tasklet at the end of the runnables. In Python, this is the call. */
   setup(...args: A): this {
     this.prepare(args).ring.insert(this)
     return this
   }
 
-  /** Puts the tasklet at the end of the runnables, unless it is among them. */
+  /** Puts the tasklet at the end of the runnables, unless it is already among them. */
   insert(): this {
     if (this.blocked) throw stateError('You cannot run a blocked tasklet')
     if (this.inRing) return this
@@ -112,26 +116,32 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return this
   }
 
-  /** Switches to the tasklet; what follows it in the ring runs too before this returns. Gives the caller's `tempval`. */
+  /**
+   * Switches to the tasklet. The tasklets after it in the ring run, too, before this returns. Gives the caller's
+   * `tempval`.
+   */
   run(): Op<unknown> {
     return switchOp('run of a tasklet', (world, self) => world.run(self, this, false))
   }
 
-  /** Like `run`, and takes the caller out of the runnables. */
+  /** Switches like `run`, and takes the caller out of the runnables. */
   switch(): Op<unknown> {
     return switchOp('switch to a tasklet', (world, self) => world.run(self, this, true))
   }
 
   /**
    * Throws an error (or a class of errors) in the tasklet, which runs at once, or when its turn comes if `pending`.
-   * Throws `DEAD_TASKLET` where it has ended, unless a `TaskletExit` was to be thrown.
+   * Throws `DEAD_TASKLET` if the tasklet has ended, unless the error is a `TaskletExit`.
    */
   throw(error: unknown, options: ThrowOptions = {}): Op<unknown> {
     const thrown = toError(error)
     return switchOp('throw in a tasklet', (world, self) => throwAt(world, self, this, thrown, options.pending ?? false))
   }
 
-  /** Throws `new type(...args)` in the tasklet, which runs at once; in the caller, where the tasklet has ended. */
+  /**
+   * Throws `new type(...args)` in the tasklet, which runs at once. If the tasklet has ended, the error is thrown in the
+   * caller.
+   */
   raiseException<E extends unknown[]>(type: ErrorClass<E>, ...args: E): Op<unknown> {
     const error = toError(type, args)
     return switchOp('raise in a tasklet', (world, self) => {
@@ -139,12 +149,15 @@ export class tasklet<A extends unknown[] = unknown[]> {
     })
   }
 
-  /** Throws `TaskletExit` in the tasklet. One that has not started never runs; one that has ended does nothing. */
+  /** Throws `TaskletExit` in the tasklet. A tasklet that has not started never runs; nothing happens if it has ended. */
   kill(options: ThrowOptions = {}): Op<unknown> {
     return this.throw(new TaskletExit('kill'), options)
   }
 
-  /** Sets the flag and returns the one before. Nothing is scheduled against its will here: it changes nothing. */
+  /**
+   * Sets the flag and returns the value before. The flag changes nothing: no tasklet is ever switched against its will
+   * here.
+   */
   setAtomic(flag: boolean): boolean {
     const before = this.#atomic
     this.#atomic = Boolean(flag)
@@ -155,22 +168,22 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return this.#atomic
   }
 
-  /** Whether it was set up and has not ended. */
+  /** Whether the tasklet was set up and has not ended. */
   get alive(): boolean {
     return this.seat !== null
   }
 
-  /** Whether it waits on a channel, or for an operation of the core. */
+  /** Whether the tasklet waits on a channel, or for an operation of the core. */
   get blocked(): boolean {
     return this.waitsOn !== null || this.away
   }
 
-  /** Whether it is among the runnables or blocked. */
+  /** Whether the tasklet is among the runnables or blocked. */
   get scheduled(): boolean {
     return this.inRing || this.blocked
   }
 
-  /** Whether it is alive and neither among the runnables nor blocked. */
+  /** Whether the tasklet is alive and neither among the runnables nor blocked. */
   get paused(): boolean {
     return this.alive && !this.scheduled
   }
@@ -183,7 +196,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return this.world !== null && this.world.running === this
   }
 
-  /** The next one in the ring, or in the queue of the channel it is blocked on. */
+  /** The next tasklet in the ring, or in the queue of the channel that this one is blocked on. */
   get next(): tasklet | null {
     return this.after
   }
@@ -192,7 +205,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return this.before
   }
 
-  /** The channel it is blocked on. */
+  /** The channel that the tasklet is blocked on. */
   get _channel(): AnyChannel | null {
     return this.waitsOn
   }
@@ -225,7 +238,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
     return value
   }
 
-  /** @internal Its function has returned or thrown. */
+  /** @internal Called when its function has returned or thrown. */
   ended(outcome: { readonly error: unknown } | null): void {
     const late = this.seat?.takeUnthrown() ?? null
     let failure = outcome === null || outcome.error instanceof TaskletExit ? (late ?? outcome) : outcome
@@ -237,7 +250,7 @@ export class tasklet<A extends unknown[] = unknown[]> {
     this.world?.end(this, failure)
   }
 
-  /** @internal Makes it alive. */
+  /** @internal Makes the tasklet alive. */
   prepare(args: readonly unknown[], world: World = activeWorld('setup of a tasklet')): World {
     if (this.alive) throw stateError('tasklet is alive')
     const fn = this.tempval

@@ -6,7 +6,7 @@ import { setAlarm } from './world/alarm.js'
 import { type ErrorClass, misuse, toError } from './world/errors.js'
 import { activeWorld } from './world/world.js'
 
-/** What a {@link Timeout} throws, unless told otherwise. Code `TIMEOUT`. */
+/** The default error of a {@link Timeout}. Code `TIMEOUT`. */
 export class TimeoutException extends SynclessError {
   constructor(message = 'the time of a Timeout is over') {
     super('TIMEOUT', message)
@@ -14,9 +14,9 @@ export class TimeoutException extends SynclessError {
 }
 
 /**
- * A time limit for a block of code. When it is over, an error is thrown in the tasklet that runs the block, wherever it
- * waits; an error of that class then ends the block silently. `null` is no limit. Times are in milliseconds of the
- * core's clock. Semantics: the context manager `syncless.util.Timeout`.
+ * A time limit for a block of code. When the time is over, an error is thrown in the tasklet that runs the block,
+ * wherever it waits. An error of that class then ends the block silently. `null` means no limit. Times are in
+ * milliseconds of the core's clock. Semantics: the context manager `syncless.util.Timeout`.
  *
  * @example
  * ```ts
@@ -45,12 +45,12 @@ export class Timeout {
     this.#thrown = thrown
   }
 
-  /** The time limit, as it was set last. */
+  /** The time limit that was set last. */
   get timeout(): number | null {
     return this.#ms
   }
 
-  /** Runs `fn` under the limit. Gives its value, or undefined where the time was over. */
+  /** Runs `fn` under the limit. Gives its value, or undefined if the time was over. */
   *with<T>(fn: (timeout: this) => Co<T>): Co<T | undefined> {
     if (this.#busy !== null) throw misuse('a Timeout was entered twice at a time')
     this.#busy = activeWorld('Timeout').self as tasklet
@@ -66,12 +66,12 @@ export class Timeout {
     }
   }
 
-  /** Takes the limit away. */
+  /** Removes the limit. */
   cancel(): void {
     this.change(null)
   }
 
-  /** Sets another limit, counted from now; null takes it away. */
+  /** Sets another limit, counted from now; null removes the limit. */
   change(ms: number | null): void {
     if (ms !== null) assertDuration(ms, 'Timeout.change()')
     this.#ms = ms

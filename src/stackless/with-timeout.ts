@@ -1,4 +1,4 @@
-/** The helpers of the original that bound a wait. Times are in milliseconds of the core's clock; `null` is no limit. */
+/** Helpers of the original that limit a wait. Times are in milliseconds of the core's clock; `null` means no limit. */
 
 import { Latch } from '../core/loop/latched.js'
 import type { Co } from '../core/loop/op.js'
@@ -13,7 +13,7 @@ import { setAlarm } from './world/alarm.js'
 import { activeWorld } from './world/world.js'
 
 /**
- * Runs a function in a tasklet of its own and waits for it: gives its value or throws its error. When the time is over,
+ * Runs a function in a tasklet of its own and waits for it: gives its value or throws its error. If the time runs out,
  * the tasklet is killed, and `defaultValue` is the value. Semantics: `syncless.util.run_in_tasklet_with_timeout`.
  *
  * @example
@@ -62,7 +62,7 @@ export function* runInTaskletWithTimeout<A extends unknown[], T, D = undefined>(
 }
 
 /**
- * Receives from a channel, or gives `defaultValue` when the time is over; what was sent in time is not lost.
+ * Receives from a channel, or gives `defaultValue` if the time runs out. A value that was sent in time is not lost.
  * Semantics: `syncless.coio.receive_with_timeout`.
  *
  * @example

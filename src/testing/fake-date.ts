@@ -1,4 +1,4 @@
-/** Puts a `Date` in place of the global one whose present is `now()`; returns what puts the real one back. */
+/** Puts a `Date` whose present is `now()` in place of the global one. Returns a function that puts the real one back. */
 export function fakeDate(now: () => number): () => void {
   const real = globalThis.Date
   globalThis.Date = new Proxy(real, {

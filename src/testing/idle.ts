@@ -1,23 +1,23 @@
-/** When nothing goes on: for whoever has to act then, such as a clock that moves by itself. */
+/** The moments when nothing goes on, for code that acts then, such as a clock that moves by itself. */
 import { performance } from 'node:perf_hooks'
 // Not the globals: those may be faked.
 import { setImmediate, setTimeout } from 'node:timers'
 import { loop } from '../core/loop/loop.js'
 import { isHeld } from './order.js'
 
-/** One turn of the event loop: its timers, its I/O, and every promise that settles by these. */
+/** Waits for one turn of the event loop: its timers, its I/O, and every promise that these settle. */
 export function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
 
-/** Real time. */
+/** Waits for `ms` of real time. */
 export function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms))
 }
 
 /**
- * Resolves when no tasklet is ready to run and none becomes so within a turn of the event loop. While {@link stepping}
- * none can run: it resolves after one turn.
+ * Resolves when no tasklet is ready to run and none becomes ready within a turn of the event loop. While {@link
+ * stepping}, no tasklet can run: it resolves after one turn.
  *
  * @example
  * ```ts
@@ -39,19 +39,20 @@ export async function runUntilIdle(): Promise<void> {
   while (loop.readyCount > 0 && !isHeld())
 }
 
-/** What counts as quiet, see {@link untilQuiet}. */
+/** The definition of quiet, see {@link untilQuiet}. */
 export interface Quiet {
-  /** Turns of the event loop, one after the other, in which nothing happens. */
+  /** The number of turns of the event loop, one after the other, in which nothing happens. */
   readonly turns: number
-  /** Milliseconds of real time in which no tasklet runs. */
+  /** The real time in which no tasklet runs, in ms. */
   readonly patience: number
-  /** Changes with whatever else is not quiet. */
+  /** A number that changes with anything else that is not quiet. */
   mark?(): number
 }
 
 /**
  * Resolves when nothing has happened for a while: no tasklet was ready or ran, the event loop handled no event of the
- * operating system, and Node works at no request to a file or a name server. Gives up, and resolves, when `over` says so.
+ * operating system, and Node works at no request to a file or a name server. Gives up, and resolves, when `over` returns
+ * true.
  */
 export async function untilQuiet(quiet: Quiet, over: () => boolean): Promise<void> {
   let before: string
@@ -77,12 +78,12 @@ async function quietTurns(quiet: Quiet, over: () => boolean): Promise<void> {
   }
 }
 
-/** How many events of the operating system (sockets, pipes, signals, ends of work in threads) Node has handled. */
+/** Returns how many events of the operating system (sockets, pipes, signals, ends of work in threads) Node has handled. */
 function eventCount(): number {
   return performance.nodeTiming.uvMetricsInfo.events
 }
 
-/** Whether Node says that it works at something which comes to an end: files, names. A peer may never answer. */
+/** Returns whether Node says that it works at something that comes to an end: files, names. A peer may never answer. */
 function requestsInFlight(): boolean {
   return process.getActiveResourcesInfo().some(kind => /^(FSReq|CloseReq$|GetAddrInfo|GetNameInfo)/.test(kind))
 }

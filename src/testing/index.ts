@@ -1,6 +1,6 @@
 /**
- * What tests of concurrent code need: a clock that obeys, seeded schedules, single steps, a check for what was left
- * behind, and connections in memory.
+ * Tools for tests of concurrent code: a clock under control, seeded schedules, single steps, a check for leaks, and
+ * connections in memory.
  *
  * @module syncless/testing
  */

@@ -16,16 +16,16 @@ import { WatchedClock, type WatchedTimer } from './watched-clock.js'
 
 /** Options of {@link leakCheck} and {@link assertNoLeaks}. */
 export interface LeakOptions {
-  /** For how many milliseconds of real time Node may go on closing sockets and other resources. Default 1000. */
+  /** The real time that Node gets to close sockets and other resources, in ms. Default: 1000. */
   readonly within?: number
-  /** Kinds of resources that may be left, as `process.getActiveResourcesInfo()` names them. */
+  /** The kinds of resources that may be left, as `process.getActiveResourcesInfo()` names them. Default: none. */
   readonly ignore?: readonly string[]
 }
 
-/** What has to hold before the check looks: nothing goes on. */
+/** The condition for the check to look: nothing goes on. */
 const QUIET = { turns: 10, patience: 0 }
 
-/** Knows what there was when it began; made by {@link leakCheck}. */
+/** A check for leaks, made by {@link leakCheck}. It knows what was there when it began. */
 export class LeakCheck {
   readonly #within: number
   readonly #ignore: ReadonlySet<string>
@@ -33,10 +33,10 @@ export class LeakCheck {
   readonly #listeners = processListeners()
   readonly #resources = resourceCounts()
   readonly #clock = loop.clock
-  /** A virtual clock knows its timers; any other is watched. */
+  /** A virtual clock knows its timers; any other clock is watched. */
   readonly #watched: WatchedClock | null
 
-  /** @internal Use {@link leakCheck}. `before` is what may be there: tasklets, and timers of a virtual clock. */
+  /** @internal Use {@link leakCheck}. `before` lists what may be there: tasklets, and timers of a virtual clock. */
   constructor({ within = 1000, ignore = [] }: LeakOptions, before: Iterable<object>) {
     this.#within = within
     this.#ignore = new Set(ignore)
@@ -46,13 +46,13 @@ export class LeakCheck {
   }
 
   /**
-   * Ends the check, whether it holds or not: waits until nothing goes on, then throws `LEAK` if something is there that
-   * was not when the check began. The message names it.
+   * Ends the check, whether it holds or not. Waits until nothing goes on, then throws `LEAK` if something is there that
+   * was not there at the beginning. The message names it.
    */
   async assertNone(): Promise<void> {
     const start = performance.now()
     const over = () => performance.now() - start >= this.#within
-    // What ends only because time goes on has been left behind.
+    // Anything that ends only because time goes on has been left behind.
     const clock = loop.clock instanceof VirtualClock && loop.clock.autoAdvance ? loop.clock : null
     if (clock !== null) clock.autoAdvance = false
     try {
@@ -84,7 +84,10 @@ export class LeakCheck {
     return [...lines, ...newListeners(this.#listeners)]
   }
 
-  /** How long each timer has left that was set since; those of a virtual clock count only while it is in place. */
+  /**
+   * Returns how long each timer has left that was set since the beginning. Timers of a virtual clock count only while
+   * the clock is in place.
+   */
   #timers(): number[] {
     const virtual = loop.clock instanceof VirtualClock ? [...loop.clock.timers] : []
     return [...virtual.filter(timer => !this.#before.has(timer)), ...this.#watchedTimers()].map(
@@ -99,7 +102,7 @@ export class LeakCheck {
   #ofNode(): string[] {
     const lines: string[] = []
     for (const [kind, more] of newResources(this.#resources)) {
-      // The clock's own have been named.
+      // The clock's own timers have been named.
       const named = kind === 'Timeout' ? this.#watchedTimers().filter(({ background }) => !background).length : 0
       if (more > named && !this.#ignore.has(kind)) lines.push(`resource of Node: ${more - named} ${kind}`)
     }
@@ -108,8 +111,8 @@ export class LeakCheck {
 }
 
 /**
- * Begins a check for what a test leaves behind: call {@link LeakCheck.assertNone} at its end. For the hooks of a test
- * runner; for one function there is {@link assertNoLeaks}.
+ * Begins a check for leaks of a test: call {@link LeakCheck.assertNone} at its end. This is for the hooks of a test
+ * runner; use {@link assertNoLeaks} for one function.
  *
  * @example
  * ```ts
@@ -131,7 +134,7 @@ export class LeakCheck {
  */
 export function leakCheck(options: LeakOptions = {}): LeakCheck {
   assertLeakOptions('leakCheck()', options)
-  // They put listeners on the process, or open its pipes, when they are first used.
+  // These put listeners on the process, or open its pipes, when they are first used.
   registry.begin()
   watchExit()
   void [process.stdout, process.stderr]
@@ -151,14 +154,14 @@ function assertLeakOptions(what: string, options: LeakOptions): void {
 }
 
 /**
- * Runs `body`, an async function or a coroutine, and gives its value. Throws `LEAK` if it leaves something behind: a
+ * Runs `body`, an async function or a coroutine, and gives its value. Throws `LEAK` if `body` leaves something behind: a
  * tasklet that has not ended, a timer of the loop's clock, a listener on `process`, or one more of Node's resources that
- * keep a process alive, such as a socket, a server or a `setTimeout`. The message names each: of a tasklet its name, its
- * state and what it waits for. An error of `body` is thrown itself. Without a body, no tasklet at all may be there, and
- * no timer of a virtual clock.
+ * keep a process alive, such as a socket, a server or a `setTimeout`. The message names each leak; for a tasklet, it
+ * gives the name, the state and the operation that it waits for. An error of `body` is thrown itself. Without a body, no
+ * tasklet at all may be there, and no timer of a virtual clock.
  *
- * It looks when nothing goes on (see {@link virtualClock}), and gives Node's resources up to a second to close. Idle
- * sockets of an HTTP agent keep no process alive, and do not count. Semantics: Go `goleak`, Trio's nurseries.
+ * The check looks when nothing goes on (see {@link virtualClock}), and gives Node's resources up to a second to close.
+ * Idle sockets of an HTTP agent keep no process alive, and do not count. Semantics: Go `goleak`, Trio's nurseries.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Who says what runs next. A seeded order and a stepper may be on at once: the loop has one chooser, made of both. */
+/** The choice of the next tasklet. A seeded order and a stepper may be on at once: the loop has one chooser, made of both. */
 import { SynclessError } from '../core/base/errors.js'
 import { type Chooser, loop } from '../core/loop/loop.js'
 
@@ -13,7 +13,7 @@ function apply(): void {
   else loop.chooser = order === inTurn ? null : order
 }
 
-/** Puts an order in place of the present one, which is given back; null is that of the queue. */
+/** Puts an order in place of the present one, and returns the present one; null is the order of the queue. */
 export function replaceOrder(chooser: Chooser | null): Chooser {
   const before = order
   order = chooser ?? inTurn
@@ -21,12 +21,12 @@ export function replaceOrder(chooser: Chooser | null): Chooser {
   return before
 }
 
-/** Whether the loop runs nothing by itself. */
+/** Returns whether the loop runs nothing by itself. */
 export function isHeld(): boolean {
   return holders > 0
 }
 
-/** From here on the loop runs nothing by itself; returns what lets it go. */
+/** Stops the loop: it runs nothing by itself. Returns a function that lets it go. */
 export function hold(): () => void {
   let held = true
   holders++
@@ -39,12 +39,12 @@ export function hold(): () => void {
   }
 }
 
-/** Runs one tasklet, the one that would have been next. */
+/** Runs one tasklet: the one that would have been next. */
 export function runNext(): ReturnType<Chooser> {
   const ran = loop.runOne(order)
-  // Who steps by hand rests as they like: no step is to end early because of those before.
+  // A caller who steps by hand rests at will: earlier steps must not end this step early.
   if (loop.spent) loop.freshBudget()
-  // Where the tasklet let the loop go, it now has to be set going.
+  // If the tasklet let the loop go, the loop has to be started now.
   apply()
   return ran
 }

@@ -1,13 +1,13 @@
-/** What a test may leave in the process: listeners on `process`, and what keeps Node's event loop alive. */
+/** Leaks of a test in the process: listeners on `process`, and resources that keep Node's event loop alive. */
 
 type Listener = (...args: unknown[]) => unknown
 
-/** The listeners on `process`, by event. */
+/** Returns the listeners on `process`, by event. */
 export function processListeners(): Map<string | symbol, Listener[]> {
   return new Map(process.eventNames().map(event => [event, process.rawListeners(event as never) as Listener[]]))
 }
 
-/** A line for each listener of `now` that `before` has not. */
+/** Returns a line for each listener of now that is not in `before`. */
 export function newListeners(before: Map<string | symbol, Listener[]>): string[] {
   const lines: string[] = []
   for (const [event, listeners] of processListeners()) {
@@ -25,7 +25,7 @@ function nameOf(listener: Listener & { listener?: Listener }): string {
   return (listener.listener ?? listener).name || 'anonymous'
 }
 
-/** How many resources of each kind keep the event loop alive. Immediates do not count: they are gone in a turn. */
+/** Returns how many resources of each kind keep the event loop alive. Immediates do not count: they are gone in a turn. */
 export function resourceCounts(): Map<string, number> {
   const counts = new Map<string, number>()
   for (const kind of process.getActiveResourcesInfo()) {
@@ -34,7 +34,7 @@ export function resourceCounts(): Map<string, number> {
   return counts
 }
 
-/** How many more there are of each kind than there were. */
+/** Returns how many more resources of each kind there are than in `before`. */
 export function newResources(before: Map<string, number>): Map<string, number> {
   const more = new Map<string, number>()
   for (const [kind, count] of resourceCounts()) more.set(kind, count - (before.get(kind) ?? 0))

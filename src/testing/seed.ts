@@ -7,13 +7,13 @@ import { assertOutside, replaceOrder } from './order.js'
 
 /** Options of {@link seed}. */
 export interface SeedOptions {
-  /** Runs ready tasklets in an order drawn from the seed, in place of the order in which they became ready. */
+  /** Runs ready tasklets in an order drawn from the seed, instead of the order in which they became ready. Default: false. */
   readonly shuffle?: boolean
 }
 
-/** A seed that is in force, made by {@link seed}. */
+/** A seed in force, made by {@link seed}. */
 export class Seeded {
-  /** What to give to `seed` to have this run again: for the message of a failing test. */
+  /** The seed that repeats this run if it is given to {@link seed}; print it in the message of a failing test. */
   readonly seed: number
   readonly #random = loop.random
   readonly #order: Chooser | null
@@ -27,7 +27,7 @@ export class Seeded {
     this.#order = shuffle ? replaceOrder(anyOf) : null
   }
 
-  /** Puts the generator and the order that were there before back in their places. */
+  /** Puts the earlier generator and the earlier order back. */
   restore(): void {
     if (this.#restored) return
     this.#restored = true
@@ -40,7 +40,7 @@ export class Seeded {
   }
 }
 
-/** One of the ready tasklets; but the partner that a channel with a preference switches to stays the next. */
+/** Chooses any ready tasklet; but a partner that a channel's preference switches to stays the next. */
 const anyOf: Chooser = (first, promoted) => {
   if (promoted) return first
   let chosen = first
@@ -49,14 +49,14 @@ const anyOf: Chooser = (first, promoted) => {
 }
 
 /**
- * Seeds the choices that the loop makes: the same seed gives the same run. They are those of `select` among ready
- * branches, and with `shuffle` also the order in which ready tasklets run, which otherwise is that in which they became
- * ready. Shuffled, a test looks for what only works in that order: run it under many seeds. A budget of switches begins
- * anew, so that where the loop rests does not depend on what ran before. What comes from outside, such as sockets and
- * real timers, is not repeated. Without a value one is drawn; {@link Seeded.seed} says which.
+ * Seeds the choices that the loop makes: the same seed gives the same run. These are the choices of `select` among ready
+ * branches. With `shuffle`, the order in which ready tasklets run is drawn, too; otherwise it is the order in which they
+ * became ready. A shuffled test finds code that works only in that order: run the test under many seeds. A budget of
+ * switches starts again, so that the loop's rests do not depend on what ran before. Events from outside, such as sockets
+ * and real timers, are not repeated. Without a value, one is drawn: see {@link Seeded.seed}.
  *
- * `restore()`, or leaving a `using` block, ends it; several end in the reverse of the order in which they began. Throws
- * `INVALID_ARGUMENT` for what is not an integer, `MISUSE` where `shuffle` is asked for in a tasklet.
+ * `restore()`, or leaving a `using` block, ends the seed; several end in the reverse of the order in which they began.
+ * Throws `INVALID_ARGUMENT` if `value` is not an integer, and `MISUSE` if `shuffle` is set in a tasklet.
  *
  * @example
  * ```ts

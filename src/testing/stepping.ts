@@ -1,13 +1,13 @@
 import type { Tasklet } from '../core/tasklet/tasklet.js'
 import { assertOutside, hold, runNext } from './order.js'
 
-/** Runs the loop by hand, made by {@link stepping}. */
+/** A loop that runs by hand, made by {@link stepping}. */
 export class Stepper {
   readonly #release = hold()
 
   /**
-   * Runs the next ready tasklet until it waits, yields or ends, and gives it; null where none is ready. Throws `MISUSE` in
-   * a tasklet.
+   * Runs the next ready tasklet until it waits, yields or ends, and returns it; null if none is ready. Throws `MISUSE`
+   * in a tasklet.
    */
   step(): Tasklet<unknown> | null {
     assertOutside('step()')
@@ -25,9 +25,9 @@ export class Stepper {
 }
 
 /**
- * Stops the loop: from here on a tasklet runs only by {@link Stepper.step}, one switch a call, in the order in which it
- * would have run. Promises, timers and I/O go on by themselves: after a step, `await runUntilIdle()` lets them. `restore()`,
- * or leaving a `using` block, lets the loop run again. Throws `MISUSE` in a tasklet.
+ * Stops the loop: a tasklet runs only by {@link Stepper.step}, one switch a call, in the order in which it would have
+ * run. Promises, timers and I/O go on by themselves: `await runUntilIdle()` after a step lets them. `restore()`, or
+ * leaving a `using` block, lets the loop run again. Throws `MISUSE` in a tasklet.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 
-/** One timer of a virtual clock. As with a real one, what it calls sees the async context in which it was set. */
+/** One timer of a virtual clock. Like a real timer, it calls its function in the async context in which it was set. */
 export class Timer extends AsyncResource {
   readonly due: number
-  /** Sets timers of the same time apart: they fire in the order in which they were set. */
+  /** The number that orders timers of the same time: they fire in the order in which they were set. */
   readonly order: number
   readonly background: boolean
   readonly #fn: () => void
@@ -21,13 +21,13 @@ export class Timer extends AsyncResource {
   }
 }
 
-/** The timers that are set, in the order in which they are due. */
+/** The timers that are set, in the order of their times. */
 export class Timers {
   readonly #sorted: Timer[] = []
   #set = 0
   #changes = 0
 
-  /** How often one was set, has fired or was cleared. */
+  /** The number of times that a timer was set, fired or was cleared. */
   get changes(): number {
     return this.#changes
   }
@@ -47,7 +47,7 @@ export class Timers {
     return timer
   }
 
-  /** Does nothing where it has fired, was cleared, or belongs to another clock. */
+  /** Clears a timer. Does nothing if the timer has fired, was cleared, or belongs to another clock. */
   delete(timer: object): void {
     if (!(timer instanceof Timer)) return
     const position = this.#position(timer)
@@ -60,7 +60,7 @@ export class Timers {
     return this.#sorted[0] ?? null
   }
 
-  /** Whether one is set that is not there just to limit a cleanup. */
+  /** Whether a timer is set that does more than limit a cleanup. */
   get someInForeground(): boolean {
     return this.#sorted.some(timer => !timer.background)
   }

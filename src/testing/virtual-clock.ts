@@ -6,26 +6,26 @@ import { fakeDate } from './fake-date.js'
 import { type Quiet, runUntilIdle, untilQuiet } from './idle.js'
 import { type Timer, Timers } from './timers.js'
 
-/** Where the dates of a virtual clock begin, if nothing else is said. Origin: Go `testing/synctest`. */
+/** The default for the beginning of a virtual clock's dates. Origin: Go `testing/synctest`. */
 const EPOCH = Date.UTC(2000, 0, 1)
-/** The last instant that a `Date` can be, in milliseconds from 1970. */
+/** The last instant that a `Date` can hold, in milliseconds since 1970. */
 const MOST_DATE = 8.64e15
 
 /** Options of {@link virtualClock}. */
 export interface VirtualClockOptions {
-  /** Whether time jumps to the next timer by itself when nothing else goes on. Default false. */
+  /** Whether time jumps to the next timer by itself when nothing else goes on. Default: false. */
   readonly autoAdvance?: boolean
-  /** For how many turns of the event loop nothing has to go on before time jumps. Default 10. */
+  /** The number of turns of the event loop in which nothing goes on before time jumps. Default: 10. */
   readonly turns?: number
-  /** For how many real milliseconds no tasklet has to run before time jumps. Default 0. */
+  /** The real time in which no tasklet runs before time jumps, in ms. Default: 0. */
   readonly patience?: number
-  /** The date at which the clock begins, in milliseconds since 1970 if it is a number. Default 2000-01-01T00:00:00Z. */
+  /** The date at which the clock begins: a `Date`, or milliseconds since 1970. Default: 2000-01-01T00:00:00Z. */
   readonly epoch?: number | Date
-  /** Whether `Date.now()` and `new Date()` give the clock's date until it is restored. Default false. */
+  /** Whether `Date.now()` and `new Date()` give the clock's date until the clock is restored. Default: false. */
   readonly fakeDate?: boolean
 }
 
-/** Time that passes only when told to, or when nothing else is left to do. Made by {@link virtualClock}. */
+/** A clock whose time passes only on command, or when nothing else is left to do. Made by {@link virtualClock}. */
 export class VirtualClock implements Clock {
   readonly #before = loop.clock
   readonly #timers = new Timers()
@@ -53,17 +53,17 @@ export class VirtualClock implements Clock {
     loop.freshBudget()
   }
 
-  /** Milliseconds that have passed since the clock was made. */
+  /** Returns the milliseconds since the clock was made. */
   now(): number {
     return this.#now
   }
 
-  /** The clock's date, in milliseconds since 1970. */
+  /** Returns the clock's date, in milliseconds since 1970. */
   date(): number {
     return this.#epoch + this.#now
   }
 
-  /** How many timers are set, those of grace periods included. */
+  /** The number of timers that are set, those of grace periods included. */
   get pending(): number {
     return this.#timers.size
   }
@@ -73,7 +73,7 @@ export class VirtualClock implements Clock {
     return this.#timers
   }
 
-  /** Whether time jumps by itself; see {@link virtualClock}. May be set at any time. */
+  /** Whether time jumps by itself; see {@link virtualClock}. It may be set at any time. */
   get autoAdvance(): boolean {
     return this.#autoAdvance
   }
@@ -98,8 +98,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets every tasklet that can run do so, then fires the timers of the next `ms` milliseconds in their order. Rejects with
-   * `INVALID_ARGUMENT` for what is not a finite number, or is negative.
+   * Lets every tasklet run that can, then fires the timers of the next `ms` milliseconds in their order. Rejects with
+   * `INVALID_ARGUMENT` if `ms` is negative or not a finite number.
    */
   async advance(ms: number): Promise<void> {
     if (!Number.isFinite(ms) || ms < 0) {
@@ -115,7 +115,7 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** Fires timers, each at its time, until none but those of grace periods are left and nothing can run. */
+  /** Fires timers, each at its time, until only those of grace periods are left and nothing can run. */
   async runAll(): Promise<void> {
     await this.#byHand(async () => {
       await runUntilIdle()
@@ -123,7 +123,7 @@ export class VirtualClock implements Clock {
     })
   }
 
-  /** Puts the clock that was there before back in its place. What waits for a timer of this one waits for ever. */
+  /** Puts the earlier clock back in place. Waits for a timer of this clock then last forever. */
   restore(): void {
     if (this.#restored) return
     this.#restored = true
@@ -135,7 +135,7 @@ export class VirtualClock implements Clock {
     this.restore()
   }
 
-  /** The timer that time may go on to: one of a grace period only on the way to another. */
+  /** The timer that time may go on to. A timer of a grace period counts only on the way to another timer. */
   get #next(): Timer | null {
     return this.#timers.someInForeground ? this.#timers.first : null
   }
@@ -175,7 +175,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Fires the timers of the next instant, each after what the one before it woke has run. */
+  /** Fires the timers of the next instant. Each fires after everything has run that the one before it woke. */
   async #jump(): Promise<void> {
     let timer = this.#timers.first
     const due = timer?.due ?? 0
@@ -190,15 +190,17 @@ function checked(name: string, value: number, inRange: boolean): void {
 
 /**
  * Puts a virtual clock under the core: `sleep`, `timeout`, `deadline` and grace periods wait for it, not for real time.
- * Time passes by {@link VirtualClock.advance} and {@link VirtualClock.runAll}; with `autoAdvance` also by itself: it jumps
- * to the next timer when nothing goes on.
+ * Time passes by {@link VirtualClock.advance} and {@link VirtualClock.runAll}. With `autoAdvance` it also passes by
+ * itself: it jumps to the next timer when nothing goes on.
  *
- * Nothing goes on when for `turns` turns of the event loop, one after the other, no tasklet was ready or ran, no timer of
- * the clock was set or cleared, the event loop handled no event of a socket, a pipe, a process or a thread, and Node listed
- * no request to a file or a name server as active. So time does not overtake promises that settle within that many turns,
- * nor answers over loopback within the process. It sees neither real timers nor how long a thread, another process or the
- * network will take to answer: there, set `patience`, or switch `autoAdvance` off for a while. A grace period that has run
- * out ends a cleanup on the way to another timer; time does not jump for it alone.
+ * "Nothing goes on" holds after `turns` turns of the event loop, one after the other, in which all of this is true: no
+ * tasklet was ready or ran, no timer of the clock was set or cleared, the event loop handled no event of a socket, a
+ * pipe, a process or a thread, and Node listed no request to a file or a name server as active. So time does not
+ * overtake promises that settle within that many turns, nor answers over loopback within the process.
+ *
+ * The clock sees no real timers. Nor does it know how long a thread, another process or the network will take to answer:
+ * set `patience` for those, or switch `autoAdvance` off for a while. A grace period that has run out ends a cleanup on
+ * the way to another timer; time does not jump for a grace period alone.
  *
  * The global `Date` stays real unless `fakeDate` is set; without it, take absolute times from {@link VirtualClock.date}.
  * Real timers (`setTimeout`) stay real. `restore()`, or leaving a `using` block, puts the real clock back. Semantics:

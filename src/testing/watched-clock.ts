@@ -40,7 +40,7 @@ export class WatchedClock implements Clock {
     this.#clock.clearTimer(timer)
   }
 
-  /** Those that are set. */
+  /** The timers that are set. */
   get timers(): Iterable<WatchedTimer> {
     return this.#timers.values()
   }

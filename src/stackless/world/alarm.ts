@@ -1,7 +1,7 @@
 import { startTimer } from '../../core/ops/sleep.js'
 import type { World } from './world.js'
 
-/** Calls `fn` after `ms` of the core's clock. While it may still be called, the world is not deadlocked. */
+/** Calls `fn` after `ms` of the core's clock. The world is not deadlocked while that call may still come. */
 export function setAlarm(world: World, ms: number, fn: () => void): () => void {
   if (ms === Number.POSITIVE_INFINITY) return () => {}
   let set = true

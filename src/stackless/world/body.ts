@@ -1,7 +1,7 @@
 import type { Co } from '../../core/loop/op.js'
 import { run } from '../../core/tasklet/coroutine.js'
 
-/** What the core runs in a tasklet's seat: the function, and then the end of the tasklet. */
+/** Runs in a tasklet's seat in the core: the function, and then the end of the tasklet. */
 export function* body(
   tasklet: { ended(outcome: { readonly error: unknown } | null): void },
   start: () => unknown,

@@ -1,8 +1,8 @@
 import { toError } from './errors.js'
 
 /**
- * An error on its way: whoever gets a bomb as the value of a switch, a receive or `tempval` has its error thrown
- * instead. `new bomb(error)`, or `new bomb(SomeError, ...args)`. Semantics: `stackless.bomb`.
+ * An error on its way. A tasklet that gets a bomb as the value of a switch, a receive or `tempval` throws the bomb's
+ * error instead. `new bomb(error)`, or `new bomb(SomeError, ...args)`. Semantics: `stackless.bomb`.
  *
  * @example
  * ```ts
@@ -22,7 +22,7 @@ import { toError } from './errors.js'
  * ```
  */
 export class bomb {
-  /** The error that explodes. */
+  /** The error that is thrown. */
   readonly value: unknown
 
   constructor(error: unknown, ...args: unknown[]) {

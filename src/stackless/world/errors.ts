@@ -1,7 +1,7 @@
-/** What the facade throws. The messages are those of the original; the codes are in `core/errors.ts`. */
+/** The errors of the facade. The messages are those of the original; the codes are in `core/errors.ts`. */
 import { SynclessError, TaskletExit } from '../../core/base/errors.js'
 
-/** Why nothing can go on: see {@link DeadlockError}. */
+/** The kind of a deadlock: see {@link DeadlockError}. */
 export type DeadlockKind = 'blocked' | 'receiving' | 'sending'
 
 const deadlocks: Readonly<Record<DeadlockKind, string>> = {
@@ -11,9 +11,10 @@ const deadlocks: Readonly<Record<DeadlockKind, string>> = {
 }
 
 /**
- * Nothing can go on. `blocked`: the last runnable tasklet was about to block, and gets this in place. `receiving` and
- * `sending`: the last runnable tasklet has ended while main (or the innermost caller of `run()`) was blocked, which
- * gets this. Code `DEADLOCK`. Semantics: `check_for_deadlock` and `tasklet_end` in Stackless' scheduling.c.
+ * The error of a deadlock: nothing can go on. With `blocked`, the last runnable tasklet was about to block, and gets the
+ * error in place. With `receiving` and `sending`, the last runnable tasklet has ended while main (or the innermost
+ * caller of `run()`) was blocked; main, or that caller, gets the error. Code `DEADLOCK`. Semantics: `check_for_deadlock`
+ * and `tasklet_end` in Stackless' scheduling.c.
  */
 export class DeadlockError extends SynclessError {
   readonly kind: DeadlockKind
@@ -24,17 +25,20 @@ export class DeadlockError extends SynclessError {
   }
 }
 
-/** Sent over a channel, it ends the receiver's iteration. Code `STOP_ITERATION`. Semantics: Python's. */
+/**
+ * The error that ends the receiver's iteration when it is sent over a channel. Code `STOP_ITERATION`. Semantics:
+ * Python's.
+ */
 export class StopIteration extends SynclessError {
   constructor(message = 'the iteration has ended') {
     super('STOP_ITERATION', message)
   }
 }
 
-/** A class of errors, as `raiseException` and `sendException` take it, with the arguments of its constructor. */
+/** A class of errors for `raiseException` and `sendException`, with the arguments of its constructor. */
 export type ErrorClass<A extends unknown[]> = new (...args: A) => Error
 
-/** @internal What is thrown: an error is itself, a class of errors is made into one. */
+/** @internal Returns the error to throw: an error itself, or a new error of a class of errors. */
 export function toError(thrown: unknown, args: readonly unknown[] = []): unknown {
   if (thrown === TaskletExit && args.length === 0) return new TaskletExit('kill')
   return isErrorClass(thrown) ? new thrown(...args) : thrown

@@ -17,7 +17,7 @@ export function notifySchedule(previous: Runnable | null, next: Runnable): void 
   tell('the schedule callback', hooks.schedule, previous, next)
 }
 
-/** @internal Whether a channel callback runs now, from which no channel may be used. */
+/** @internal Returns whether a channel callback runs now; no channel may be used inside it. */
 export function insideChannelCallback(): boolean {
   return inChannelCallback
 }
@@ -30,7 +30,7 @@ export function notifyChannel(channel: AnyChannel, tasklet: Runnable, isSending:
   inChannelCallback = false
 }
 
-/** @internal Gives an uncaught error to the handler; returns what is left for main. */
+/** @internal Gives an uncaught error to the handler; returns the error that is left for main. */
 export function handleError(error: unknown): { readonly error: unknown } | null {
   if (hooks.error === null) return { error }
   try {

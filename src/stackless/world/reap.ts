@@ -8,12 +8,12 @@ import { GRACE } from '../../core/tasklet/interrupts.js'
 import type { Runnable } from './runnable.js'
 import type { World } from './world.js'
 
-/** How often a tasklet that outlives its grace is killed again. */
+/** The number of times that a tasklet which outlives its grace is killed again. */
 const ROUNDS = 2
 
 /**
- * Ends the tasklets that main leaves behind, so that their `finally` blocks run; performed by main, at its end.
- * Semantics: what Stackless does with the tasklets of a thread that ends.
+ * Ends the tasklets that main leaves behind, so that their `finally` blocks run. Main performs this at its end.
+ * Semantics: Stackless at the end of a thread with tasklets.
  */
 export function* reap(world: World): Co<void> {
   const { self } = world
@@ -37,7 +37,7 @@ function* kill(t: Runnable): Co<void> {
   }
 }
 
-/** Lets cleanup go on, until nothing does any more or the time is over. */
+/** Lets cleanup go on until it is done or the time is over. */
 function* grace(world: World): Co<void> {
   try {
     yield* timeout(GRACE, idle(world), { else: undefined })

@@ -1,8 +1,8 @@
 import type { Runnable } from './runnable.js'
 
-/** The runnables: a circular list headed by the tasklet that runs. Its links are the tasklets' own. */
+/** The runnables: a circular list; its head is the running tasklet. The tasklets themselves have the links. */
 export class Ring {
-  /** The head: the tasklet that runs, or the next one to do so. */
+  /** The head: the running tasklet, or the next one to run. */
   current: Runnable | null = null
   length = 0
 
@@ -24,7 +24,7 @@ export class Ring {
     head.before = t
   }
 
-  /** Links a tasklet just behind the head: it is the next to run. */
+  /** Links a tasklet just behind the head, so that it is the next to run. */
   insertNext(t: Runnable): void {
     const head = this.current
     this.current = head?.after ?? null
@@ -32,7 +32,7 @@ export class Ring {
     if (head !== null) this.current = head
   }
 
-  /** Where the head itself is removed, its successor becomes the head. */
+  /** Removes a tasklet. If it is the head, its successor becomes the head. */
   remove(t: Runnable): void {
     const { before, after } = t
     this.length--

@@ -1,4 +1,4 @@
-/** Tasklets and channels of the facade, as what schedules them sees them: the classes lie above it. */
+/** Tasklets and channels of the facade, as their scheduler sees them: the classes lie above it. */
 import type { Op } from '../../core/loop/op.js'
 import type { Seat } from './seat.js'
 
@@ -6,19 +6,19 @@ import type { Seat } from './seat.js'
 export interface Runnable {
   tempval: unknown
   blockTrap: boolean
-  /** Where it is linked: the ring, or the queue of a channel. */
+  /** Its neighbour in the ring, or in the queue of a channel. */
   before: Runnable | null
   after: Runnable | null
   inRing: boolean
   waitsOn: WaitQueue | null
-  /** 1 where it waits to send, -1 to receive. */
+  /** 1 if the tasklet waits to send, -1 if it waits to receive. */
   direction: number
-  /** Whether it waits for an operation of the core. */
+  /** Whether the tasklet waits for an operation of the core. */
   away: boolean
-  /** What it performed when it switched away. */
+  /** The operation with which the tasklet switched away. */
   node: { resume(parcel: unknown): void } | null
   readonly seat: Seat | null
-  /** Its `World`. */
+  /** The `World` of the tasklet. */
   readonly world: object | null
   readonly alive: boolean
   readonly next: Runnable | null
@@ -31,7 +31,7 @@ export interface Runnable {
   takeTempval(): unknown
 }
 
-/** Something that a tasklet can wait in, other than the ring. */
+/** A place other than the ring in which a tasklet can wait. */
 export interface WaitQueue {
   enter(t: Runnable): void
   leave(t: Runnable): void

@@ -1,7 +1,7 @@
 /**
- * The place of a facade tasklet in the core: a core tasklet that the core's loop never runs. The ring does, one step at
- * a time. So everything that a core tasklet may wait for can be waited for here, natively; whoever wakes the seat only
- * tells the ring that its tasklet is runnable again.
+ * The place of a facade tasklet in the core: a core tasklet that the core's loop never runs. The ring runs it, one step
+ * at a time. So a facade tasklet can wait natively for everything that a core tasklet may wait for. A wake-up of the
+ * seat only tells the ring that its tasklet is runnable again.
  */
 
 import { loop } from '../../core/loop/loop.js'
@@ -13,19 +13,19 @@ export class Seat extends CoreTasklet<void> {
   readonly #onReturn: () => void
   started = false
 
-  /** `driver` is the core tasklet that runs the ring: `current()` means that one. */
+  /** `driver` is the core tasklet that runs the ring; `current()` returns it. */
   constructor(body: () => Co<void>, name: string, driver: CoreTasklet<unknown>, onReturn: () => void) {
     super(body, [], null, driver)
     this.name = name
     this.#onReturn = onReturn
   }
 
-  /** What it waits for has happened. */
+  /** Called when the operation that the tasklet waits for has happened. */
   override wake(): void {
     this.#onReturn()
   }
 
-  /** The core's loop gives it its turn: it had let others run, or was interrupted. */
+  /** Called when the core's loop gives the seat its turn: the tasklet had let others run, or was interrupted. */
   override resume(): void {
     this.#onReturn()
   }
@@ -47,13 +47,13 @@ export class Seat extends CoreTasklet<void> {
     if (this.queued) loop.dequeue(this)
   }
 
-  /** Throws `error` at the next operation; what the present one has committed is handed over first. */
+  /** Throws `error` at the next operation, after the outcome of the present one was handed over. */
   interruptNext(error: unknown): void {
     this.interrupts ??= new Interrupts(this)
     this.interrupts.push(error)
   }
 
-  /** What was to be thrown at an operation that never came. */
+  /** Returns the error that was meant for an operation that never came. */
   takeUnthrown(): { readonly error: unknown } | null {
     return this.interrupts?.pending ? { error: this.interrupts.takePending() } : null
   }

@@ -4,16 +4,16 @@ import { misuse } from './errors.js'
 import type { Runnable } from './runnable.js'
 import { activeWorld, type World } from './world.js'
 
-/** What an action did: it switched (true), goes on with its `tempval` (false), or goes on with a value of its own. */
+/** The result of an action: it switched (true), goes on with its `tempval` (false), or goes on with a value of its own. */
 export type Switched = boolean | { readonly value: unknown }
 
-/** What an operation does with the ring, for the tasklet that performs it. */
+/** The effect of an operation on the ring, for the tasklet that performs it. */
 export type Action = (world: World, self: Runnable) => Switched
 
 /**
  * An operation of the facade: it acts on the ring at once when it is performed, and waits for its tasklet's next turn.
- * Its outcome is then the `tempval`; a bomb is thrown. It is always between tasklets of one ring, so that nothing but
- * `yield*` can perform it.
+ * Its outcome is then the `tempval`; a bomb is thrown. It always stays between tasklets of one ring, so only `yield*`
+ * can perform it.
  */
 export class SwitchOp<T> extends Node<T> {
   readonly #what: string
@@ -59,7 +59,7 @@ export class SwitchOp<T> extends Node<T> {
     return true
   }
 
-  /** The performer's turn has come. */
+  /** Called when the performer's turn has come. */
   resume(parcel: unknown): void {
     this.#parcel = parcel
     this.state = DONE
@@ -82,12 +82,12 @@ export class SwitchOp<T> extends Node<T> {
   protected unlink(): void {}
 }
 
-/** An operation whose outcome is whatever `tempval` holds. */
+/** Makes an operation whose outcome is the `tempval`. */
 export function switchOp(what: string, action: Action): Op<unknown> {
   return new SwitchOp(what, action, value => value)
 }
 
-/** An operation without an outcome. */
+/** Makes an operation without an outcome. */
 export function voidOp(what: string, action: Action): Op<void> {
   return new SwitchOp(what, action, () => {})
 }

@@ -5,8 +5,9 @@ import type { Switched } from './switch-op.js'
 import type { World } from './world.js'
 
 /**
- * Throws `error` in `to`: in place, if that is `from`; else at once, by a switch, or when its turn comes, if `pending`.
- * A blocked tasklet is pulled out of what it waits for. Semantics: `impl_tasklet_throw` in Stackless' taskletobject.c.
+ * Throws `error` in `to`. It is thrown in place if `to` is `from`; otherwise at once, by a switch, or when its turn
+ * comes if `pending`. A blocked tasklet is pulled out of its wait. Semantics: `impl_tasklet_throw` in Stackless'
+ * taskletobject.c.
  */
 export function throwAt(world: World, from: Runnable, to: Runnable, error: unknown, pending: boolean): Switched {
   if (to === from) throw error

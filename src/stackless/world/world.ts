@@ -1,6 +1,7 @@
 /**
- * What one `main()` schedules: the ring, who sits in `run()`, who waits outside. It is what a thread is in Stackless.
- * The rules and their order are those of Stackless' `scheduling.c`; the driver calls `step()` until main has ended.
+ * The state of one `main()`: the ring, the tasklets in `run()`, the tasklets that wait outside. In Stackless, this is a
+ * thread. The rules and their order are those of Stackless' `scheduling.c`; the driver calls `step()` until main has
+ * ended.
  */
 import type { Tasklet as CoreTasklet } from '../../core/tasklet/tasklet.js'
 import { bomb } from './bomb.js'
@@ -11,19 +12,19 @@ import type { Runnable, WaitQueue } from './runnable.js'
 
 let active: World | null = null
 
-/** The world whose tasklet runs now. Throws `MISUSE` where none does. */
+/** Returns the world whose tasklet runs now. Throws `MISUSE` if no tasklet runs. */
 export function activeWorld(what: string): World {
   if (active === null) throw misuse(`"${what}" needs a tasklet of main(): use it inside main(function* () {...})`)
   return active
 }
 
-/** How many turns of the ring the core's other tasklets wait for, at most. */
+/** The largest number of turns of the ring for which the core's other tasklets wait. */
 const TURNS = 16
 
 export class World {
   readonly driver: CoreTasklet<unknown>
   readonly ring = new Ring()
-  /** Who sits in `run()`, the innermost last. */
+  /** The tasklets in `run()`, the innermost last. */
   readonly watchdogs: Runnable[] = []
   /** Tasklets that have started and not ended. */
   readonly started = new Set<Runnable>()
@@ -36,14 +37,14 @@ export class World {
   /** Timers that will interrupt a tasklet: while one is set, there is no deadlock. */
   alarms = 0
   over = false
-  /** The turns of tasklets since the core had its own. */
+  /** The number of tasklets' turns since the core had its own. */
   turns = 0
   /** Called when a tasklet became runnable; the driver may be waiting for that. */
   onChange: () => void = () => {}
   /** Called when nothing in the ring is runnable, and the driver begins to wait. */
   onIdle: () => void = () => {}
   #switched = false
-  /** Who ran last, where nothing was left to run. */
+  /** The tasklet that ran last, if nothing was left to run. */
   #last: Runnable | null = null
 
   constructor(driver: CoreTasklet<unknown>) {
@@ -64,7 +65,10 @@ export class World {
     notifySchedule(null, main)
   }
 
-  /** Who gets errors and is woken when nothing is left to run: the innermost caller of `run()`, else main. */
+  /**
+   * The tasklet that gets errors, and is woken when nothing is left to run: the innermost caller of `run()`, or else
+   * main.
+   */
   get watchdog(): Runnable | null {
     return this.watchdogs.at(-1) ?? this.main
   }
@@ -74,7 +78,7 @@ export class World {
     return this.turns >= TURNS
   }
 
-  /** The running tasklet goes on by itself; true where it has to let the core have its turn first. */
+  /** Notes that the running tasklet goes on by itself. Returns true if it has to let the core have its turn first. */
   pause(): boolean {
     this.turns++
     if (this.tired) this.#switched = true
@@ -101,8 +105,8 @@ export class World {
   }
 
   /**
-   * Makes `to` the head of the ring; null means that nothing is runnable. Returns false where `from` itself goes on.
-   * A `to` that floats is put at the end, which is just before `from`, and one that is blocked is pulled out.
+   * Makes `to` the head of the ring; null means that nothing is runnable. Returns false if `from` itself goes on. A
+   * floating `to` is put at the end, which is just before `from`; a blocked one is pulled out.
    */
   switch(from: Runnable, to: Runnable | null): boolean {
     if (to === null) return this.#block(from)
@@ -113,7 +117,7 @@ export class World {
     return from !== to
   }
 
-  /** `from` leaves the ring, for `queue` or to float, and the next one runs. */
+  /** Takes `from` out of the ring, for `queue` or to float, and runs the next tasklet. */
   suspend(from: Runnable, queue: WaitQueue | null): boolean {
     this.ring.remove(from)
     queue?.enter(from)
@@ -126,7 +130,7 @@ export class World {
     }
   }
 
-  /** `tasklet.run`, or, where `from` leaves the ring, `tasklet.switch`. */
+  /** Performs `tasklet.run`, or `tasklet.switch` if `from` leaves the ring. */
   run(from: Runnable, to: Runnable, replacing: boolean): boolean {
     const inserted = !to.scheduled
     this.assertOwn(to)
@@ -154,7 +158,7 @@ export class World {
     this.onChange()
   }
 
-  /** What was thrown at the driver from outside is thrown in main, which runs next. */
+  /** Throws an error for the driver in main, which runs next. */
   interruptMain(error: unknown): void {
     if (this.main === null) return
     this.interrupt(this.main, error)
@@ -171,14 +175,14 @@ export class World {
     if (!t.inRing) this.ring.insert(t)
   }
 
-  /** What a tasklet waits for in the core has happened. */
+  /** Called when the operation of the core that a tasklet waits for has happened. */
   returned(t: Runnable): void {
     if (!t.away) return
     this.makeRunnable(t)
     this.onChange()
   }
 
-  /** A tasklet has ended, the running one. */
+  /** Ends the running tasklet. */
   end(self: Runnable, failure: { readonly error: unknown } | null): void {
     this.started.delete(self)
     this.ring.remove(self)
@@ -209,13 +213,13 @@ export class World {
     return this.away.size > 0 || this.alarms > 0
   }
 
-  /** The error for a blocked `wakeup`, where nobody is left that could unblock it. */
+  /** Returns the error for a blocked `wakeup` if nobody is left to unblock it. */
   #deadlockOf(wakeup: Runnable): { readonly error: DeadlockError } | null {
     if (this.ring.current !== null || this.#expectant || wakeup.waitsOn === null) return null
     return { error: new DeadlockError(wakeup.direction < 0 ? 'receiving' : 'sending') }
   }
 
-  /** `from` left the ring, and nothing is runnable. */
+  /** Called when `from` has left the ring and nothing is runnable. */
   #block(from: Runnable): boolean {
     if (this.#expectant) {
       if (this.switchTrap !== 0) throw switchTrapped()
@@ -232,7 +236,7 @@ export class World {
     return this.switch(from, from)
   }
 
-  /** `self` began to wait for an operation of the core: it counts as blocked. */
+  /** Called when `self` began to wait for an operation of the core: it counts as blocked. */
   #leave(self: Runnable): void {
     const trapped = self.blockTrap ? blockTrapped() : this.switchTrap !== 0 ? switchTrapped() : null
     if (trapped !== null) {

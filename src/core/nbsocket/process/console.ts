@@ -6,10 +6,10 @@ import type { ByteSource } from '../bytes/byte-stream.js'
 import { type ReadAhead, readsAhead, tellOfReader } from '../bytes/read-ahead.js'
 import { type NbFile, nbfile } from '../file/nbfile.js'
 
-/** A stream that can be told whether it keeps the process alive; a file as standard input cannot, and ends by itself. */
+/** A stream that can be told whether it keeps the process alive. A file as standard input cannot; it ends by itself. */
 type Input = Readable & { ref?(): unknown; unref?(): unknown }
 
-/** Keeps the process alive only while somebody waits. */
+/** A source that keeps the process alive only while somebody waits. */
 class AwaitedSource implements ByteSource {
   readonly #input: Input
   readonly #source: ByteInput
@@ -17,7 +17,7 @@ class AwaitedSource implements ByteSource {
   constructor(input: Input) {
     this.#input = input
     this.#source = byteInput(input)
-    // Whoever has the stream from then on waits for it as ever.
+    // The next owner of the stream waits for it as usual.
     this.#source.whenReleased = () => void input.ref?.()
   }
 
@@ -52,10 +52,11 @@ class AwaitedRecv extends WrappingNode<Buffer, Buffer> {
 }
 
 /**
- * Standard input and output as a file of text: a console at which a program can be asked while its other tasklets run. A
- * terminal gives lines as they are entered; Ctrl-D is the end. Nothing is read before the first read, and only one that waits
- * keeps the process alive. Every call gives the same file. Use it or `process.stdin`, not both: `fromSocket(process.stdin)` and
- * bridges take standard input over, with what was read ahead, and the console then fails with `ALREADY_CONSUMED`.
+ * Returns standard input and output as a file of text: a console for questions while other tasklets of the program run.
+ * A terminal gives lines as they are entered; Ctrl-D is the end. Nothing is read before the first read, and only a
+ * waiting read keeps the process alive. Every call gives the same file. Use the console or `process.stdin`, not both:
+ * `fromSocket(process.stdin)` and bridges take standard input over, with the bytes that were read ahead. The console
+ * then fails with `ALREADY_CONSUMED`.
  *
  * @example
  * ```ts

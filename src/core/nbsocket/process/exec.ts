@@ -8,23 +8,23 @@ import { type SpawnProcessOptions, spawnProcess } from './spawn.js'
 
 /** Options of {@link exec}. */
 export interface ExecOptions extends Omit<SpawnProcessOptions, 'stdin' | 'stdout' | 'stderr'> {
-  /** What its standard input is. Default: nothing. */
+  /** The content of its standard input. Default: nothing. */
   readonly input?: Uint8Array | string
-  /** How many bytes each of its standard output and its standard error may have. Default 1 MiB. */
+  /** The number of bytes that its standard output and its standard error may each have. Default: 1 MiB. */
   readonly limit?: number
-  /** Whether an exit code other than 0, or an end by a signal, is an error. Default true. */
+  /** Whether an exit code other than 0, or an end by a signal, is an error. Default: true. */
   readonly check?: boolean
 }
 
-/** What a process has written, as UTF-8, and how it ended. */
+/** The output of a process, as UTF-8, and its end. */
 export interface ExecResult extends ExitStatus {
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Thrown by {@link exec} where the process did not end with code 0. Code `PROCESS_FAILED`. */
+/** The error of {@link exec} if the process did not end with code 0. Code `PROCESS_FAILED`. */
 export class ProcessFailed extends SynclessError {
-  /** How it ended, and what it had written until then. */
+  /** The end of the process, and its output until then. */
   readonly result: ExecResult
 
   /** @internal */
@@ -34,7 +34,7 @@ export class ProcessFailed extends SynclessError {
   }
 }
 
-/** The end of what it wrote to its standard error often says why. */
+/** Returns the end of the standard error, which often says why. */
 function failureText(command: string, { code, signal, stderr }: ExecResult): string {
   const how = signal === null ? `with code ${code}` : `by ${signal}`
   const said = stderr.trim().slice(-500)
@@ -42,13 +42,13 @@ function failureText(command: string, { code, signal, stderr }: ExecResult): str
 }
 
 /**
- * Runs a program to its end, without a shell, and gives what it has written. This is a task with a scope of its own: where the
- * one who waits for it is killed or runs out of time, the process is terminated, and its end is awaited.
+ * Runs a program to its end, without a shell, and gives its output. This is a task with a scope of its own: if the
+ * waiting tasklet is killed or runs out of time, the process is terminated, and its end is awaited.
  *
- * Fails with `PROCESS_FAILED`, a {@link ProcessFailed}, where the process does not end with code 0, unless `check` is false;
- * with `READ_LIMIT` where it writes more than `limit` bytes, and terminates it; with `SPAWN_FAILED` where it cannot be
- * started. A process that does not read its input is no error. Waits also for the end of its output, which a process that it
- * leaves behind may hold open. Throws `INVALID_ARGUMENT`.
+ * Fails with `PROCESS_FAILED`, a {@link ProcessFailed}, if the process does not end with code 0, unless `check` is
+ * false. Fails with `READ_LIMIT`, and terminates the process, if it writes more than `limit` bytes. Fails with
+ * `SPAWN_FAILED` if the process cannot be started. A process that does not read its input is no error. `exec` waits also
+ * for the end of the output, which a process left behind may hold open. Throws `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ function* give(child: Process, input: Uint8Array | string): Co<void> {
     yield* child.stdin.write(input)
     yield* child.stdin.close()
   } catch (error) {
-    // It does not want to read it, or has ended.
+    // The process does not want to read it, or has ended.
     if (!isBrokenPipe(error)) throw error
   }
 }

@@ -17,19 +17,20 @@ export class ProcessFile extends NbFile<string> {
     this.process = process
   }
 
-  /** Settles when the command has ended. */
+  /** The end of the command: settles when it has ended. */
   get exit(): Latched<ExitStatus> {
     return this.process.exit
   }
 }
 
 /**
- * Runs a command of the shell (`/bin/sh`): what it writes is read from the file, and what is written to the file it reads;
- * `close()` ends its input. Its standard error is that of this process, unless `stderr` says something else. It is a process
- * as `spawnProcess` starts it, in a group of its own, so that what the shell has started ends with it.
+ * Runs a command of the shell (`/bin/sh`). Reads of the file give the command's output; writes to the file are its
+ * input, and `close()` ends the input. Its standard error is that of this process, unless `stderr` says something else.
+ * The process starts as with `spawnProcess`, in a group of its own, so that everything the shell has started ends with
+ * it.
  *
- * The command is a program: never put into it what comes from outside, but use `spawnProcess` or `exec` with arguments.
- * Throws `INVALID_ARGUMENT`; fails with `SPAWN_FAILED`. Semantics: Python's `os.popen`.
+ * The command is a program: never put text from outside into it, but use `spawnProcess` or `exec` with arguments. Throws
+ * `INVALID_ARGUMENT`; fails with `SPAWN_FAILED`. Semantics: Python's `os.popen`.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import type { Scope } from '../../scope/scope.js'
 import { type NbReader, nbreader } from '../file/reader.js'
 import { type NbWriter, nbwriter } from '../file/writer.js'
 
-/** How a process ended: with a code, or by a signal. */
+/** The end of a process: by a code, or by a signal. */
 export interface ExitStatus {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -21,12 +21,12 @@ class ExitLatch extends Latch<ExitStatus> {
   }
 }
 
-/** A process that was started, made by `spawnProcess`. */
+/** A started process, made by `spawnProcess`. */
 export class Process {
   readonly pid: number
   /** The command, without its arguments. */
   readonly command: string
-  /** Settles when the process has ended, for everyone who waits, early or late. What it has written may still be read. */
+  /** The end of the process: settles for everyone who waits, early or late. The rest of its output may still be read. */
   readonly exit: Latched<ExitStatus>
   readonly #child: ChildProcess
   readonly #exit: Latch<ExitStatus>
@@ -35,10 +35,10 @@ export class Process {
   readonly #stdin: NbWriter | null
   readonly #stdout: NbReader | null
   readonly #stderr: NbReader | null
-  /** Whether its scope is over. */
+  /** Whether the scope of the process is over. */
   #abandoned = false
   #stopGrace: (() => void) | null = null
-  /** When the grace is over. */
+  /** The time when the grace is over. */
   #forceAt = Number.POSITIVE_INFINITY
 
   /** @internal Use `spawnProcess`. */
@@ -59,24 +59,24 @@ export class Process {
     child.on('error', () => {})
   }
 
-  /** Writes to its standard input; `close()` ends it. Throws `INVALID_ARGUMENT` where `stdin` is no `'pipe'`. */
+  /** The writer to its standard input; `close()` ends the input. Throws `INVALID_ARGUMENT` if `stdin` is not `'pipe'`. */
   get stdin(): NbWriter {
     return this.#piped(this.#stdin, 'stdin')
   }
 
-  /** Reads its standard output, which holds the process back while nobody reads. Throws as {@link stdin} does. */
+  /** The reader of its standard output. The process has to wait while nobody reads. Throws as {@link stdin} does. */
   get stdout(): NbReader {
     return this.#piped(this.#stdout, 'stdout')
   }
 
-  /** Reads its standard error. Throws as {@link stdin} does. */
+  /** The reader of its standard error. Throws as {@link stdin} does. */
   get stderr(): NbReader {
     return this.#piped(this.#stderr, 'stderr')
   }
 
   /**
-   * Sends it a signal, at once; false where it has ended. Throws `INVALID_ARGUMENT` for a signal that the system does not
-   * have.
+   * Sends the process a signal, at once. Returns false if the process has ended. Throws `INVALID_ARGUMENT` for a signal
+   * that the system does not have.
    */
   kill(signal: NodeJS.Signals = 'SIGTERM'): boolean {
     if (!Object.hasOwn(constants.signals, signal)) {
@@ -87,8 +87,9 @@ export class Process {
   }
 
   /**
-   * Asks it to end, at once, by SIGTERM, and after its `grace` by SIGKILL. Gives how it ended, when it has; repeats wait for
-   * the same. What then is left of its group is not waited for, and is killed after the grace, if this process lives so long.
+   * Asks the process to end, at once, by SIGTERM, and after its `grace` by SIGKILL. Settles with its exit status when it
+   * has ended; later calls wait for the same end. The rest of its group is not waited for. It is killed after the grace,
+   * if this process lives that long.
    */
   terminate(): Op<ExitStatus> {
     if (!this.#exit.settled && this.#stopGrace === null) {
@@ -99,12 +100,12 @@ export class Process {
     return this.exit
   }
 
-  /** Terminates it, and waits until it has ended: `await using child = await spawnProcess(...)`. */
+  /** Terminates the process, and waits until it has ended: `await using child = await spawnProcess(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate()
   }
 
-  /** @internal It ends with `scope`. */
+  /** @internal Makes the process end with `scope`. */
   belongTo(scope: Scope | null): void {
     if (scope === null) return
     const kept = { requestExit: () => this.#abandon(), blockers: () => [] }
@@ -125,14 +126,17 @@ export class Process {
     if (this.#group && this.#stopGrace !== null) this.#sweep()
   }
 
-  /** Kills what stays of the group after the grace. It looks often: the number of a group that is gone may be another's. */
+  /**
+   * Kills the rest of the group after the grace. It looks often: the number of a group that is gone may be given to
+   * another group.
+   */
   #sweep(): void {
     const left = this.#forceAt - performance.now()
     if (left <= 0) signalGroup(this.pid, 'SIGKILL')
     else if (signalGroup(this.pid, 0)) setTimeout(() => this.#sweep(), Math.min(left, 50)).unref()
   }
 
-  /** A process that it has left behind may hold them open. */
+  /** A process that this one has left behind may hold the pipes open. */
   #closePipes(): void {
     for (const pipe of this.#child.stdio) pipe?.destroy()
   }
@@ -143,12 +147,12 @@ export class Process {
   }
 }
 
-/** When a process ends, Node throws away what was not read of its output, unless somebody listens to it. */
+/** Keeps the unread output of a process: Node throws it away at the end of the process, unless somebody listens to it. */
 function kept(output: Readable): Readable {
   return output.on('readable', () => {})
 }
 
-/** Whether there is anybody who gets it. */
+/** Signals a group. Returns whether a process gets the signal. */
 function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pid, signal)

@@ -5,9 +5,9 @@ import { Channel, type Receiver } from '../../channel/channel.js'
 import type { ReceiverNode } from '../../channel/channel-nodes.js'
 import { bondToScope } from '../../scope/scope-bond.js'
 
-/** Keeps each kind of signal at most once, as the kernel does. */
+/** A channel that keeps each kind of signal at most once, as the kernel does. */
 class SignalChannel<S extends NodeJS.Signals> extends Channel<S> {
-  /** What is in the buffer, in its order. */
+  /** The content of the buffer, in its order. */
   readonly #pending: S[] = []
 
   take(signal: S): void {
@@ -30,15 +30,16 @@ class SignalChannel<S extends NodeJS.Signals> extends Channel<S> {
 }
 
 /**
- * The signals that this process gets, of one kind or several, as a channel. It listens from now on; a signal no longer does
- * what it does by itself, such as to end the process, while anybody listens to it.
+ * Makes a channel of the signals that this process gets, of one kind or several. It listens from now on. While anybody
+ * listens to a signal, the signal loses its own effect, such as ending the process.
  *
- * A kind that has come and has not been received is kept once, however often it comes again (`statistics().dropped` counts);
- * the kinds do not drop each other. All channels, and all other listeners, get each signal: one that is caught here also
- * cancels a `main()` that runs. The channel is closed when the scope in which it was made ends, and then fails receivers with
- * `SCOPE_CLOSED`; `cancel()` ends it before. In the turn in which it ends, it stops listening. Waiting for a signal does not
- * keep a process alive, in which nothing else is left. Signals reach the main thread only. Throws `INVALID_ARGUMENT` for what
- * is no signal that can be listened to, `SCOPE_CLOSED`. Semantics: `sigpending(2)`, Go's `signal.Notify`.
+ * A kind that has come and was not received is kept once, however often it comes again (`statistics().dropped` counts);
+ * the kinds do not drop each other. All channels and all other listeners get each signal: a signal received here also
+ * cancels a running `main()`. The channel is closed when its scope ends, and then fails receivers with `SCOPE_CLOSED`;
+ * `cancel()` ends it earlier. It stops listening in the turn in which it ends. Waiting for a signal does not keep a
+ * process alive in which nothing else is left. Signals reach the main thread only. Throws `INVALID_ARGUMENT` for a name
+ * that is not a signal, or that nobody can listen to; throws `SCOPE_CLOSED`. Semantics: `sigpending(2)`, Go's
+ * `signal.Notify`.
  *
  * @example
  * ```ts

@@ -8,33 +8,36 @@ import type { Scope } from '../../scope/scope.js'
 import { assertSize } from '../file/reader.js'
 import { Process } from './process.js'
 
-/** What becomes of one of the standard streams: a pipe, nothing, or the same as that of this process. */
+/** The kind of a standard stream: a pipe, nothing, or the stream of this process. */
 export type StdioKind = 'pipe' | 'ignore' | 'inherit'
 
 /** Options of {@link spawnProcess}. */
 export interface SpawnProcessOptions {
-  /** The folder it runs in. Default: that of this process. */
+  /** The folder in which the process runs. Default: that of this process. */
   readonly cwd?: string | URL
-  /** Its environment. Default: that of this process. */
+  /** The environment of the process. Default: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Default `'pipe'`. */
+  /** The standard input. Default: `'pipe'`. */
   readonly stdin?: StdioKind
-  /** Default `'pipe'`. */
+  /** The standard output. Default: `'pipe'`. */
   readonly stdout?: StdioKind
-  /** Default `'pipe'`. */
+  /** The standard error. Default: `'pipe'`. */
   readonly stderr?: StdioKind
-  /** For how many milliseconds it may go on after SIGTERM, before SIGKILL. Default 5000. */
+  /** The time from SIGTERM to SIGKILL, in ms. Default: 5000. */
   readonly grace?: number
-  /** Whether signals go to it and to all that it has started, unless those have left its group. Default false. */
+  /**
+   * Whether signals go to the process and to everything that it has started, unless that has left its group. Default:
+   * false.
+   */
   readonly group?: boolean
-  /** The limit of its readers, in bytes; see `nbreader`. Default 1 MiB. */
+  /** The limit of the readers of its output, in bytes; see `nbreader`. Default: 1 MiB. */
   readonly limit?: number
 }
 
-/** Starts the process; commits when that has succeeded. */
+/** Starts the process; commits when it has started. */
 class SpawnNode extends Node<Process> {
   readonly #command: string
-  /** The folder, for a message of the system's that may mean the program or the folder. */
+  /** The folder, for a message of the system that may mean the program or the folder. */
   readonly #where: string
   readonly #start: () => ChildProcess
   readonly #make: (child: ChildProcess) => Process
@@ -107,13 +110,14 @@ class SpawnNode extends Node<Process> {
 }
 
 /**
- * Starts a process: a program with its arguments, without a shell. Settles when it has started; fails with `SPAWN_FAILED`,
- * with Node's error as the cause, where it cannot be. Its standard streams are readers and writers, its end is the operation
- * `exit`.
+ * Starts a process: a program with its arguments, without a shell. Settles when the process has started. Fails with
+ * `SPAWN_FAILED` if it cannot start; Node's error is the cause. Its standard streams are readers and writers, its end is
+ * the operation `exit`.
  *
- * It belongs to the scope in which it is started: when the last tasklet of that is gone, it is terminated (SIGTERM, and
- * SIGKILL after `grace`), and the scope ends when it has. Cleanup of the scope's tasklets may still use it. In the root scope
- * it lives until it ends, or is killed. Throws `INVALID_ARGUMENT` for wrong options.
+ * The process belongs to the scope in which it is started. When the last tasklet of the scope is gone, the process is
+ * terminated (SIGTERM, and SIGKILL after `grace`). The scope ends when the process has ended. Cleanup of the scope's
+ * tasklets may still use the process. In the root scope a process lives until it ends or is killed. Throws
+ * `INVALID_ARGUMENT` for wrong options.
  *
  * @example
  * ```ts
@@ -138,7 +142,7 @@ export function spawnProcess(
   return processOp(command, args, options, child => new Process(child, command, limits(options)))
 }
 
-/** @internal Starts a process, of which `make` makes the value. */
+/** @internal Starts a process; `make` makes its value. */
 export function processOp<P extends Process>(
   command: string,
   args: readonly string[],
@@ -173,7 +177,7 @@ function assertCommand(command: unknown, args: unknown): void {
 
 const KINDS: readonly unknown[] = ['pipe', 'ignore', 'inherit', undefined]
 
-/** Throws `INVALID_ARGUMENT` for what Node would take for something else. */
+/** Throws `INVALID_ARGUMENT` for values that Node would take for something else. */
 function assertSpawning({ cwd, env, stdin, stdout, stderr, group }: SpawnProcessOptions): void {
   const refuse = (what: string, value: unknown) => {
     throw new SynclessError('INVALID_ARGUMENT', `a process takes ${what}, and got ${String(value)}`)

@@ -9,36 +9,37 @@ import { ignoreError, messageOf, SocketError, systemCodeOf } from '../bytes/sock
 import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
 import { assertTlsOptions, type ClientTlsOptions, clientHandshake } from './tls.js'
 
-/** Options of the TCP connection itself, those of `net.connect()`. */
+/** Options of the TCP connection itself: those of `net.connect()`. */
 type Tcp = Omit<TcpSocketConnectOpts, 'port' | 'host'>
 
-/** Where to connect to, and how. One of `port` and `path` has to be there. */
+/** Options of {@link connect}: the place and the manner. Either `port` or `path` is required. */
 export interface ConnectOptions extends SocketOptions, Tcp {
   /** The port of a TCP server. */
   port?: number
-  /** Its name or address. Default `localhost`. */
+  /** The name or the address of the server. Default: `localhost`. */
   host?: string
   /** The path of a Unix-domain socket, or of a Windows pipe. */
   path?: string
-  /** Whether the connection is secured: with Node's defaults (`true`), or as said. */
+  /** Whether to use TLS: with Node's defaults (`true`), or with these options. Default: false. */
   tls?: boolean | ClientTlsOptions
-  /** Whether small pieces are sent at once. Default true. */
+  /** Whether small pieces are sent at once. Default: true. */
   noDelay?: boolean
-  /** Whether the kernel probes an idle connection. Default false. */
+  /** Whether the kernel probes an idle connection. Default: false. */
   keepAlive?: boolean
-  /** After how many ms of idleness it begins to. Default: the system's, 2 hours on Linux. */
+  /** The idle time before the first probe, in ms. Default: the system's, 2 hours on Linux. */
   keepAliveInitialDelay?: number
-  /** How far Node reads ahead, and how much it holds for a peer that does not read, in bytes. Default: Node's. */
+  /** The number of bytes that Node reads ahead, and that it holds for a peer that does not read. Default: Node's. */
   highWaterMark?: number
 }
 
 /**
- * Connects to a TCP or Unix-domain server, over TLS where `tls` says so; gives an {@link NbSocket}. Where a name has several
- * addresses, they are tried as Node does ("happy eyeballs"). One that loses, times out or is killed leaves nothing behind.
+ * Connects to a TCP or Unix-domain server, over TLS if `tls` is set; gives an {@link NbSocket}. If a name has several
+ * addresses, they are tried as Node does ("happy eyeballs"). A connect that loses, times out or is killed leaves nothing
+ * behind.
  *
- * Fails with `CONNECT_FAILED` (refused, unreachable, no such name), `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a
- * {@link SocketError} with Node's error as the `cause` and its code as `systemCode`; with `TIMEOUT` where connection and
- * handshake take longer than the option `timeout`. Throws `INVALID_ARGUMENT`.
+ * Fails with `CONNECT_FAILED` (refused, unreachable, no such name), `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`,
+ * each a {@link SocketError} with Node's error as the `cause` and its code as `systemCode`. Fails with `TIMEOUT` if
+ * connection and handshake take longer than the option `timeout`. Throws `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts

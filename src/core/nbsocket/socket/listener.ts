@@ -30,74 +30,80 @@ type Where = Pick<
 >
 
 /**
- * Where to listen, as `net.Server.listen()` has it, and how. One of `port` (0 for a free one) and `path` has to be there.
- * `timeout` and `lifetime` are those of each connection.
+ * Options of {@link listen}: the place, as for `net.Server.listen()`, and the manner. Either `port` (0 for a free one)
+ * or `path` is required. `timeout` and `lifetime` apply to each connection.
  */
 export interface ListenOptions extends SocketOptions, Where {
-  /** Whether connections are secured. */
+  /** The TLS options; without them, connections are in the clear. */
   tls?: ServerTlsOptions
-  /** With `tls`: whether a client may also speak in the clear. Its first byte tells; see {@link NbSocket.tls}. Default false. */
+  /**
+   * With `tls`: whether a client may also speak in the clear. Its first byte tells; see {@link NbSocket.tls}. Default:
+   * false.
+   */
   plain?: boolean
-  /** Whether small pieces are sent at once. Default true. */
+  /** Whether small pieces are sent at once. Default: true. */
   noDelay?: boolean
-  /** Whether the kernel probes idle connections. Default false. */
+  /** Whether the kernel probes idle connections. Default: false. */
   keepAlive?: boolean
-  /** After how many ms of idleness it begins to. Default: the system's, 2 hours on Linux. */
+  /** The idle time before the first probe, in ms. Default: the system's, 2 hours on Linux. */
   keepAliveInitialDelay?: number
-  /** How far Node reads ahead, and how much it holds for a peer that does not read, in bytes. Default: Node's. */
+  /** The number of bytes that Node reads ahead, and that it holds for a peer that does not read. Default: Node's. */
   highWaterMark?: number
   /**
-   * How many connections may wait to be accepted, beyond the kernel's backlog, and how many may be in their handshake; further
-   * ones are dropped. Default 1024.
+   * The number of connections that may wait for `accept()`, beyond the kernel's backlog, and of those that may be in
+   * their handshake. Further connections are dropped. Default: 1024.
    */
   queue?: number
-  /** How many connections may be open at once; further ones are dropped. Default: no limit. */
+  /** The number of connections that may be open at once. Further connections are dropped. Default: no limit. */
   connections?: number
   /**
-   * Told why a connection did not come about: `ACCEPT_FAILED`, of which there is a process warning by default, and
-   * `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, which are only counted by default. The listener goes on.
+   * Called with the reason if a connection fails before it is accepted. By default, `ACCEPT_FAILED` is a process
+   * warning; `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED` are only counted. The listener goes on.
    */
   onError?: (error: SocketError) => void
 }
 
-/** What a listener has seen. */
+/** The counters of a listener. */
 export interface ListenerStatistics {
-  /** Connections that `accept()` gave. */
+  /** The number of connections that `accept()` gave. */
   readonly accepted: number
-  /** Connections that wait for one. */
+  /** The number of connections that wait for an `accept()`. */
   readonly waiting: number
-  /** Connections that were dropped: beyond `queue` or `connections`. */
+  /** The number of connections that were dropped: beyond `queue` or `connections`. */
   readonly dropped: number
-  /** Connections that failed: could not be accepted, or secured. */
+  /** The number of connections that could not be accepted or secured. */
   readonly failed: number
 }
 
-/** What {@link Listener.serve} does with each connection. */
+/** The handler that {@link Listener.serve} runs for each connection. */
 export type Serve = (sock: NbSocket) => Co<unknown>
 
-/** What {@link Listener.serve} can be told. */
+/** Options of {@link Listener.serve}. */
 export interface ServeOptions {
   /**
-   * Told when a handler fails. By default an error of the connection itself (`SOCKET_BROKEN`, `TIMEOUT`, `SOCKET_CLOSED` where
-   * it was closed) is passed over, and any other one is a process warning; the server goes on.
+   * Called when a handler fails. By default an error of the connection itself (`SOCKET_BROKEN`, `TIMEOUT`, or
+   * `SOCKET_CLOSED` if it was closed) is ignored, and any other error is a process warning. The server goes on.
    */
   onError?: (error: unknown, sock: NbSocket) => void
 }
 
-/** Listens for connections. Made by {@link listen}. It belongs to the scope in which it is made, and is closed with it. */
+/**
+ * A listener for connections, made by {@link listen}. It belongs to the scope in which it is made, and is closed with
+ * the scope.
+ */
 export class Listener implements AsyncDisposable, Disposable {
-  /** How long an `accept()` may wait, in ms, before it fails with `TIMEOUT`. `Infinity` for no limit. */
+  /** The time that an `accept()` may wait, in ms, before it fails with `TIMEOUT`. `Infinity`, the default, means no limit. */
   timeout = Number.POSITIVE_INFINITY
-  /** For descriptions and errors. */
+  /** The name in descriptions and errors. */
   readonly name: string
-  /** Where it listens; a path for a Unix-domain socket. */
+  /** The address of the listener; a path for a Unix-domain socket. */
   readonly address: SocketAddress | string
   readonly #server: Server
   readonly #options: ListenOptions
   readonly #tell: ((error: SocketError) => void) | null
   readonly #accepting = new List<Node<unknown>>()
   readonly #queue: Duplex[] = []
-  /** Those whose handshake goes on, with what gives it up. */
+  /** The handshakes that go on: functions that give them up. */
   readonly #securing = new Set<() => void>()
   readonly #unbond: () => void
   #refusal: ((what: string) => unknown) | null = null
@@ -125,12 +131,12 @@ export class Listener implements AsyncDisposable, Disposable {
     }
   }
 
-  /** The port where it listens; 0 for a Unix-domain socket. */
+  /** The port of the listener; 0 for a Unix-domain socket. */
   get port(): number {
     return typeof this.address === 'string' ? 0 : this.address.port
   }
 
-  /** Whether it was closed. */
+  /** Whether the listener was closed. */
   get closed(): boolean {
     return this.#refusal !== null
   }
@@ -140,8 +146,9 @@ export class Listener implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Waits for a connection, whose handshake is over. The socket belongs to the scope of whoever accepts it. Without TLS,
-   * nothing is read from it before it is received from. Fails with `SOCKET_CLOSED` when the listener is closed.
+   * Waits for a connection whose handshake is over. The socket belongs to the scope of the tasklet that accepts it.
+   * Without TLS, nothing is read from the connection before the first receive. Fails with `SOCKET_CLOSED` when the
+   * listener is closed.
    */
   accept(): Op<NbSocket> {
     const accepted: Op<Duplex> = new AcceptNode(this)
@@ -159,9 +166,10 @@ export class Listener implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Accepts connections until the listener is closed, and runs `handler` for each in a scope of its own; the connection is
-   * closed when that is over. What fails in one connection does not end the others, see {@link ServeOptions}. It is a scope
-   * itself, which ends when the listener was closed and the last handler is done; a kill of whoever waits for it kills them.
+   * Accepts connections until the listener is closed, and runs `handler` for each in a scope of its own. The connection
+   * is closed when that scope is over. A failure in one connection does not end the others; see {@link ServeOptions}.
+   * `serve` is itself a scope, which ends when the listener was closed and the last handler is done. Killing the waiting
+   * tasklet kills the handlers.
    *
    * @example
    * ```ts
@@ -216,8 +224,8 @@ export class Listener implements AsyncDisposable, Disposable {
   }
 
   /**
-   * Stops listening, at once when called: who waits to accept is woken with `SOCKET_CLOSED`, connections that nobody has
-   * accepted are dropped; those that were accepted live on. Later calls do nothing.
+   * Stops listening, at once when called. Waiting accepts fail with `SOCKET_CLOSED`, and connections that nobody has
+   * accepted are dropped. Accepted connections live on. Later calls do nothing.
    */
   close(): Op<void> {
     this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it was closed here`))
@@ -227,7 +235,7 @@ export class Listener implements AsyncDisposable, Disposable {
     }, `close of ${this.name}`)
   }
 
-  /** Whether it keeps the process alive. True at first. */
+  /** Sets whether the listener keeps the process alive. At first it does. */
   ref(keep = true): this {
     if (keep) this.#server.ref()
     else this.#server.unref()
@@ -326,7 +334,7 @@ export class Listener implements AsyncDisposable, Disposable {
     )
   }
 
-  /** Waits for the first byte, which stays where it is. */
+  /** Waits for the first byte, which stays in the stream. */
   #distinguish(raw: Socket, tls: ServerTlsOptions): void {
     const input = new ByteInput(raw, this.name, (error, what) => error ?? new Error(what))
     const first = input.peek(1).node()
@@ -374,10 +382,10 @@ export class Listener implements AsyncDisposable, Disposable {
   }
 }
 
-/** What a TLS client sends first: the type of a handshake record. */
+/** The first byte of a TLS client: the type of a handshake record. */
 const TLS_HANDSHAKE = 22
 
-/** Node's own for secure servers, in ms. */
+/** The default of Node's secure servers, in ms. */
 const HANDSHAKE_TIMEOUT = 120_000
 
 class AcceptNode extends Node<Duplex> {
@@ -416,8 +424,8 @@ function reportUnlessOfConnection(error: unknown, sock: NbSocket): void {
 }
 
 /**
- * Listens for TCP or Unix-domain connections, secured where `tls` says so. Settles when connections are taken. Fails with
- * `ADDRESS_IN_USE` where the address is taken or may not be used, and with `INVALID_ARGUMENT` where it makes no sense; both
+ * Listens for TCP or Unix-domain connections, over TLS if `tls` is set. Settles when connections are taken. Fails with
+ * `ADDRESS_IN_USE` if the address is taken or may not be used, and with `INVALID_ARGUMENT` if it makes no sense; both
  * are {@link SocketError}s. Throws `INVALID_ARGUMENT`. Semantics: `listen(2)`.
  *
  * @example
@@ -458,7 +466,7 @@ export function listen(options: ListenOptions): Op<Listener> {
   }, `listen at ${where}`).map(server => new Listener(server, options))
 }
 
-/** Of what is wrong here, Node would tell only when a connection comes, and end the process. */
+/** Checks the options now: Node would report the mistakes only when a connection comes, and end the process. */
 function assertListenOptions({ tls, queue, connections, highWaterMark }: ListenOptions): void {
   if (tls !== undefined) assertTlsOptions(tls, 'listen()')
   const limits = { queue, connections }
@@ -480,7 +488,7 @@ function bind(options: ListenOptions, where: string): Server {
   try {
     const server = createServer({
       allowHalfOpen: true,
-      // Nothing is read before somebody wants it.
+      // Nothing is read before an operation wants it.
       pauseOnConnect: true,
       noDelay,
       keepAlive,

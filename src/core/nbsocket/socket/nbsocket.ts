@@ -20,40 +20,44 @@ import { sendAll } from '../bytes/send-all.js'
 import { ignoreError, SocketError, systemCodeOf } from '../bytes/socket-error.js'
 import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
 
-/** How long `close()` waits for a peer that takes nothing, in ms. */
+/** The time that `close()` waits for a peer that takes nothing, in ms. */
 const LINGER = 5000
 
-/** What a socket can be told when it is made. */
+/** Options of a socket. */
 export interface SocketOptions {
-  /** How long each operation may take, in ms; see {@link NbSocket.timeout}. Default: no limit. */
+  /** The time that each operation may take, in ms; see {@link NbSocket.timeout}. Default: no limit. */
   timeout?: number
-  /** How long the connection may live, in ms. Then it is destroyed, and whoever uses it gets `TIMEOUT`. Default: no limit. */
+  /**
+   * The time that the connection may live, in ms. Then it is destroyed, and its operations fail with `TIMEOUT`. Default:
+   * no limit.
+   */
   lifetime?: number
 }
 
-/** @internal What makes a socket knows more of it. */
+/** @internal Options that only the maker of a socket knows. */
 export interface MadeWith extends SocketOptions {
   readonly name?: string
   readonly remote?: SocketAddress | string | null
-  /** The name by which the peer was asked for. */
+  /** The name by which the peer was looked up. */
   readonly host?: string | null
-  /** Whether the stream, once it is taken, stays open when its peer ends it. Default false, as in `net.connect()`. */
+  /** Whether the stream, once it is taken, stays open when its peer ends it. Default: false, as in `net.connect()`. */
   readonly allowHalfOpen?: boolean
-  /** Whether the peer is the one that connected: `startTls()` is then a server's. Default false. */
+  /** Whether the peer is the side that connected: `startTls()` is then a server's. Default: false. */
   readonly accepted?: boolean
 }
 
-/** Streams that an nbsocket reads and writes. */
+/** The streams that an nbsocket reads and writes. */
 const owned = new WeakSet<Duplex>()
 
 /**
  * A connection, used by operations: TCP, Unix-domain or TLS. Made by {@link connect}, `accept()` of a {@link Listener},
  * {@link socketPair} and {@link fromSocket}.
  *
- * It belongs to the scope in which it is made, and is destroyed with it, when the tasklets of the scope are gone. Each operation fails with `SOCKET_CLOSED` after
- * `close()`, with `SOCKET_BROKEN` (a {@link SocketError}, with Node's error as the `cause` and its code as `systemCode`)
- * when the connection was broken from outside, and with `TIMEOUT` after {@link NbSocket.timeout} ms. One that loses a
- * select, times out or is killed took and sent nothing, so that the connection goes on.
+ * It belongs to the scope in which it is made, and is destroyed with the scope, when its tasklets are gone. Each
+ * operation fails with `SOCKET_CLOSED` after `close()`. It fails with `SOCKET_BROKEN` if the connection was broken from
+ * outside (a {@link SocketError}, with Node's error as the `cause` and its code as `systemCode`), and with `TIMEOUT`
+ * after {@link NbSocket.timeout} ms. An operation that loses a select, times out or is killed took and sent nothing, so
+ * that the connection goes on.
  *
  * @example
  * ```ts
@@ -79,9 +83,9 @@ const owned = new WeakSet<Duplex>()
  * ```
  */
 export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposable {
-  /** For descriptions and errors. */
+  /** The name in descriptions and errors. */
   readonly name: string
-  /** How long each operation may wait, in ms, before it fails with `TIMEOUT`. `Infinity` for no limit. */
+  /** The time that each operation may wait, in ms, before it fails with `TIMEOUT`. `Infinity` means no limit. */
   timeout: number
   readonly #stream: Duplex
   readonly #input: ByteInput
@@ -98,7 +102,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   #linger: object | null = null
   #refusal: ((what: string) => unknown) | null = null
   #givenUp = false
-  /** Ends the handshake that goes on: its operation fails with what `refusal` gives. */
+  /** Ends the current handshake: its operation fails with the result of `refusal`. */
   #endHandshake: ((refusal: (what: string) => unknown) => void) | null = null
 
   /** @internal Use {@link connect}, {@link listen} or {@link fromSocket}. */
@@ -119,7 +123,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     this.#stream = stream
     this.#allowHalfOpen = allowHalfOpen
     this.#accepted = accepted
-    // The end of what the peer says is no end of what may be said to it.
+    // The end of the peer's bytes does not end our side.
     if (!stream.readableEnded) stream.allowHalfOpen = true
     this.timeout = timeout
     this.#host = host
@@ -142,61 +146,64 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     if (stream.closed) this.#onClose()
   }
 
-  /** The other end: of a TCP connection its address and port, of a Unix-domain one the path; null where Node does not know it. */
+  /**
+   * The other end: the address and port of a TCP connection, the path of a Unix-domain one; null if Node does not know
+   * it.
+   */
   get remoteAddress(): SocketAddress | string | null {
     return this.#remote
   }
 
-  /** This end of a TCP connection; null where Node does not know it. */
+  /** This end of a TCP connection; null if Node does not know it. */
   get localAddress(): SocketAddress | null {
     return this.#local
   }
 
-  /** Whether it was closed here, or given up. */
+  /** Whether the socket was closed here, or given up. */
   get closed(): boolean {
     return this.#refusal !== null
   }
 
-  /** How many bytes have arrived and wait to be taken. */
+  /** The number of bytes that have arrived and wait to be taken. */
   get buffered(): number {
     return this.#input.buffered
   }
 
-  /** @internal A buffered reader takes bytes out of it. */
+  /** @internal Notes a buffered reader that takes bytes out of the socket. */
   [readsAhead](reader: ReadAhead): void {
     this.#input[readsAhead](reader)
   }
 
-  /** How many of the bytes that were sent the kernel has taken. */
+  /** The number of sent bytes that the kernel has taken. */
   get bytesFlushed(): number {
     return this.#output.flushed
   }
 
-  /** What was agreed in the handshake, and who the peer is; null on a connection without TLS. */
+  /** The result of the TLS handshake, with the identity of the peer; null on a connection without TLS. */
   get tls(): TlsState | null {
     return this.#stream instanceof TLSSocket ? tlsStateOf(this.#stream) : null
   }
 
   /**
-   * Waits until bytes are there, and takes at most `maxBytes` of them; an empty Buffer means that the peer sends nothing
-   * more. Fails with `BUSY` where another operation waits for the bytes already.
+   * Waits for bytes, and takes at most `maxBytes` of them. An empty Buffer means that the peer sends nothing more. Fails
+   * with `BUSY` if another operation already waits for the bytes.
    */
   recv(maxBytes?: number): Op<Buffer> {
     return this.#timed(this.#input.recv(maxBytes))
   }
 
   /**
-   * Waits until `count` bytes are there, and takes them, or none: one that loses leaves them. Fails with `UNEXPECTED_END`
-   * where the peer ends before; the bytes that did come are still there. The bytes that wait are held in Node's buffer,
-   * whose `highWaterMark` a larger count raises for good.
+   * Waits for `count` bytes and takes them, or none: an operation that loses leaves them. Fails with `UNEXPECTED_END` if
+   * the peer ends before; the bytes that did come are still there. Waiting bytes are held in Node's buffer, whose
+   * `highWaterMark` a larger count raises for good.
    */
   recvExactly(count: number): Op<Buffer> {
     return this.#timed(this.#input.recvExactly(count))
   }
 
   /**
-   * Waits until `count` bytes are there, and gives them without taking them; fewer only where the peer ends before. After a
-   * reset it fails at once, where {@link NbSocket.recv} still gives what had arrived.
+   * Waits for `count` bytes, and gives them without taking them. Gives fewer only if the peer ends before. After a reset
+   * it fails at once, whereas {@link NbSocket.recv} still gives the bytes that had arrived.
    */
   peek(count: number): Op<Buffer> {
     return this.#timed(this.#input.peek(count))
@@ -221,8 +228,8 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Lets what is sent in this turn of the event loop go out together, in as few packets as it fits in. It goes at the end of the
-   * turn, or when it is flushed, shut down or closed before.
+   * Collects the sends of this turn of the event loop, so that they go out in as few packets as possible. They go at the
+   * end of the turn, or earlier at a flush, a shutdown or a close.
    */
   cork(): void {
     this.#output.cork()
@@ -234,9 +241,9 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Sends all of `data` in pieces and waits until the kernel has it, each wait bounded by {@link NbSocket.timeout}. An error
-   * says in `bytesSent` how many bytes the kernel has taken (see {@link PartialSend}). It is a scope of its own: a kill of
-   * whoever waits for it ends it, and leaves a part sent. Fails with `BUSY` where another one is under way.
+   * Sends all of `data` in pieces and waits until the kernel has it; {@link NbSocket.timeout} bounds each wait. An error
+   * says in `bytesSent` how many bytes the kernel has taken (see {@link PartialSend}). It is a scope of its own: killing
+   * the waiting tasklet ends it, and a part may have been sent. Fails with `BUSY` if another `sendAll()` is running.
    */
   sendAll(data: Uint8Array | string): Op<void> {
     assertBytes(data, 'sendAll()')
@@ -249,16 +256,17 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Says that nothing more will be sent, at once when called; receiving goes on. Settles when the kernel has everything, and
-   * has been told. Sends that wait fail with `SOCKET_CLOSED`.
+   * Ends sending, at once when called; receiving goes on. Settles when the kernel has everything, and was told of the
+   * end. Sends that wait fail with `SOCKET_CLOSED`.
    */
   shutdown(): Op<void> {
     return this.#timed(this.#output.shutdown())
   }
 
   /**
-   * Closes the connection, at once when called: whoever waits here is woken with `SOCKET_CLOSED`. What was sent before is
-   * still delivered; a peer that takes nothing is given 5000 ms. Settles when the connection is gone. Later calls do nothing.
+   * Closes the connection, at once when called: waiting operations fail with `SOCKET_CLOSED`. Bytes that were sent
+   * before are still delivered; a peer that takes nothing is given 5000 ms. Settles when the connection is gone. Later
+   * calls do nothing.
    */
   close(): Op<void> {
     const open = this.#refusal === null
@@ -274,7 +282,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     return this.#gone
   }
 
-  /** Like {@link NbSocket.close}, and drops what has not been sent. */
+  /** Closes the connection like {@link NbSocket.close}, and drops the bytes that were not sent. */
   destroy(): void {
     this.#refuse(what => new SocketError('SOCKET_CLOSED', `${what}: it was destroyed here`))
     if (!this.#givenUp) this.#stream.destroy()
@@ -286,19 +294,22 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     return this
   }
 
-  /** Whether small pieces are sent at once instead of being collected (Nagle's algorithm). True at first. */
+  /**
+   * Sets whether small pieces are sent at once instead of being collected (Nagle's algorithm). At first they are sent at
+   * once.
+   */
   setNoDelay(noDelay = true): this {
     if (this.#stream instanceof Socket) this.#stream.setNoDelay(noDelay)
     return this
   }
 
-  /** Whether the kernel probes an idle connection, and after how many ms it begins to. */
+  /** Sets whether the kernel probes an idle connection, and the idle time before the first probe, in ms. */
   setKeepAlive(keepAlive = true, initialDelay = 0): this {
     if (this.#stream instanceof Socket) this.#stream.setKeepAlive(keepAlive, initialDelay)
     return this
   }
 
-  /** Whether it keeps the process alive. True at first. */
+  /** Sets whether the socket keeps the process alive. At first it does. */
   ref(keep = true): this {
     if (!(this.#stream instanceof Socket)) return this
     if (keep) this.#stream.ref()
@@ -307,13 +318,17 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Secures the connection; gives a new socket, and this one is given up. A socket that was accepted is the server of the
-   * handshake, any other one the client; `isServer` says otherwise. What was sent before is flushed first. Bytes that have
-   * arrived in the clear and were not received, also those that an `nbfile` over the socket holds, are refused with
-   * `STARTTLS_PLAINTEXT`: somebody on the way may have put them there, to be taken for what the peer says under TLS. Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with
-   * `BUSY` where something waits on this socket; `close()`, the life of the connection and the end of the scope end it as they
-   * end any other operation. Once begun it cannot be taken back: one that fails, loses, times out or is killed leaves the
-   * connection destroyed.
+   * Secures the connection with TLS. Gives a new socket; this one is given up. The server of the handshake is an
+   * accepted socket, the client any other one; `isServer` overrides that. Bytes that were sent before are flushed first.
+   *
+   * Bytes that have arrived in the clear and were not received are refused with `STARTTLS_PLAINTEXT`, also those that an
+   * `nbfile` over the socket holds. An attacker on the way may have put them there, to be taken for words of the peer
+   * under TLS.
+   *
+   * Fails with `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED`, each a {@link SocketError}, and with `BUSY` if
+   * something waits on this socket. `close()`, the life of the connection and the end of the scope end it like any other
+   * operation. Once begun, it cannot be taken back: if it fails, loses, times out or is killed, the connection is
+   * destroyed.
    */
   startTls(options: StartTlsOptions = {}): Op<NbSocket> {
     assertTlsOptions(options, 'startTls()')
@@ -380,14 +395,14 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   }
 
   /**
-   * Node's own stream under it, a `net.Socket` or a `tls.TLSSocket`, for a library that wants one. The nbsocket is given up:
-   * using it afterwards fails with `SOCKET_CLOSED`, and the stream no longer ends with the scope. It behaves as one that
-   * `net.connect()` gave (one of {@link fromSocket} as it did before): when the peer ends it, it ends, too, and closes; at once
-   * where that end was received already. Bytes that have arrived and were not received are still in the stream, and so are
-   * those that an `nbfile` over the socket had read ahead.
+   * Node's own stream under the socket, a `net.Socket` or a `tls.TLSSocket`, for a library that needs one. The nbsocket
+   * is given up: later uses fail with `SOCKET_CLOSED`, and the stream no longer ends with the scope. The stream behaves
+   * like one from `net.connect()`: when the peer ends it, it ends, too, and closes; it does so at once if that end was
+   * already received. A stream from {@link fromSocket} behaves as it did before. Bytes that have arrived and were not
+   * received are still in the stream, and so are those that an `nbfile` over the socket had read ahead.
    *
-   * Throws `BUSY` where something waits on the socket, `SOCKET_CLOSED` where it was closed or is over, `SOCKET_BROKEN` where
-   * the connection was broken, `ALREADY_CONSUMED` where a file holds bytes that an ended stream does not take back.
+   * Throws `BUSY` if something waits on the socket, `SOCKET_CLOSED` if it was closed or is over, `SOCKET_BROKEN` if the
+   * connection was broken, and `ALREADY_CONSUMED` if a file holds bytes that an ended stream does not take back.
    */
   get stream(): Duplex {
     this.#assertIdle('stream')
@@ -402,17 +417,17 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     return stream
   }
 
-  /** Closes it, without waiting: `using sock = yield* connect(...)`. */
+  /** Closes the socket, without waiting: `using sock = yield* connect(...)`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
-  /** Closes it, and waits until it is gone: `await using sock = await connect(...)`. */
+  /** Closes the socket, and waits until it is gone: `await using sock = await connect(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** Lets the scope that is current here end it, when the tasklets of that are gone: their cleanup may use it. */
+  /** Lets the current scope end the socket, when the tasklets of the scope are gone: their cleanup may use it. */
   #belong(): void {
     const scope = currentScope()
     if (scope === null) return
@@ -424,7 +439,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       },
       blockers: () => [],
     }
-    // First: a scope that is over already asks at once.
+    // This comes first: a scope that is already over asks at once.
     this.#unbond = () => scope.letGo(member)
     scope.keep(member)
   }
@@ -442,7 +457,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     this.#output.refuse(refusal)
   }
 
-  /** From now on it ends neither with its scope nor with its time. */
+  /** Unties the socket from its scope and from its time limit. */
   #unbind(): void {
     this.#unbond()
     this.#stopLife()
@@ -455,7 +470,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     }
   }
 
-  /** Nobody hears any more of what is over already. */
+  /** Throws if the socket is already over: later failures reach nobody. */
   #assertAlive(what: string): void {
     const stream = this.#stream
     if (!stream.destroyed) return
@@ -476,14 +491,14 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
         `${what}: ${there} bytes have arrived in the clear, before the handshake`,
       )
     }
-    // Of what was over before it, a handshake is not told.
+    // A handshake does not report an end that came before it.
     this.#output.assertOpen(what)
     if (!this.#stream.destroyed && !this.#stream.readableEnded) return
     this.destroy()
     throw new SocketError('TLS_HANDSHAKE_FAILED', `no secure connection on ${this.name}: the peer has closed it`)
   }
 
-  /** Nothing here uses the stream from now on. */
+  /** Gives up the stream: nothing here uses it from now on. */
   #giveUp(why: string): Duplex {
     const refusal = (what: string) => new SocketError('SOCKET_CLOSED', `${what}: ${why}`)
     this.#refusal = refusal
@@ -500,7 +515,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     this.#stream.destroy()
   }
 
-  /** Node tells them while it is connected, and not after. */
+  /** Node gives the addresses while the socket is connected, and not after. */
   readonly #learnAddresses = () => {
     if (!(this.#stream instanceof Socket)) return
     const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = this.#stream
@@ -527,13 +542,13 @@ function explain(error: Error | null, what: string): SocketError {
 }
 
 /**
- * Makes an nbsocket of a socket that exists: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else may
- * read or write it from now on; {@link NbSocket.stream} gives it back. It stays open for sending when its peer has ended it,
- * whatever its `allowHalfOpen` was, unless that had happened before. A stream that flows is paused; bytes that an `nbfile` over it
- * holds are put back into it. Of an `'upgrade'`, put its `head` back first: `socket.unshift(head)`.
+ * Makes an nbsocket of an existing socket: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else
+ * may read or write it from now on; {@link NbSocket.stream} gives it back. After the peer's end it stays open for
+ * sending, whatever its `allowHalfOpen` was, unless that end came before. A flowing stream is paused. Bytes that an
+ * `nbfile` over it holds are put back into it. For an `'upgrade'`, put its `head` back first: `socket.unshift(head)`.
  *
- * Throws `INVALID_ARGUMENT` for what is no Duplex of bytes, and a wrong time, `ALREADY_CONSUMED` for a stream that an nbsocket has,
- * `BUSY` where an operation waits for its bytes, `SCOPE_CLOSED` where the scope has ended.
+ * Throws `INVALID_ARGUMENT` if `socket` is not a Duplex of bytes, and for a wrong time; `ALREADY_CONSUMED` for a stream
+ * that an nbsocket has, `BUSY` if an operation waits for its bytes, and `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts
@@ -564,9 +579,9 @@ export function fromSocket(socket: Duplex, options: SocketOptions = {}): NbSocke
 }
 
 /**
- * Makes an nbsocket of a file descriptor: a socket, or an end of a pipe, such as one that a parent process has left open. The
- * descriptor is the socket's from now on, and closed with it. Throws as {@link fromSocket} does, and `INVALID_ARGUMENT` for a
- * descriptor of something else, such as a file.
+ * Makes an nbsocket of a file descriptor: a socket, or an end of a pipe, such as one that a parent process has left
+ * open. From now on the descriptor belongs to the socket, and is closed with it. Throws as {@link fromSocket} does, and
+ * `INVALID_ARGUMENT` for a descriptor of something else, such as a file.
  *
  * @example
  * ```ts

@@ -13,10 +13,10 @@ type Common =
   | typeof Symbol.dispose
   | typeof Symbol.asyncDispose
 
-/** The end of a pipe that bytes come out of. */
+/** The end of a pipe for reading. */
 export type PipeReader = Pick<NbSocket, Common | 'recv' | 'recvExactly' | 'peek' | 'readable' | 'buffered'>
 
-/** The end of a pipe that bytes go into. */
+/** The end of a pipe for writing. */
 export type PipeWriter = Pick<
   NbSocket,
   Common | 'send' | 'sendAll' | 'cork' | 'flush' | 'writable' | 'shutdown' | 'bytesFlushed'
@@ -29,9 +29,9 @@ export interface Pipe {
 }
 
 /**
- * Makes a pipe through the kernel: what is sent to `writer` is received from `reader`. Closing the writer ends the reader;
- * closing the reader makes sends fail with `SOCKET_BROKEN`. It is made of a pair of sockets, as Node has no `pipe(2)`.
- * Fails with `CONNECT_FAILED` where the system has none left. Throws `INVALID_ARGUMENT`.
+ * Makes a pipe through the kernel: bytes sent to `writer` are received from `reader`. Closing the writer ends the
+ * reader; closing the reader makes sends fail with `SOCKET_BROKEN`. The pipe is a pair of sockets, because Node has no
+ * `pipe(2)`. Fails with `CONNECT_FAILED` if the system has no sockets left. Throws `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts

@@ -8,8 +8,8 @@ import { ignoreError, messageOf, SocketError } from '../bytes/socket-error.js'
 import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
 
 /**
- * Makes two sockets that are connected with each other: Unix-domain ones (pipes on Windows), through the kernel. Fails with
- * `CONNECT_FAILED` where the system has none left. Throws `INVALID_ARGUMENT`. Semantics: `socketpair(2)`.
+ * Makes two sockets that are connected with each other: Unix-domain ones (pipes on Windows), through the kernel. Fails
+ * with `CONNECT_FAILED` if the system has none left. Throws `INVALID_ARGUMENT`. Semantics: `socketpair(2)`.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export function socketPair(options: SocketOptions = {}): Op<[NbSocket, NbSocket]
   return rawPair().map(ends => asSockets(ends, options, ['left end of a pair', 'right end of a pair']))
 }
 
-/** @internal Both, or none where the scope has ended. */
+/** @internal Makes both sockets, or none if the scope has ended. */
 export function asSockets(
   [left, right]: [Socket, Socket],
   options: SocketOptions,
@@ -47,10 +47,10 @@ export function asSockets(
   }
 }
 
-/** @internal Node's own sockets, connected with each other. */
+/** @internal Makes two of Node's own sockets, connected with each other. */
 export function rawPair(): Op<[Socket, Socket]> {
   return action<[Socket, Socket]>((resolve, reject) => {
-    // Nobody else can come in: the folder is this user's, and gone when the two have met.
+    // No other user can come in: the folder is this user's, and it is deleted when the two have met.
     const folder = process.platform === 'win32' ? null : mkdtempSync(join(tmpdir(), 'pair-'))
     const path = folder === null ? `\\\\.\\pipe\\syncless-${process.pid}-${Math.random()}` : join(folder, 's')
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true })

@@ -1,6 +1,7 @@
 /**
- * Functions among TLS options. Node calls them in the middle of a handshake, in the context of that connection. What an async one
- * rejects with, and on older Nodes what one throws, would end the process, and any client could bring that about.
+ * Functions among TLS options. Node calls them in the middle of a handshake, in the context of that connection. The
+ * rejection of an async function, and on older Nodes the error of any function, would end the process, and any client
+ * could cause that.
  */
 import { ask, isThenable } from '../../loop/callback.js'
 
@@ -13,7 +14,7 @@ interface Callbacks {
 
 type Done = (error: Error | null, context?: unknown) => void
 
-/** @internal The options, with functions whose errors fail the handshake and nothing else. */
+/** @internal Returns the options, with functions whose errors fail the handshake and nothing else. */
 export function guarded<T extends object>(options: T & Callbacks): T {
   const { SNICallback, ALPNCallback, pskCallback, checkServerIdentity } = options
   const safe: Callbacks = {}
@@ -38,7 +39,7 @@ function isFunction(value: unknown): value is AnyFunction {
   return typeof value === 'function'
 }
 
-/** Without an answer, there is no protocol, or no key, in common. */
+/** Makes a function whose failure counts as no answer: the peers then have no protocol, or no key, in common. */
 function answering(name: string, otherwise: unknown, fn: AnyFunction): AnyFunction {
   return (...args) => ask(`${name} of TLS options`, otherwise, fn, ...args)
 }

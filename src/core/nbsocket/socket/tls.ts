@@ -1,4 +1,4 @@
-/** Handshakes on connections that exist. */
+/** Handshakes on existing connections. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -27,9 +27,9 @@ type OfConnection =
   | 'pauseOnConnect'
 
 /**
- * Options of `tls.connect()` for the handshake: `ca`, `cert` and `key`, `servername`, `ALPNProtocols`, `checkServerIdentity`,
- * `rejectUnauthorized` and the rest. The name that is asked for (SNI), and that the certificate has to carry, is the host of
- * `connect()` where `servername` says nothing else.
+ * Options of `tls.connect()` for the handshake: `ca`, `cert` and `key`, `servername`, `ALPNProtocols`,
+ * `checkServerIdentity`, `rejectUnauthorized` and the rest. `servername` is the name that is asked for (SNI), and that
+ * the certificate has to carry. Default: the host of `connect()`.
  */
 export type ClientTlsOptions = Omit<
   ConnectionOptions,
@@ -42,29 +42,30 @@ export type ClientTlsOptions = Omit<
  */
 export type ServerTlsOptions = Omit<NodeServerOptions, OfConnection | 'blockList'>
 
-/** How a connection is secured that exists: as its client, or as its server; by default as it was made. */
+/** Options of {@link NbSocket.startTls}, for a client or a server. Default: the side that the socket was made as. */
 export type StartTlsOptions = {
   /**
-   * What becomes of bytes that have arrived and were not received. `'refuse'`, the default, fails with `STARTTLS_PLAINTEXT`;
-   * with `'handshake'` they are the beginning of the handshake, as where a server has peeked at the first byte.
+   * The use of bytes that have arrived and were not received. `'refuse'`, the default, fails with `STARTTLS_PLAINTEXT`.
+   * With `'handshake'` they are the beginning of the handshake, for instance after a server has peeked at the first
+   * byte.
    */
   buffered?: 'refuse' | 'handshake'
 } & (({ isServer?: false } & ClientTlsOptions) | ({ isServer?: true } & ServerTlsOptions))
 
-/** What two ends of a connection have agreed on. */
+/** The result of a handshake. */
 export interface TlsState {
-  /** Such as `TLSv1.3`; null when the connection is gone, as the next one. */
+  /** The protocol, such as `TLSv1.3`; null when the connection is gone. */
   readonly protocol: string | null
   readonly cipher: CipherNameAndProtocol | null
-  /** What ALPN chose, if it was used. */
+  /** The protocol that ALPN chose, if it was used; null when the connection is gone. */
   readonly alpnProtocol: string | null
   /** The name that the client asked for (SNI), if it did. */
   readonly servername: string | null
   /** Whether the peer has shown a certificate that a `ca` vouches for. */
   readonly authorized: boolean
-  /** Why not, such as `CERT_HAS_EXPIRED`. */
+  /** The reason if the peer is not authorized, such as `CERT_HAS_EXPIRED`. */
   readonly authorizationError: string | null
-  /** What it showed; null for nothing, and when the connection is gone. */
+  /** The certificate of the peer; null if it showed none, and when the connection is gone. */
   readonly peerCertificate: DetailedPeerCertificate | null
 }
 
@@ -83,7 +84,7 @@ export function tlsStateOf(socket: TLSSocket): TlsState {
   }
 }
 
-/** @internal Throws `INVALID_ARGUMENT` for what Node would refuse only when a client comes. */
+/** @internal Throws `INVALID_ARGUMENT` for options that Node would refuse only when a client comes. */
 export function assertTlsOptions(options: StartTlsOptions | ServerTlsOptions, what: string): void {
   assertOptions(`the tls option of ${what}`, options)
   const { handshakeTimeout } = options as ServerTlsOptions
@@ -97,7 +98,10 @@ export function assertTlsOptions(options: StartTlsOptions | ServerTlsOptions, wh
 type Secured = (socket: TLSSocket) => void
 type Failed = (error: SocketError) => void
 
-/** @internal Takes `raw` through the handshake; calls one of the two. Returns what gives up, and destroys `raw`. */
+/**
+ * @internal Takes `raw` through the handshake, and calls one of the two callbacks. Returns a function that gives up, and
+ * destroys `raw`.
+ */
 export function handshake(
   raw: Duplex,
   name: string,
@@ -160,11 +164,12 @@ interface Pending {
   failed(error: Error | null, socket: TLSSocket | null): void
 }
 
-// Node does not say to which connection a secured socket belongs; what it calls for a handshake knows where it began.
+// Node does not say to which connection a secured socket belongs. Its calls for a handshake run in the context where
+// that began.
 const pending = new AsyncLocalStorage<Pending>()
 const servers = new WeakMap<object, Server>()
 
-/** @internal What secures connections as their server. Throws `INVALID_ARGUMENT` for options that Node refuses. */
+/** @internal Returns the server that secures connections. Throws `INVALID_ARGUMENT` for options that Node refuses. */
 export function terminatorOf(options: ServerTlsOptions, name: string): Server {
   let server = servers.get(options)
   if (server !== undefined) return server
@@ -211,7 +216,7 @@ export function serverHandshake(
     raw.destroy()
     failed(handshakeError(name, error, socket))
   }
-  // Node tells of most failures before.
+  // Node reports most failures before this.
   const onClose = () => setImmediate(() => onError(null, null))
   let server: Server
   try {
@@ -223,7 +228,7 @@ export function serverHandshake(
   }
   raw.on('close', onClose)
   const { allowHalfOpen } = raw
-  // Who says nothing more in the handshake has left.
+  // A peer that ends its side during the handshake has left.
   raw.allowHalfOpen = false
   const one: Pending = {
     secured: socket => {

@@ -16,35 +16,38 @@ import { assertSize } from '../file/reader.js'
 
 const DEFAULT_CAPACITY = 64
 
-/** One message, and who has sent it. */
+/** One message, with the address of its sender. */
 export interface Datagram extends SocketAddress {
   readonly data: Buffer
 }
 
 /** Options of {@link bindUdp}. */
 export interface UdpOptions {
-  /** Default 0: one that is free. */
+  /** The port. Default: 0, a free one. */
   readonly port?: number
-  /** The address to listen at. Default: all of the machine. */
+  /** The address to listen at. Default: all addresses of the machine. */
   readonly host?: string
-  /** Default: that of `host`; else `'IPv4'`. An IPv6 socket on all addresses takes IPv4, too. */
+  /** The kind of address. Default: that of `host`, or else `'IPv4'`. An IPv6 socket on all addresses takes IPv4, too. */
   readonly family?: 'IPv4' | 'IPv6'
-  /** Whether others may be bound to the same port, as members of a multicast group are. Default false. */
+  /** Whether other sockets may be bound to the same port, as members of a multicast group are. Default: false. */
   readonly reuseAddr?: boolean
-  /** How many datagrams are kept for a receiver that is not there yet. Default 64. */
+  /** The number of datagrams that are kept while no receiver waits. Default: 64. */
   readonly capacity?: number
-  /** What becomes of one for which there is no room. Default `'drop-newest'`, as the kernel does. */
+  /** The policy for a datagram without room. Default: `'drop-newest'`, as the kernel does. */
   readonly overflow?: Overflow
   /** The size of the kernel's own buffer, in bytes. Default: the system's. */
   readonly recvBufferSize?: number
-  /** For descriptions and dumps. */
+  /** The name in descriptions and dumps. */
   readonly name?: string
 }
 
-/** Where to send: a port, at an address or a name; this machine, if none is given. A {@link Datagram} is where it came from. */
+/**
+ * The target of a datagram: a port, at an address or a name (default: this machine). A {@link Datagram} as the target
+ * means its sender.
+ */
 export type UdpTarget = { readonly port: number; readonly host?: string } | SocketAddress
 
-/** Receives by `recvFrom()`: after `close()`, with an error that says so. */
+/** Receives by `recvFrom()`. After `close()` it fails with an error that says so. */
 class RecvFromNode extends ReceiverNode<Datagram, Datagram> {
   describe(): string {
     return `recvFrom on ${this.channel.label}`
@@ -66,18 +69,18 @@ class RecvFromNode extends ReceiverNode<Datagram, Datagram> {
 
 /** A UDP socket, made by {@link bindUdp}. */
 export class UdpSocket implements AsyncDisposable {
-  /** For descriptions and errors. */
+  /** The name in descriptions and errors. */
   readonly name: string
   /**
-   * What it receives, as a channel: `statistics().dropped` says how many datagrams it had no room for, and cancelling it closes
-   * the socket. It and {@link recvFrom} take from the same: each datagram goes to one receiver.
+   * The received datagrams, as a channel. `statistics().dropped` counts the datagrams without room; cancelling the
+   * channel closes the socket. The channel and {@link recvFrom} share the datagrams: each goes to one receiver.
    */
   readonly datagrams: Receiver<Datagram>
   readonly #socket: Socket
   readonly #received: Channel<Datagram>
   readonly #gone: Latch<void>
   readonly #unbond: () => void
-  /** Those that wait for a name: Node forgets them when the socket is closed. */
+  /** The sends that wait for a name: Node forgets them when the socket is closed. */
   readonly #sending = new Set<() => void>()
   #closing = false
 
@@ -102,20 +105,21 @@ export class UdpSocket implements AsyncDisposable {
     this.#received.ended.node().performFor({ wake: () => this.#end() })
   }
 
-  /** Where it listens. */
+  /** The address of the socket. */
   get address(): SocketAddress {
     return addressOf(this.#socket)
   }
 
-  /** Takes the next datagram. Fails with `SOCKET_CLOSED` after `close()`, when all that had come have been taken. */
+  /** Takes the next datagram. Fails with `SOCKET_CLOSED` after `close()`, when all received datagrams have been taken. */
   recvFrom(): Op<Datagram> {
     return new RecvFromNode(this.#received)
   }
 
   /**
-   * Sends one datagram. Settles when the kernel has taken it, which says nothing of its arrival. Fails with `SEND_FAILED` (a
-   * {@link SocketError}), where the kernel refuses it, as one that is too large, or the name is not found, and with
-   * `SOCKET_CLOSED` after `close()`. One that loses while it waits may have been sent. Throws `INVALID_ARGUMENT`.
+   * Sends one datagram. Settles when the kernel has taken it, which says nothing about its arrival. Fails with
+   * `SEND_FAILED` (a {@link SocketError}) if the kernel refuses the datagram, for instance as too large, or if the name
+   * is not found. Fails with `SOCKET_CLOSED` after `close()`. A send that loses while it waits may have been sent.
+   * Throws `INVALID_ARGUMENT`.
    */
   sendTo(data: Uint8Array | string, target: UdpTarget): Op<void> {
     assertBytes(data, 'sendTo()')
@@ -138,7 +142,7 @@ export class UdpSocket implements AsyncDisposable {
     }, what)
   }
 
-  /** Joins a multicast group, at the interface of an address, or one that the system chooses. */
+  /** Joins a multicast group at the interface of an address. Default: the interface that the system chooses. */
   addMembership(group: string, interfaceAddress?: string): void {
     this.#set('addMembership', () => this.#socket.addMembership(group, interfaceAddress))
   }
@@ -148,7 +152,7 @@ export class UdpSocket implements AsyncDisposable {
     this.#set('dropMembership', () => this.#socket.dropMembership(group, interfaceAddress))
   }
 
-  /** Joins a multicast group for what one sender sends to it. */
+  /** Joins a multicast group for the datagrams of one sender. */
   addSourceMembership(source: string, group: string, interfaceAddress?: string): void {
     this.#set('addSourceMembership', () => this.#socket.addSourceSpecificMembership(source, group, interfaceAddress))
   }
@@ -158,40 +162,41 @@ export class UdpSocket implements AsyncDisposable {
     this.#set('dropSourceMembership', () => this.#socket.dropSourceSpecificMembership(source, group, interfaceAddress))
   }
 
-  /** By which interface multicasts are sent. */
+  /** Sets the interface by which multicasts are sent. */
   setMulticastInterface(interfaceAddress: string): void {
     this.#set('setMulticastInterface', () => this.#socket.setMulticastInterface(interfaceAddress))
   }
 
-  /** Over how many routers multicasts may go, 0 to 255. At first 1: none. */
+  /** Sets the number of routers that multicasts may pass, 0 to 255. At first 1: none. */
   setMulticastTtl(ttl: number): void {
     this.#set('setMulticastTtl', () => this.#socket.setMulticastTTL(ttl))
   }
 
-  /** Whether this machine receives the multicasts that it sends. At first it does. */
+  /** Sets whether this machine receives the multicasts that it sends. At first it does. */
   setMulticastLoopback(loopback: boolean): void {
     this.#set('setMulticastLoopback', () => this.#socket.setMulticastLoopback(loopback))
   }
 
-  /** Whether it may send to broadcast addresses. At first it may not. */
+  /** Sets whether the socket may send to broadcast addresses. At first it may not. */
   setBroadcast(broadcast: boolean): void {
     this.#set('setBroadcast', () => this.#socket.setBroadcast(broadcast))
   }
 
-  /** Over how many routers datagrams may go, 1 to 255. */
+  /** Sets the number of routers that datagrams may pass, 1 to 255. */
   setTtl(ttl: number): void {
     this.#set('setTtl', () => this.#socket.setTTL(ttl))
   }
 
   /**
-   * Closes it, at once when called; what it has received may still be taken. Settles when it is gone. Later calls do nothing.
+   * Closes the socket, at once when called. Received datagrams may still be taken. Settles when the socket is gone.
+   * Later calls do nothing.
    */
   close(): Op<void> {
     this.#end()
     return this.#gone
   }
 
-  /** Closes it: `await using sock = await bindUdp(...)`. */
+  /** Closes the socket: `await using sock = await bindUdp(...)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
@@ -208,7 +213,7 @@ export class UdpSocket implements AsyncDisposable {
     return isIPv6(this.address.address) ? '::1' : '127.0.0.1'
   }
 
-  /** Throws `SOCKET_CLOSED` where it is closed, `INVALID_ARGUMENT` where the system refuses the value. */
+  /** Throws `SOCKET_CLOSED` if the socket is closed, and `INVALID_ARGUMENT` if the system refuses the value. */
   #set(what: string, set: () => void): void {
     if (this.#closing) throw new SocketError('SOCKET_CLOSED', `${what} on ${this.name}: it was closed here`)
     try {
@@ -225,10 +230,11 @@ function addressOf(socket: Socket): SocketAddress {
 }
 
 /**
- * Opens a UDP socket. It belongs to the scope in which it is made, and is closed with it: receivers then get `SCOPE_CLOSED`.
- * UDP cannot be told to wait: datagrams that nobody takes are kept up to `capacity`, and dropped by `overflow` beyond that,
- * and counted. Fails with `ADDRESS_IN_USE`, a {@link SocketError}, where the address is taken or may not be used, and with
- * `NAME_NOT_FOUND`, one too, for a name that nobody knows. Throws `INVALID_ARGUMENT`. Semantics: `bind(2)`.
+ * Opens a UDP socket. It belongs to the scope in which it is made, and is closed with the scope: receivers then get
+ * `SCOPE_CLOSED`. UDP has no way to make a sender wait. Up to `capacity` datagrams are kept for receivers; beyond that,
+ * `overflow` decides which are dropped, and they are counted. Fails with `ADDRESS_IN_USE` if the address is taken or may
+ * not be used, and with `NAME_NOT_FOUND` for an unknown name; both are {@link SocketError}s. Throws `INVALID_ARGUMENT`.
+ * Semantics: `bind(2)`.
  *
  * @example
  * ```ts
