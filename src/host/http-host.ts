@@ -5,7 +5,7 @@ import type { Agent, IncomingMessage, RequestListener, Server, ServerResponse } 
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HostPort } from '../adapters/port.js'
-import { hostPorts } from '../adapters/registry.js'
+import * as hostPorts from '../adapters/registry.js'
 import { assertOptions } from '../core/base/arguments.js'
 import { SynclessError } from '../core/base/errors.js'
 import { tell } from '../core/loop/callback.js'
@@ -75,7 +75,7 @@ export class HttpHost implements Host, MountingHost, DispatchHost, DrainHost, Me
 
   constructor(options: HostOptions = {}) {
     assertHostOptions(options)
-    this.#ports = [...hostPorts, nestedHostPort(isHost), ...(options.ports ?? [])]
+    this.#ports = [...Object.values(hostPorts), nestedHostPort(isHost), ...(options.ports ?? [])]
     this.#errors = new ErrorReports(options.onError)
     // As many as there are streams that want to end in time.
     setMaxListeners(0, this.closing)

@@ -1,3 +1,4 @@
+export { type FetchBindings, type FetchFunction, fetchHandler } from '../adapters/fetch/fetch-handler.js'
 export type {
   AppPolicy,
   HostPort,
@@ -8,7 +9,6 @@ export type {
   RequestTrace,
   TrustPolicy,
 } from '../adapters/port.js'
-export { type FetchBindings, type FetchFunction, fetchHandler } from '../adapters/registry.js'
 export { createHost } from './create-host.js'
 export type { Attachment } from './embedding/emit-tap.js'
 export type { App, Host, HostHandler, Middleware } from './host.js'

@@ -76,6 +76,7 @@ const cases: readonly (readonly [folder: string, specifier: string, allowed: boo
   ['src/host', './dispatch/y.js', true],
   ['src/host', '../adapters/port.js', true],
   ['src/host', '../adapters/registry.js', true],
+  ['src/host', '../adapters/fetch/fetch-handler.js', true],
   ['src/host', '../adapters/express/host-port.js', false],
   ['src/host', 'fastify', false],
   ['src/stackless', '../core/loop/y.js', true],
