@@ -19,9 +19,10 @@ const cwd = path.resolve('test/fixtures/tls')
 const programs = examples()
 const ended = new Set<string>()
 
-/** The programs that `npm run doc-examples` takes out of the documentation. */
+/** The programs that `npm run compile-doc-examples` takes out of the documentation. */
 function examples(): string[] {
-  if (!existsSync(folder)) throw new Error(`run \`npm run doc-examples\` first: it makes the programs in ${folder}`)
+  if (!existsSync(folder))
+    throw new Error(`run \`npm run compile-doc-examples\` first: it makes the programs in ${folder}`)
   return readdirSync(folder).filter(name => name.endsWith('.js'))
 }
 

@@ -10,7 +10,7 @@ export const root = resolve(import.meta.dirname, '../..')
 
 const installed = createRequire(join(root, 'package.json'))
 
-/** What tools/fetch-suites.js has fetched. */
+/** The folder of the suites that `npm run fetch-suites` has fetched. */
 export function archiveFile(archive: string): string {
   return join(root, 'build/suites', `${archive}.tar.gz`)
 }

@@ -1,6 +1,6 @@
 /**
- * Takes the examples out of the docstrings in src/, the guides in docs/ and the README (every ```ts block), and compiles each as a
- * program of its own against the built package. `test/docs/doc-examples.test.ts` runs them.
+ * Compiles every ```ts block of the docstrings in src/, the guides in docs/ and the README, each as a program of its own
+ * against the built package. `test/docs/doc-examples.test.ts` runs them.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,4 @@
-/**
- * Keeps the programs that README.md shows equal to the files they come from: `node tools/readme-examples.js` writes them
- * in below each `<!-- examples/NAME.ts -->`; with `--check` it fails where the page and the files differ.
- */
+/** Copies each `<!-- examples/NAME.ts -->` of README.md from its file; `--check` fails if the page and a file differ. */
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const page = new URL('../README.md', import.meta.url)
@@ -13,7 +10,7 @@ const written = text.replace(
 )
 if (process.argv.includes('--check')) {
   if (written !== text) {
-    console.error('README.md differs from examples/: run node tools/readme-examples.js')
+    console.error('README.md differs from examples/: run npm run write-readme-examples')
     process.exit(1)
   }
 } else writeFileSync(page, written)

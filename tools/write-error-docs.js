@@ -1,4 +1,4 @@
-/** Writes docs/errors.md from the catalogue in src/core/base/errors.ts; `--check` fails where the two differ. Needs a build. */
+/** Writes docs/errors.md from the catalogue in src/core/base/errors.ts; `--check` fails if the two differ. Needs a build. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { errorCodes } from '../dist/core/base/errors.js'
 
@@ -20,7 +20,7 @@ scope that is already failing, and an error that ended a channel and that no rec
 `
 if (process.argv.includes('--check')) {
   if (readFileSync(page, 'utf8') !== written) {
-    console.error('docs/errors.md differs from src/core/base/errors.ts: run node tools/error-docs.js')
+    console.error('docs/errors.md differs from src/core/base/errors.ts: run npm run write-error-docs')
     process.exit(1)
   }
 } else writeFileSync(page, written)
