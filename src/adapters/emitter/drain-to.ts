@@ -15,7 +15,7 @@ import {
   type NamesOf,
 } from './types.js'
 
-/** How a channel is emitted. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T, A extends unknown[], N> {
   /** The arguments to emit for a value. Default: the value. */
   map?: (value: T) => [...A]
@@ -23,23 +23,27 @@ export interface DrainToOptions<T, A extends unknown[], N> {
   end?: N
   /** The event to emit with the channel's error. Default: none; the error is the tasklet's. */
   error?: N
-  /** The event, or events, with which the emitter says that it wants nothing more. Their first argument is the reason. */
+  /**
+   * The event, or events, with which the emitter says that it wants no more values. Their first argument is the
+   * reason.
+   */
   until?: N | readonly N[]
-  /** Its abort says the same. */
+  /** A signal whose abort means the same as an `until` event. */
   signal?: AbortSignal
 }
 
 /**
- * Emits what a channel receives. Gives `'ended'` when the channel has, and `'left'` when an `until` event or the abort of
- * `signal` came before: the channel is cancelled then, also while it has nothing.
+ * Emits what a channel receives. The tasklet returns `'ended'` when the channel has ended. It returns `'left'` if an
+ * `until` event or the abort of `signal` came before: the channel is then cancelled, even while it is empty.
  *
- * An error of the channel fails the tasklet, as the same object: join it, or let its scope have it. It goes to the
- * `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. Neither is emitted where
- * nobody listens, for Node would throw it. What a listener throws fails the tasklet, and is the reason of the channel's
- * cancel. Listeners cannot hold back: a channel is emitted as fast as it has values.
+ * An error of the channel fails the tasklet, as the same object: join it, or let its scope handle the error. It goes
+ * to the `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. Neither is
+ * emitted where nobody listens, for Node would throw it. An error that a listener throws fails the tasklet, and is
+ * the reason with which the channel is cancelled. Listeners cannot slow the channel down: it is emitted as fast as it
+ * has values.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no emitter and for wrong
- * options, and the reason of a signal that has aborted.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except an emitter
+ * and for wrong options, and the reason of a signal that has aborted.
  *
  * @example
  * ```ts

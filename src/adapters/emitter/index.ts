@@ -10,7 +10,9 @@ export { type OnceOptions, once } from './once.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 export type { ArgumentsOf, Emitter, EmitterSink, EventName, NamesOf } from './types.js'
 
-/** What events can carry. Nobody can pause who emits; that nobody listens, it learns from `removeListener`. */
+/**
+ * The flow capabilities of events. An emitter cannot be paused. It learns from `removeListener` that nobody listens.
+ */
 export const capabilities: FlowCapabilities = {
   pausable: false,
   holdsBack: [],

@@ -4,21 +4,22 @@ import { assertNames, Listeners, namesIn } from '../shared/bridge/listeners.js'
 import { failure } from '../shared/bridge/source-error.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
-/** How an event becomes a value. */
+/** Options of `once`. */
 export interface OnceOptions<A, N, T> {
-  /** What the value is made of: the arguments of the event. Default: the first one. */
+  /** Makes the value from the arguments of the event. Default: the first one. */
   map?: (args: A) => T
   /** The event, or events, that fail the wait with their first argument. Default `'error'`; `false` for none. */
   error?: N | readonly N[] | false
 }
 
 /**
- * Waits for the next event, and gives its first argument, or what `map` makes of all of them. An `error` event before it
- * is thrown, as the very object; waiting for `'error'` itself gives it.
+ * Waits for the next event, and gives its first argument, or what `map` makes of all of them. An `error` event before
+ * it is thrown, as the same object; waiting for `'error'` itself gives it.
  *
- * An operation listens while it is performed, and no longer: the listeners are gone when it has happened, was killed or
- * has lost its select. An event that nobody waits for is missed: for every one of them use `toChannel`. Throws
- * `INVALID_ARGUMENT` for what is no emitter and for wrong options. Semantics: `events.once`, with a cancel that leaves nothing.
+ * An operation listens only while it is performed: the listeners are gone when it has happened, was killed or has
+ * lost its select. Events that come while nobody waits are missed: for every one of them use `toChannel`. Throws
+ * `INVALID_ARGUMENT` for anything except an emitter and for wrong options. Semantics: `events.once`, with a cancel
+ * that leaves nothing.
  *
  * @example
  * ```ts
@@ -41,7 +42,7 @@ export function once<E extends Emitter, const N extends NamesOf<E>, T = Argument
   event: N,
   options?: OnceOptions<ArgumentsOf<E, N>, NamesOf<E>, T>,
 ): Op<NoInfer<T>>
-/** For an emitter whose types do not say what its events carry: `once<Socket>(server, 'connection')`. */
+/** For an emitter without types for its events: `once<Socket>(server, 'connection')`. */
 export function once<T>(emitter: Emitter, event: EventName, options?: OnceOptions<unknown[], EventName, T>): Op<T>
 export function once(
   source: unknown,

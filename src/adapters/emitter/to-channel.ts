@@ -6,9 +6,9 @@ import { type PushOptions, pushChannel } from '../shared/bridge/push-channel.js'
 import { failure } from '../shared/bridge/source-error.js'
 import { type ArgumentsOf, checkedEmitter, type Emitter, type EventName, type NamesOf } from './types.js'
 
-/** How events become a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<A, N, T, All = N> extends PushOptions {
-  /** What a value is made of: the arguments of an event, and its name. Default: the first argument. */
+  /** Makes a value from the arguments of an event and its name. Default: the first argument. */
   map?: (args: A, event: N) => T
   /** The event, or events, that end the channel. */
   end?: All | readonly All[]
@@ -18,20 +18,20 @@ export interface ToChannelOptions<A, N, T, All = N> extends PushOptions {
 
 /**
  * Listens to events and gives what they carry as a channel: the first argument of each, or what `map` makes of all of
- * them. An emitter cannot be told to wait, so `overflow` says what becomes of a value for which there is no room; what is
- * dropped is counted in `statistics().dropped`.
+ * them. An emitter cannot be told to wait, so `overflow` decides what happens to a value for which there is no room;
+ * dropped values are counted in `statistics().dropped`.
  *
- * It listens from now on. The `end` events close the channel; an `error` event closes it with that very object
- * (`SOURCE_FAILED` if it has none), after what was buffered and however full the buffer is; the abort of `signal` closes
- * it with the reason; an error that `map` throws closes it too, and does not reach who emits. Cancelling the channel
- * removes the listeners in the same turn.
+ * It listens from now on. The `end` events close the channel; an `error` event closes it with the same object
+ * (`SOURCE_FAILED` if it has none), after what was buffered and however full the buffer is; the abort of `signal`
+ * closes it with the reason; an error that `map` throws closes it too, and does not reach who emits. Cancelling the
+ * channel removes the listeners in the same turn.
  *
  * While it listens, an `error` event is handled, as Node sees it. Once the channel has ended it is the emitter's own
  * affair again: without another listener Node throws it at whoever emits it. `'error'` among `events` is a value.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, it ends, and whoever still receives gets
- * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no emitter and for wrong options, `SCOPE_CLOSED` where the scope
- * has ended, and the reason of a signal that has aborted. Semantics: `events.on`, with a bound.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, it ends, and receivers get
+ * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an emitter and for wrong options, `SCOPE_CLOSED` if
+ * the scope has ended, and the reason of a signal that has aborted. Semantics: `events.on`, with a bound.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export function toChannel<E extends Emitter, const N extends NamesOf<E>, T = Arg
   events: N | readonly N[],
   options: ToChannelOptions<ArgumentsOf<E, N>, N, T, NamesOf<E>>,
 ): Receiver<NoInfer<T>>
-/** For an emitter whose types do not say what its events carry: `toChannel<Buffer>(socket, 'data', options)`. */
+/** For an emitter without types for its events: `toChannel<Buffer>(socket, 'data', options)`. */
 export function toChannel<T>(
   emitter: Emitter,
   events: EventName | readonly EventName[],

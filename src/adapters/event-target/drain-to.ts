@@ -9,7 +9,7 @@ import { tellOthers } from '../shared/bridge/tell-others.js'
 import { FailureEvent } from './failure.js'
 import { assertTarget } from './types.js'
 
-/** How a channel is dispatched. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> {
   /** Makes the event of a value. Default: a CustomEvent with the value as its `detail`. */
   map?: (value: T) => Event
@@ -17,23 +17,24 @@ export interface DrainToOptions<T> {
   end?: string
   /** The event to dispatch with the channel's error, as its `error`. Default: none; the error is the tasklet's. */
   error?: string
-  /** The event, or events, with which the target says that it wants nothing more. */
+  /** The event, or events, with which the target says that it wants no more values. */
   until?: string | readonly string[]
-  /** Its abort says the same. */
+  /** A signal whose abort means the same as an `until` event. */
   signal?: AbortSignal
 }
 
 /**
- * Dispatches what a channel receives as events. Gives `'ended'` when the channel has, and `'left'` when an `until` event
- * or the abort of `signal` came before: the channel is cancelled then, also while it has nothing.
+ * Dispatches what a channel receives as events. The tasklet returns `'ended'` when the channel has ended. It returns
+ * `'left'` if an `until` event or the abort of `signal` came before: the channel is then cancelled, even while it is
+ * empty.
  *
- * An error of the channel fails the tasklet, as the same object: join it, or let its scope have it. It goes to the
- * `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. What a listener throws is an
- * uncaught exception, as always with an EventTarget. Listeners cannot hold back: a channel is dispatched as fast as it has
- * values.
+ * An error of the channel fails the tasklet, as the same object: join it, or let its scope handle the error. It goes
+ * to the `error` event too, if you name one; so does a `TASKLET_KILLED` when the tasklet is killed. What a listener
+ * throws is an uncaught exception, as always with an EventTarget. Listeners cannot slow the channel down: it is
+ * dispatched as fast as it has values.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no EventTarget and for
- * wrong options, and the reason of a signal that has aborted.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except an
+ * EventTarget and for wrong options, and the reason of a signal that has aborted.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ export { aborted, type OnceOptions, once } from './once.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 export type { EventOf, NamesOf } from './types.js'
 
-/** What events can carry. Nobody can pause who dispatches them, and who does never learns that nobody listens. */
+/** The flow capabilities of events. A target cannot be paused, and never learns that nobody listens. */
 export const capabilities: FlowCapabilities = {
   pausable: false,
   holdsBack: [],

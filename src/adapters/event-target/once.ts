@@ -4,19 +4,19 @@ import { assertNames, assertSignal, Listeners, namesIn } from '../shared/bridge/
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
 
-/** How an event becomes a value. */
+/** Options of `once`. */
 export interface OnceOptions<N> {
   /** The event, or events, that fail the wait. Default `'error'`; `false` for none. */
   error?: N | readonly N[] | false
 }
 
 /**
- * Waits for the next event of a target, and gives it. An `error` event before it is thrown: the error that it carries, as
- * `toChannel` has it; waiting for `'error'` itself gives the event.
+ * Waits for the next event of a target, and gives it. An `error` event before it is thrown: the error that it
+ * carries, as `toChannel` has it; waiting for `'error'` itself gives the event.
  *
- * An operation listens while it is performed, and no longer: the listeners are gone when it has happened, was killed or
- * has lost its select. An event that nobody waits for is missed. Throws `INVALID_ARGUMENT` for what is no EventTarget.
- * Semantics: `events.once`, with a cancel that leaves nothing.
+ * An operation listens only while it is performed: the listeners are gone when it has happened, was killed or has
+ * lost its select. Events that come while nobody waits are missed. Throws `INVALID_ARGUMENT` for anything except an
+ * EventTarget. Semantics: `events.once`, with a cancel that leaves nothing.
  *
  * @example
  * ```ts
@@ -59,8 +59,8 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
 }
 
 /**
- * Waits until a signal aborts, and gives its reason; at once if it has. It may be a branch of a `select`. Nothing is left
- * at the signal when it has lost. Throws `INVALID_ARGUMENT` for what is no AbortSignal.
+ * Waits until a signal aborts, and gives its reason; at once if it has. It may be a branch of a `select`. Nothing is
+ * left at the signal when it has lost. Throws `INVALID_ARGUMENT` for anything except an AbortSignal.
  *
  * @example
  * ```ts

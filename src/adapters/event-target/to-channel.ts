@@ -6,9 +6,9 @@ import { type PushOptions, pushChannel } from '../shared/bridge/push-channel.js'
 import { failureOf } from './failure.js'
 import { assertTarget, type EventOf, type NamesOf } from './types.js'
 
-/** How the events of a target become a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<V, T, N> extends PushOptions {
-  /** What a value is made of. Default: the event itself. */
+  /** Makes a value from an event. Default: the event itself. */
   map?: (event: V) => T
   /** The event, or events, that end the channel. */
   end?: N | readonly N[]
@@ -17,20 +17,20 @@ export interface ToChannelOptions<V, T, N> extends PushOptions {
 }
 
 /**
- * Listens to the events of an EventTarget and gives them as a channel: the events, or what `map` makes of them. A target
- * cannot be told to wait, so `overflow` says what becomes of an event for which there is no room; what is dropped is
- * counted in `statistics().dropped`.
+ * Listens to the events of an EventTarget and gives them as a channel: the events, or what `map` makes of them. A
+ * target cannot be told to wait, so `overflow` decides what happens to an event for which there is no room; dropped
+ * ones are counted in `statistics().dropped`.
  *
- * It listens from now on. The `end` events close the channel. An `error` event closes it with the error that the event
- * carries (its `error` or `reason`, or the reason of the signal that it is the abort of), and with `SOURCE_FAILED` and the
- * event as the cause where it carries none, or an empty text. The abort of `signal` closes it with the reason, and so does an error that
- * `map` throws. Cancelling the channel removes the listeners in the same turn. Errors after the end are the target's own
- * affair.
+ * It listens from now on. The `end` events close the channel. An `error` event closes it with the error that the
+ * event carries (its `error` or `reason`, or the reason of the signal that it is the abort of), and with
+ * `SOURCE_FAILED` and the event as the cause where it carries none, or an empty text. The abort of `signal` closes it
+ * with the reason, and so does an error that `map` throws. Cancelling the channel removes the listeners in the same
+ * turn. Errors after the end are the target's own affair.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, it ends, and whoever still receives gets
- * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no EventTarget and for wrong options, `SCOPE_CLOSED` where the
- * scope has ended, and the reason of a signal that has aborted. An AbortSignal fires once, and not for who comes later: to
- * wait for one use `aborted`. Semantics: `events.on`, with a bound.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, it ends, and receivers get
+ * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an EventTarget and for wrong options, `SCOPE_CLOSED`
+ * if the scope has ended, and the reason of a signal that has aborted. An AbortSignal fires once, and not for who
+ * comes later: to wait for one use `aborted`. Semantics: `events.on`, with a bound.
  *
  * @example
  * ```ts

@@ -11,16 +11,17 @@ import { assertGenerator, runHandler } from '../shared/http/run-handler.js'
 export type Handler<Req, Res> = (req: Req, res: Res, next: NextFunction) => void
 
 /**
- * An Express handler, or middleware, that is a tasklet: `app.get(path, handler(function* (req, res, next) { ... }))`. On
- * Express 4 and 5, hosted or not.
+ * An Express handler, or middleware, that is a tasklet: `app.get(path, handler(function* (req, res, next) { ... }))`.
+ * On Express 4 and 5, hosted or not.
  *
- * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it waits,
- * and so is all that it has started with `go()`. What it throws, or what one of those fails with, goes to `next`, once. It may
- * call `next()`, `next('route')` or `next(error)` itself, once: later calls do nothing, and errors that come after it are
- * reported and fail the request with 500, or break it off. What it returns is ignored, as Express does.
+ * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it
+ * waits, and so is all that it has started with `go()`. What it throws, or what one of those fails with, goes to
+ * `next`, once. It may call `next()`, `next('route')` or `next(error)` itself, once: later calls do nothing, and
+ * errors that come after it are reported and fail the request with 500, or break it off. What it returns is ignored,
+ * as Express does.
  *
  * `taskletHandler` of `syncless/host` is the same for `host.mount()` and `node:http`, which have no error handlers.
- * Throws `INVALID_ARGUMENT` for what is no generator function.
+ * Throws `INVALID_ARGUMENT` for anything except a generator function.
  *
  * @example
  * ```ts
@@ -51,8 +52,9 @@ export function handler<Req extends IncomingMessage = Request, Res extends Serve
 }
 
 /**
- * As {@link handler}, for errors: `app.use(errorHandler(function* (error, req, res, next) { ... }))`. An error that it
- * throws goes on to the next one. One that begins when the client is gone runs to its end, so that no error is lost.
+ * As {@link handler}, for errors: `app.use(errorHandler(function* (error, req, res, next) { ... }))`. An error that
+ * it throws goes on to the next one. A handler that starts after the client has gone runs to its end, so that no
+ * error is lost.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ export { errorHandler, handler, paramHandler } from './handler.js'
 export { lastEventId } from './last-event-id.js'
 export { toChannel } from './to-channel.js'
 
-/** What a request's body and a response can carry. */
+/** The flow capabilities of a request's body and a response. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['drainTo'],

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { lastEventIdOf } from '../shared/bytes/server-sent-events.js'
 
 /**
- * The `id` of the last server-sent event that a client has seen, from its `Last-Event-ID`; null for one that connects for the
- * first time. Give it to whatever makes the channel, so that the client gets what it has missed.
+ * The `id` of the last server-sent event that a client has seen, from its `Last-Event-ID`; null for one that connects
+ * for the first time. Pass it to the source of the channel, so that the client gets the events that it has missed.
  *
  * @example
  * ```ts

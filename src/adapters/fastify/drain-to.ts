@@ -13,20 +13,22 @@ import { drained } from './responses.js'
 
 /**
  * Answers a request with what a channel receives: NDJSON, server-sent events, or bytes as they are. It receives only
- * while the client takes what was sent. `Content-Type` and the headers that keep proxies from holding back are set, unless
- * you have set them; the status is yours. The reply is sent as a stream, so that hooks, and the headers that plugins set, hold.
+ * while the client takes what was sent. `Content-Type` and the headers that keep proxies from holding back are set,
+ * unless you have set them; the status is yours. The reply is sent as a stream, so that hooks, and the headers that
+ * plugins set, hold.
  *
- * The head goes out with the first value, for `'sse'` at once. Gives `'ended'` when the channel has ended and the response
- * has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body: the channel is cancelled
- * then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
+ * The head goes out with the first value, for `'sse'` at once. The tasklet returns `'ended'` when the channel has
+ * ended and the response has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body:
+ * the channel is cancelled then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
  *
- * The tasklet fails with the very error of the channel. If nothing was sent by then, a handler that is a generator
- * function passes the error to Fastify's error handler; else the connection is broken off, so that no client takes the
- * answer for whole. An async handler has to wait for the tasklet, and `return reply`; in a plain one, an error that you do
- * not join fails the request with 500. A kill breaks off the response.
+ * The tasklet fails with the same error of the channel. If nothing was sent by then, a handler that is a generator
+ * function passes the error to Fastify's error handler; else the connection is broken off, so that no client takes
+ * the answer for complete. An async handler has to wait for the tasklet, and `return reply`; in a plain one, an error
+ * that you do not join fails the request with 500. A kill breaks off the response.
  *
- * It belongs to the scope it is made in, or else to its request. Throws `ALREADY_CONSUMED` if another bridge reads the
- * channel, `INVALID_ARGUMENT` for what is no reply and for wrong options, `SCOPE_CLOSED` where the scope has ended.
+ * It belongs to the scope in which it is made, or else to its request. Throws `ALREADY_CONSUMED` if another bridge
+ * reads the channel, `INVALID_ARGUMENT` for anything except a reply and for wrong options, `SCOPE_CLOSED` if the
+ * scope has ended.
  *
  * @example
  * ```ts

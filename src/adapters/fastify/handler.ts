@@ -10,12 +10,13 @@ type Replying = Pick<FastifyReply, 'raw'>
 type Requesting = Pick<FastifyRequest, 'raw'>
 
 /**
- * A Fastify handler that is a tasklet: `app.get(path, handler(function* (request, reply) { ... }))`. On Fastify 4 and 5,
- * hosted or not; where the plugin is registered, `handler` may be left out.
+ * A Fastify handler that is a tasklet: `app.get(path, handler(function* (request, reply) { ... }))`. On Fastify 4 and
+ * 5, hosted or not; where the plugin is registered, `handler` may be left out.
  *
- * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it waits,
- * and so is all that it has started with `go()`. What it returns is sent, as from an async handler; what it throws, or
- * what one of those fails with, goes to Fastify's error handler. Throws `INVALID_ARGUMENT` for what is no generator function.
+ * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it
+ * waits, and so is all that it has started with `go()`. What it returns is sent, as from an async handler; what it
+ * throws, or what one of those fails with, goes to Fastify's error handler. Throws `INVALID_ARGUMENT` for anything
+ * except a generator function.
  *
  * @example
  * ```ts
@@ -45,10 +46,10 @@ export function handler<Req extends Requesting = FastifyRequest, Rep extends Rep
 }
 
 /**
- * A Fastify hook that is a tasklet: `app.addHook('preHandler', hook(function* (request, reply) { ... }))`, for every hook of
- * a request. What it returns is what an async hook returns: the payload, in `preParsing`, `preSerialization` and `onSend`.
- * It runs as a {@link handler} does; one that begins when the request is over, as `onResponse`, runs to its end.
- * Throws `INVALID_ARGUMENT` for what is no generator function.
+ * A Fastify hook that is a tasklet: `app.addHook('preHandler', hook(function* (request, reply) { ... }))`, for every
+ * hook of a request. What it returns is what an async hook returns: the payload, in `preParsing`, `preSerialization`
+ * and `onSend`. It runs as a {@link handler} does; one that begins when the request is over, as `onResponse`, runs to
+ * its end. Throws `INVALID_ARGUMENT` for anything except a generator function.
  *
  * @example
  * ```ts
@@ -83,9 +84,9 @@ export function hook<
 }
 
 /**
- * As {@link handler}, for errors: `app.setErrorHandler(errorHandler(function* (error, request, reply) { ... }))`, and for the
- * `errorHandler` of a route. One that begins when the client is gone runs to its end, so that no error is lost. Throws
- * `INVALID_ARGUMENT` for what is no generator function.
+ * As {@link handler}, for errors: `app.setErrorHandler(errorHandler(function* (error, request, reply) { ... }))`, and
+ * for the `errorHandler` of a route. A handler that starts after the client has gone runs to its end, so that no
+ * error is lost. Throws `INVALID_ARGUMENT` for anything except a generator function.
  *
  * @example
  * ```ts

@@ -23,7 +23,7 @@ declare module 'fastify' {
   }
 }
 
-/** What a request's body and a reply can carry. */
+/** The flow capabilities of a request's body and a reply. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['drainTo'],

@@ -8,21 +8,24 @@ import { type BodyOptions, bodyToChannel } from '../shared/http/request-body.js'
 import { responses } from './responses.js'
 
 /**
- * The body of a request as a channel: chunks of bytes, or with `format: 'ndjson'` the values of its lines. Nothing is read
- * before the first receive, and then no more than one read ahead and `capacity`: a receiver that stalls holds back the client.
+ * The body of a request as a channel: chunks of bytes, or with `format: 'ndjson'` the values of its lines. Nothing is
+ * read before the first receive, and then no more than one read ahead and `capacity`: a slow receiver slows down the
+ * client.
  *
- * Fastify reads the body before your handler, unless a content type parser leaves it, which then gives `request.body`, the
- * stream, also one that a `preParsing` hook has put there: `app.addContentTypeParser('application/x-ndjson', (_request,
- * payload, done) => done(null, payload))`. In a hook before the parsing, the body is as it came.
+ * Fastify reads the body before your handler, unless a content type parser leaves it, which then gives
+ * `request.body`, the stream, also one that a `preParsing` hook has put there:
+ * `app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))`. In a hook
+ * before the parsing, the body is as it came.
  *
  * The end of the body closes the channel. It fails with `CLIENT_GONE` if the client breaks off; with `BODY_TOO_LARGE`
- * beyond `limit` bytes or `lineLimit` bytes a line, and `MALFORMED_BODY` for a line that is no JSON text: these carry the
- * status 413 or 400, with which Fastify answers. Fastify's own `bodyLimit` does not hold for a body that a parser leaves.
- * Cancelling the channel, as leaving a `for await` does, leaves the connection for your answer; what is left of the body is
- * thrown away, with the plugin only after the answer.
+ * beyond `limit` bytes or `lineLimit` bytes a line, and `MALFORMED_BODY` for a line that is no JSON text: these carry
+ * the status 413 or 400, with which Fastify answers. Fastify's own `bodyLimit` does not hold for a body that a parser
+ * leaves. Cancelling the channel, as leaving a `for await` does, leaves the connection for your answer; what is left
+ * of the body is thrown away, with the plugin only after the answer.
  *
- * The bridge belongs to the scope it is made in, or else, with the plugin, to its request. Throws `ALREADY_CONSUMED` for a body that a parser or another bridge has
- * taken, `INVALID_ARGUMENT` for what is no request and for wrong options, `SCOPE_CLOSED` where the scope has ended.
+ * The bridge belongs to the scope in which it is made, or else, with the plugin, to its request. Throws
+ * `ALREADY_CONSUMED` for a body that a parser or another bridge has taken, `INVALID_ARGUMENT` for anything except a
+ * request and for wrong options, `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import { bondToScope } from '../../core/scope/scope-bond.js'
 import { assertSignal } from '../shared/bridge/listeners.js'
 import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 
-/** How a channel is iterated over. */
+/** Options of `fromChannel`. */
 export interface FromChannelOptions {
   /** Ends the iteration: a pending `next()`, or else the next one, rejects with the signal's reason. */
   signal?: AbortSignal
@@ -20,18 +20,19 @@ export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>,
 }
 
 /**
- * An async iterator of what a channel receives: for `for await`, and for libraries that take async iterables. Nothing is
- * received before `next()` is called; `next()` may be called again before the last one has settled.
+ * An async iterator of what a channel receives: for `for await`, and for libraries that take async iterables. Nothing
+ * is received before `next()` is called; `next()` may be called again before the last one has settled.
  *
- * The end of the channel ends it, an error is thrown as the very object; one that was sent in band cancels the channel, as
- * nobody goes on after it. `return()`, which `break` calls, cancels the
- * channel in the same turn; a pending `next()` is withdrawn, so that it has taken nothing, and is done. `throw(error)` does so
- * too, with the error as the reason.
+ * The end of the channel ends it, an error is thrown as the same object; one that was sent in band cancels the
+ * channel, as nobody goes on after it. `return()`, which `break` calls, cancels the channel in the same turn; a
+ * pending `next()` is withdrawn, so that it has taken nothing, and is done. `throw(error)` does so too, with the
+ * error as the reason.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, so is the channel, and `next()` rejects with
- * `SCOPE_CLOSED`. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to fan out),
- * `INVALID_ARGUMENT` for what is no channel and no signal, `SCOPE_CLOSED` where the scope has ended. A channel can also be iterated over
- * without it, by `for await (const value of channel)`: several such loops share out the values.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, so is the channel, and `next()`
+ * rejects with `SCOPE_CLOSED`. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to
+ * fan out), `INVALID_ARGUMENT` if the channel or the signal is none, `SCOPE_CLOSED` if the scope has ended. A channel
+ * can also be iterated over without it, by `for await (const value of channel)`: several such loops share out the
+ * values.
  *
  * @example
  * ```ts

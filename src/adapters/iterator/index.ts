@@ -9,7 +9,7 @@ export { type ChannelIterable, type FromChannelOptions, fromChannel } from './fr
 export type { Iteratee, Source } from './iteration.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What an iterator can carry. */
+/** The flow capabilities of an iterator. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['fromChannel'],

@@ -8,30 +8,31 @@ import { PullChannel } from '../shared/bridge/pull-channel.js'
 import { claiming } from '../shared/bridge/receiver.js'
 import { Iteration, type Source } from './iteration.js'
 
-/** How an iterator becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions {
   /** How many values are asked for ahead of the receiver. Default 0. */
   capacity?: number
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Gives what an iterable or an iterator yields as a channel, be it synchronous or async. `next()` is called when somebody
- * receives, and ahead of that as far as `capacity` goes, never twice at a time: a receiver that stalls holds the source back.
+ * Gives what an iterable or an iterator yields as a channel, be it synchronous or async. `next()` is called when
+ * somebody receives, and ahead of that as far as `capacity` goes, never twice at a time: a receiver that stalls holds
+ * the source back.
  *
- * The end of the iteration closes the channel, an error closes it with that very object. Cancelling the channel calls
- * `return()` in the same turn, once, also while a `next()` is pending, and waits for nothing: an iterator whose `return()`
- * ends a pending `next()` ends it then; an async generator sees its `return()` when what it awaits has settled, however long
- * that takes, and what it yields meanwhile is nobody's. To stop it at once, give a function: it gets an AbortSignal, which is
- * aborted first, and is called at the first receive. What such a late `next()` fails with is not told; if `return()` itself
- * fails, that is reported. A receive that is withdrawn while `next()` is pending loses nothing: the value waits for the next
- * one.
+ * The end of the iteration closes the channel, an error closes it with the same object. Cancelling the channel calls
+ * `return()` in the same turn, once, also while a `next()` is pending, and waits for nothing: an iterator whose
+ * `return()` ends a pending `next()` ends it then; an async generator sees its `return()` when what it awaits has
+ * settled, however long that takes, and what it yields meanwhile is nobody's. To stop it at once, give a function: it
+ * gets an AbortSignal, which is aborted first, and is called at the first receive. What such a late `next()` fails
+ * with is not told; if `return()` itself fails, that is reported. A receive that is withdrawn while `next()` is
+ * pending loses nothing: the value waits for the next one.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the iterator is left, and whoever still receives
- * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what cannot be iterated over and for a wrong capacity,
- * `ALREADY_CONSUMED` for an iterator that has been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics:
- * `for await`.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the iterator is left, and whoever
+ * still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what cannot be iterated over and for a wrong
+ * capacity, `ALREADY_CONSUMED` for an iterator that has been bridged, `SCOPE_CLOSED` if the scope has ended.
+ * Semantics: `for await`.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import { drain } from '../shared/bridge/drain-events.js'
 import { assertReceiver } from '../shared/bridge/receiver.js'
 import { tellOthers } from '../shared/bridge/tell-others.js'
 
-/** How a channel is drained into an observer. */
+/** Options of `drainTo`. */
 export interface DrainToOptions {
   /**
    * Whether the end of the channel, or its error, ends the observer too. Default true. With false, several channels can
@@ -17,17 +17,18 @@ export interface DrainToOptions {
 }
 
 /**
- * Passes what a channel receives to an observer, such as a Subject. Gives `'ended'` when the channel has, and `'left'`
- * when the observer was over before: a Subject that was completed elsewhere, a Subscriber that was unsubscribed. The
- * channel is cancelled then, also while it has nothing.
+ * Passes what a channel receives to an observer, such as a Subject. The tasklet returns `'ended'` when the channel
+ * has, and `'left'` when the observer was over before: a Subject that was completed elsewhere, a Subscriber that was
+ * unsubscribed. The channel is then cancelled, even while it is empty.
  *
- * An error of the channel goes to `observer.error` and fails the tasklet, as the same object: join it, or let its scope
- * have it. What the observer throws fails the tasklet, and is the reason of the channel's cancel, as is the error of a Subject
- * that has failed elsewhere. A kill of the tasklet cancels the channel, and the observer gets a `TASKLET_KILLED` error.
+ * An error of the channel goes to `observer.error` and fails the tasklet, as the same object: join it, or let its
+ * scope handle the error. What the observer throws fails the tasklet, and is the reason of the channel's cancel, as
+ * is the error of a Subject that has failed elsewhere. A kill of the tasklet cancels the channel, and the observer
+ * gets a `TASKLET_KILLED` error.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no whole observer, and what RxJS
- * throws for a Subject that was unsubscribed. RxJS cannot hold back: an observer that cannot keep up wants `fromChannel` with
- * `project`.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except a whole
+ * observer, and what RxJS throws for a Subject that was unsubscribed. RxJS cannot hold back: an observer that cannot
+ * keep up wants `fromChannel` with `project`.
  *
  * @example
  * ```ts

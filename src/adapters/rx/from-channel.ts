@@ -4,7 +4,7 @@ import { SynclessError } from '../../core/base/errors.js'
 import type { Receiver } from '../../core/channel/channel.js'
 import { Pulls } from './pulls.js'
 
-/** What each value of a channel becomes on its way into an observable. */
+/** Options of `fromChannel`. */
 export interface FromChannelOptions<T, O extends ObservableInput<unknown>> {
   /** The work for one value; its results are emitted as they come. A slot is taken until it completes. */
   project: (value: T) => O
@@ -23,13 +23,14 @@ interface PlainOptions {
  * `mergeMap` that asks: the next value is received when one of `concurrency` slots is free, and a producer on a full
  * channel waits until then. Without, values are emitted as fast as they arrive, since RxJS cannot hold back.
  *
- * The end completes it; an error of the channel or of `project` is passed on as the same object. Unsubscribing cancels
- * the channel in the same turn, also while a receive is pending. It serves one subscriber: a second one gets the error
- * `ALREADY_CONSUMED`, and a channel that another bridge reads is refused with it at once; use `broadcast()` to fan out.
+ * The end completes it; an error of the channel or of `project` is passed on as the same object. Unsubscribing
+ * cancels the channel in the same turn, also while a receive is pending. It serves one subscriber: a second one gets
+ * the error `ALREADY_CONSUMED`, and a channel that another bridge reads is refused with it at once; use `broadcast()`
+ * to fan out.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, so is the channel, and the subscriber gets the
- * error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a `concurrency` that is not a positive whole number.
- * Semantics: RxJS `mergeMap`, pulling.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, so is the channel, and the
+ * subscriber gets the error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a `concurrency` that is not a positive
+ * whole number. Semantics: RxJS `mergeMap`, pulling.
  *
  * @example
  * ```ts

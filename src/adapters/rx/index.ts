@@ -12,7 +12,7 @@ export { scheduler } from './scheduler.js'
 export { fromTasklet, toTasklet } from './tasklets.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What RxJS can carry. An observable cannot be paused; `fromChannel` holds back by `project`. */
+/** The flow capabilities of RxJS. An observable cannot be paused; `fromChannel` holds back by `project`. */
 export const capabilities: FlowCapabilities = {
   pausable: false,
   holdsBack: ['fromChannel'],

@@ -10,7 +10,7 @@ import { assertCapacity, DemandChannel } from '../shared/bridge/demand-channel.j
 import { asFailure } from '../shared/bridge/source-error.js'
 import { observableOf } from './first.js'
 
-/** How an observable becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions {
   /** How many values are kept for a receiver that is not there yet. */
   capacity: number
@@ -21,19 +21,19 @@ export interface ToChannelOptions {
    * first receive, for a cold one that should not begin before. RxJS does not say which of the two a source is.
    */
   subscribe?: 'now' | 'on-receive'
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Subscribes to an observable and gives its values as a channel. Completion closes the channel; an error closes it with
- * that very object, after what was buffered and however full the buffer is (an observable that fails with `undefined`
- * gives `INVALID_ARGUMENT`, for a channel cannot). Cancelling the channel unsubscribes in the same turn. Dropped values
- * are counted in `statistics().dropped`.
+ * Subscribes to an observable and gives its values as a channel. Completion closes the channel; an error closes it
+ * with the same object, after what was buffered and however full the buffer is (an observable that fails with
+ * `undefined` gives `INVALID_ARGUMENT`, for a channel cannot). Cancelling the channel unsubscribes in the same turn.
+ * Dropped values are counted in `statistics().dropped`.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the subscription ends, and whoever still
- * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for options that are missing or wrong, `SCOPE_CLOSED` where
- * the scope has ended. Semantics of `overflow`: see `Overflow`.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the subscription ends, and
+ * whoever still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for options that are missing or wrong,
+ * `SCOPE_CLOSED` if the scope has ended. Semantics of `overflow`: see `Overflow`.
  *
  * @example
  * ```ts

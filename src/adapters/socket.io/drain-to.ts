@@ -11,7 +11,7 @@ import { type Awaited, Outlet } from './outlet.js'
 import { assertEmitted, assertEvent, type EmitTarget, isSocket } from './sockets.js'
 import { assertWindow } from './to-channel.js'
 
-/** How a channel is emitted. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> {
   /** The arguments to emit for a value. Default: the value. */
   map?: (value: T) => readonly unknown[]
@@ -36,20 +36,20 @@ export interface DrainToOptions<T> {
 }
 
 /**
- * Emits what a channel receives: to a socket, on the server or the client, to a room (`io.to('room')`), a namespace or
- * a server. A socket of the server is held back by its connection: the next value is received when it has taken over
- * the one before. With `ack`, the peers hold it back. Without, a client and a room cannot; nor is anything held back
- * that is `volatile`. A client that is not connected yet is waited for.
+ * Emits what a channel receives: to a socket, on the server or the client, to a room (`io.to('room')`), a namespace
+ * or a server. A socket of the server is held back by its connection: the next value is received when it has taken
+ * over the one before. With `ack`, the peers hold it back. Without, a client and a room cannot; nor is anything held
+ * back that is `volatile`. A client that is not connected yet is waited for.
  *
- * Gives `'ended'` when the channel has, and everything was acknowledged, if that was asked for; and `'left'` when the
- * peer has emitted `until`, or one of the two sides disconnected the socket: the channel is cancelled then, also while
- * it has nothing. The socket stays connected.
+ * The tasklet returns `'ended'` when the channel has, and everything was acknowledged, if that was asked for; and
+ * `'left'` when the peer has emitted `until`, or one of the two sides disconnected the socket: the channel is then
+ * cancelled, even while it is empty. The socket stays connected.
  *
  * The tasklet fails with the error of the channel, with what `map` throws, with a `SocketDisconnected` error if the
- * connection was lost, and with `TIMEOUT` if an acknowledgement did not come in time; the latter are the reason of the
- * channel's cancel. Join it, or let its scope have it. Throws `ALREADY_CONSUMED` if another bridge reads the channel,
- * `INVALID_ARGUMENT` for what cannot be emitted to, and for wrong options. Semantics: Socket.IO 4, `emit`, `volatile`,
- * acknowledgements.
+ * connection was lost, and with `TIMEOUT` if an acknowledgement did not come in time; the latter are the reason of
+ * the channel's cancel. Join it, or let its scope handle the error. Throws `ALREADY_CONSUMED` if another bridge reads
+ * the channel, `INVALID_ARGUMENT` for what cannot be emitted to, and for wrong options. Semantics: Socket.IO 4,
+ * `emit`, `volatile`, acknowledgements.
  *
  * @example
  * ```ts

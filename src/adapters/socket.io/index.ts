@@ -14,8 +14,8 @@ export type { EmitTarget, NamespaceLike, SocketLike } from './sockets.js'
 export { type NamespaceToChannelOptions, type SocketValue, type ToChannelOptions, toChannel } from './to-channel.js'
 
 /**
- * What Socket.IO can carry. End, error and leaving cross by the events that the options name; `drainTo` holds back on a
- * socket of the server, and where it awaits acknowledgements.
+ * The flow capabilities of Socket.IO. End, error and leaving cross by the events that the options name; `drainTo`
+ * holds back on a socket of the server, and where it awaits acknowledgements.
  */
 export const capabilities: FlowCapabilities = {
   pausable: false,

@@ -8,10 +8,11 @@ import { listenShared } from '../shared/bridge/shared-listeners.js'
 import { SocketDisconnected } from './disconnected.js'
 
 /**
- * A middleware of Socket.IO from a coroutine or an async function, for `io.use()` and, with the arguments of a packet,
- * for `socket.use()`. It calls `next` once: without an error when the function has ended, else with the very error. The
- * client gets its message, and its `data`, as `connect_error`: catch an error whose message is none of its business. The function of an `io.use()` is killed when the connection
- * is lost before. Throws `INVALID_ARGUMENT` for what is no function.
+ * A middleware of Socket.IO from a coroutine or an async function, for `io.use()` and, with the arguments of a
+ * packet, for `socket.use()`. It calls `next` once: without an error when the function has ended, else with the same
+ * error. The client gets its message, and its `data`, as `connect_error`: catch an error whose message is none of its
+ * business. The function of an `io.use()` is killed when the connection is lost before. Throws `INVALID_ARGUMENT` for
+ * anything except a function.
  *
  * @example
  * ```ts

@@ -9,12 +9,13 @@ const scopes = new WeakMap<object, Scope>()
 
 /**
  * The scope of a socket's connection: it is cancelled when the socket is disconnected or refused, with a
- * `SocketDisconnected` error that tells the reason, and so ends the tasklets and bridges in it. The same one until then; on a client that
- * has connected again, a new one. Of a socket of the server that is not connected any more it is cancelled already.
+ * `SocketDisconnected` error that tells the reason, and so ends the tasklets and bridges in it. The same one until
+ * then; on a client that has connected again, a new one. Of a socket of the server that is not connected any more it
+ * is cancelled already.
  *
- * The first failure of a tasklet in it disconnects the socket, and is reported as a process warning, unless it is that
- * the connection was lost: make a `drainTo` in it, and there is nothing to join. Throws `INVALID_ARGUMENT` for what is
- * no socket.
+ * The first failure of a tasklet in it disconnects the socket, and is reported as a process warning, unless it is
+ * that the connection was lost: make a `drainTo` in it, and there is nothing to join. Throws `INVALID_ARGUMENT` for
+ * anything except a socket.
  *
  * @example
  * ```ts

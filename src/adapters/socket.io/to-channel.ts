@@ -21,7 +21,7 @@ import {
   type SocketLike,
 } from './sockets.js'
 
-/** How events become a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<T> {
   /** How many values are kept for a receiver that is not there yet. */
   capacity: number
@@ -52,7 +52,7 @@ export interface ToChannelOptions<T> {
   leave?: string
   /** On the client: whether the channel outlives a loss of the connection after which it connects again. Default false. */
   reconnects?: boolean
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
@@ -70,18 +70,19 @@ export interface SocketValue<S, T> {
 }
 
 /**
- * Gives the events of a name as a channel: of a socket, on the server or the client, or of all sockets of a namespace,
- * a server or a room, together with the socket. Several bridges of one event get everything each; the first of them
- * that takes a value acknowledges it.
+ * Gives the events of a name as a channel: of a socket, on the server or the client, or of all sockets of a
+ * namespace, a server or a room, together with the socket. Several bridges of one event get everything each; the
+ * first of them that takes a value acknowledges it.
  *
- * A disconnect that one of the two sides asked for closes the channel, and so does the event `end`; every other reason
- * (`transport close`, `ping timeout`, ...) closes it with a `SocketDisconnected` error, as does a connection that a
- * middleware refuses (`connect_error`), and the event `error` with one of the code `SOURCE_FAILED`. All of it comes
- * after what was received before. Cancelling the channel removes the listeners, and leaves the socket connected.
+ * A disconnect that one of the two sides asked for closes the channel, and so does the event `end`; every other
+ * reason (`transport close`, `ping timeout`, ...) closes it with a `SocketDisconnected` error, as does a connection
+ * that a middleware refuses (`connect_error`), and the event `error` with one of the code `SOURCE_FAILED`. All of it
+ * comes after what was received before. Cancelling the channel removes the listeners, and leaves the socket
+ * connected.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, whoever still receives gets `SCOPE_CLOSED`.
- * Throws `INVALID_ARGUMENT` for what is no socket or namespace and for wrong options, `SCOPE_CLOSED` where the scope
- * has ended.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, receivers get `SCOPE_CLOSED`.
+ * Throws `INVALID_ARGUMENT` for anything except a socket or a namespace and for wrong options, `SCOPE_CLOSED` if the
+ * scope has ended.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import type { Encoder } from '../shared/bytes/encoders.js'
 import { assertWritable, drainTo } from './drain-to.js'
 import { toChannel } from './to-channel.js'
 
-/** How a duplex becomes a pair of channels. */
+/** Options of `connect`. */
 export interface ConnectOptions<I, O> {
   /** How many values either channel buffers. Default 0. */
   capacity?: number
@@ -15,7 +15,7 @@ export interface ConnectOptions<I, O> {
   decode?: () => Decoder<I>
   /** Turns what is sent into bytes or text, such as `lines`. Default: values as they are. */
   encode?: Encoder<O>
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
@@ -28,13 +28,15 @@ export interface Connection<I, O> {
 }
 
 /**
- * Connects to a Duplex, such as a socket or a Transform: `incoming` receives what it reads, what is sent to `outgoing` is
- * written. Each side behaves as `toChannel` and `drainTo` say. Closing `outgoing` ends the writable side; the readable one goes
- * on. Whatever destroys the duplex ends both sides: cancelling `incoming`, leaving an iteration over it, closing `outgoing` with an
- * error, its own error. `outgoing` is then cancelled, with the error as the reason; if both had ended cleanly, the error is reported.
+ * Connects to a Duplex, such as a socket or a Transform: `incoming` receives what it reads, what is sent to
+ * `outgoing` is written. Each side behaves as described at `toChannel` and `drainTo`. Closing `outgoing` ends the
+ * writable side; the readable one goes on. Whatever destroys the duplex ends both sides: cancelling `incoming`,
+ * leaving an iteration over it, closing `outgoing` with an error, its own error. `outgoing` is then cancelled, with
+ * the error as the reason; if both had ended cleanly, the error is reported.
  *
- * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no duplex and
- * a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` where the scope has ended.
+ * Both belong to the scope in which they are made. The scope does not wait for them. Throws `INVALID_ARGUMENT` for
+ * anything except a duplex and a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` if
+ * the scope has ended.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ import type { Encoder } from '../shared/bytes/encoders.js'
 import { endWithHost, isResponse } from '../shared/http/closing-answer.js'
 import { goneReason } from '../shared/http/request-error.js'
 
-/** How a channel is drained into a writable. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> {
   /** Turns each value into bytes or text, such as `ndjson` or `lines`. Without it, values are written as they are. */
   encode?: Encoder<T>
@@ -29,14 +29,15 @@ export interface DrainToOptions<T> {
  * Writes what a channel receives to a writable that exists already: a file, a socket, the response of a request. It
  * receives only while the writable has room, so that a client that reads slowly holds back the producer.
  *
- * Gives `'ended'` when the channel has ended and the writable has finished (with `end: false`: was handed everything),
- * and `'left'` when the writable was closed before, without an error, as by a client that goes away: the channel is
- * cancelled then in the same turn, also while it has nothing.
+ * The tasklet returns `'ended'` when the channel has ended and the writable has finished (with `end: false`: was
+ * handed everything), and `'left'` when the writable was closed before, without an error, as by a client that goes
+ * away: the channel is cancelled then in the same turn, also while it has nothing.
  *
  * The tasklet fails with the error of the channel, which the writable is destroyed with, or with the error of the
- * writable, which is the reason of the channel's cancel; both are the very object. Join it, or let its scope have it:
- * no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable.
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no writable. Semantics: Node's `stream.pipeline`.
+ * writable, which is the reason of the channel's cancel; both are the same object. Join it, or let its scope handle
+ * the error: no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except a writable.
+ * Semantics: Node's `stream.pipeline`.
  *
  * @example
  * ```ts
@@ -103,7 +104,7 @@ export function drainTo<T>(
   return tasklet
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no writable. */
+/** Throws `INVALID_ARGUMENT` for anything except a writable. */
 export function assertWritable(value: unknown, message: string): void {
   const { write, writableLength }: { write?: unknown; writableLength?: unknown } = Object(value)
   if (typeof write === 'function' && typeof writableLength === 'number') return

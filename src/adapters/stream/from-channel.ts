@@ -7,7 +7,7 @@ import type { Encoder } from '../shared/bytes/encoders.js'
 import { endWithHost, isResponse } from '../shared/http/closing-answer.js'
 import { Reading } from './reading.js'
 
-/** How a channel becomes a readable. */
+/** Options of `fromChannel`. */
 export interface FromChannelOptions<T> {
   /** Turns each value into bytes or text, such as `ndjson` or `lines`. Without it, values pass as they are. */
   encode?: Encoder<T>
@@ -21,14 +21,15 @@ export interface FromChannelOptions<T> {
  * A readable stream of what a channel receives. It receives when it is read, `highWaterMark` ahead and no further, so
  * that a client that reads slowly holds back the producer.
  *
- * The end of the channel ends the stream. An error of the channel, or one that `encode` throws, destroys it with that
- * very object (what is no Error becomes the `cause` of a `CHANNEL_CLOSED`); as in every Node stream, what was read ahead
- * is lost then. Destroying the stream cancels the channel in the same turn, also while a receive is pending, with the
- * error as the reason. `null` means the end to Node: receiving it destroys an object stream with `INVALID_ARGUMENT`.
+ * The end of the channel ends the stream. An error of the channel, or one that `encode` throws, destroys it with the
+ * same object (what is no Error becomes the `cause` of a `CHANNEL_CLOSED`); as in every Node stream, what was read
+ * ahead is lost then. Destroying the stream cancels the channel in the same turn, also while a receive is pending,
+ * with the error as the reason. `null` means the end to Node: receiving it destroys an object stream with
+ * `INVALID_ARGUMENT`.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed before its end, with no
- * error event. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to fan out), and
- * `SCOPE_CLOSED` where the scope has ended. Semantics: `stream.Readable` with `read()`.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the stream is destroyed before
+ * its end, with no error event. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to
+ * fan out), and `SCOPE_CLOSED` if the scope has ended. Semantics: `stream.Readable` with `read()`.
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ export { pipeline, type Stage } from './pipeline.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 export { type TransformBody, type TransformOptions, transform } from './transform.js'
 
-/** What a Node stream can carry. */
+/** The flow capabilities of a Node stream. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['fromChannel', 'drainTo', 'connect'],

@@ -16,13 +16,13 @@ import { TaskletTransform, type TransformBody } from './transform.js'
 export type Stage = NodeJS.ReadWriteStream | TransformBody<never, unknown>
 
 /**
- * Connects streams, as Node's own `pipeline` does, and waits until the last one has finished. Generator functions between them
- * are the bodies of transforms (see `transform`), and the source may be a channel. A failure anywhere destroys all of them and is
- * thrown, the very object; so does a kill. A body that returns before its input has ended stops the source, and that is no
- * failure.
+ * Connects streams, as Node's own `pipeline` does, and waits until the last one has finished. Generator functions
+ * between them are the bodies of transforms (see `transform`), and the source may be a channel. A failure anywhere
+ * destroys all of them and is thrown, the same object; so does a kill. A body that returns before its input has ended
+ * stops the source, and that is no failure.
  *
- * It is a tasklet of the scope it is called in. Throws `INVALID_ARGUMENT` for fewer than two stages and for what is no source,
- * `ALREADY_CONSUMED` for a channel that is bridged.
+ * It is a tasklet of the scope it is called in. Throws `INVALID_ARGUMENT` for fewer than two stages and for anything
+ * except a source, `ALREADY_CONSUMED` for a channel that is bridged.
  *
  * @example
  * ```ts

@@ -11,33 +11,35 @@ import { asReason, destroyQuietly } from '../shared/bridge/stream-errors.js'
 import { type Decoder, decoderOf } from '../shared/bytes/decoder.js'
 import { Decoding, Moving } from './moving.js'
 
-/** How a readable becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<T = unknown> {
   /** How many chunks (objects, in object mode; decoded values) are taken out of the stream ahead of the receiver. Default 0. */
   capacity?: number
   /** Turns the chunks into values, such as `decodeLines()` or `decodeNdjson()`. Default: chunks as they are. */
   decode?: () => Decoder<T>
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Gives what a readable stream reads as a channel: objects in object mode, else chunks as `readable.read()` gives them
- * (everything that has arrived, at most about `highWaterMark` bytes), as strings where the stream has an encoding.
+ * Gives what a readable stream reads as a channel: objects in object mode, else chunks as `readable.read()` gives
+ * them (everything that has arrived, at most about `highWaterMark` bytes), as strings where the stream has an
+ * encoding.
  *
- * Bytes that an `nbfile` over the stream has read ahead are put back, and received first. Nothing is read before the first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read
- * ahead, so that a source is held back by a receiver that stalls. The end of the stream closes the channel; its error
- * closes it with that very object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`.
- * Cancelling the channel destroys the stream in the same turn, with the reason if that is an Error; this raises no
- * unhandled `error` event.
+ * Bytes that an `nbfile` over the stream has read ahead are put back, and received first. Nothing is read before the
+ * first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read ahead, so that a source
+ * is held back by a receiver that stalls. The end of the stream closes the channel; its error closes it with the same
+ * object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`. Cancelling the channel
+ * destroys the stream in the same turn, with the reason if that is an Error; this raises no unhandled `error` event.
  *
- * With `decode`, the bytes become values: a chunk is read when the values of the one before have been received. What the
- * decoder refuses closes the channel with its error, after the values before it, and destroys the stream. What has been decoded
- * is received before the end or the error of the stream.
+ * With `decode`, the bytes become values: a chunk is read when the values of the one before have been received. If
+ * the decoder fails, the channel is closed with its error, after the values before it, and destroys the stream.
+ * Decoded values are received before the end or the error of the stream.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the stream is destroyed, and whoever still
- * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no Readable and for wrong options, `ALREADY_CONSUMED` for a stream that has
- * been bridged, or has ended with bytes left in a file over it, `BUSY` where a read of one waits, `SCOPE_CLOSED` where the scope has ended. Semantics: `readable` events and `stream.finished`.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the stream is destroyed, and
+ * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a Readable and for wrong options,
+ * `ALREADY_CONSUMED` for a stream that has been bridged, or has ended with bytes left in a file over it, `BUSY` where
+ * a read of one waits, `SCOPE_CLOSED` if the scope has ended. Semantics: `readable` events and `stream.finished`.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ import { Reading } from './reading.js'
 /** What a transform does: it receives what is written, and sends what is to be read. */
 export type TransformBody<I, O> = (input: Receiver<I>, output: Sender<O>) => Co<unknown>
 
-/** The sides of a transform. */
+/** Options of `transform`. */
 export interface TransformOptions<I, O> {
   /** Turns the chunks that are written into values, such as `decodeLines()`. Default: chunks as they are. */
   decode?: () => Decoder<I>
@@ -26,22 +26,23 @@ export interface TransformOptions<I, O> {
   readableObjectMode?: boolean
   /** How far each side buffers: in bytes, or in objects in object mode. Default: Node's own. */
   highWaterMark?: number
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * A Duplex of a tasklet: what is written is received from `input`, what is sent to `output` is read. It goes where a Transform
- * goes, into `stream.pipeline` or `pipe`. A value is taken when the body receives it, so that a reader that is slow holds back
- * the writer by what the body does in between, and the `highWaterMark` of the two sides.
+ * A Duplex of a tasklet: what is written is received from `input`, what is sent to `output` is read. It goes where a
+ * Transform goes, into `stream.pipeline` or `pipe`. A value is taken when the body receives it, so that a reader that
+ * is slow holds back the writer by what the body does in between, and the `highWaterMark` of the two sides.
  *
- * The stream ends when the body returns. A body that returns before its input has ended wants no more of it: once what it has
- * sent has been read, the stream is destroyed, so that whatever writes to it learns of that (Node's own `pipeline` then rejects
- * with `ERR_STREAM_PREMATURE_CLOSE`; the `pipeline` of this module does not). An error of the body destroys the stream, with the
- * very object. Destroying the stream kills the body and what it has started.
+ * The stream ends when the body returns. A body that returns before its input has ended wants no more of it: once
+ * what it has sent has been read, the stream is destroyed, so that whatever writes to it learns of that (Node's own
+ * `pipeline` then rejects with `ERR_STREAM_PREMATURE_CLOSE`; the `pipeline` of this module does not). An error of the
+ * body destroys the stream, with the same object. Destroying the stream kills the body and what it has started.
  *
- * It belongs to the scope it is made in, which does not wait for it: when that is cancelled, the stream is destroyed. Throws
- * `INVALID_ARGUMENT` for what is no function, `SCOPE_CLOSED` where the scope has ended.
+ * It belongs to the scope in which it is made. The scope does not wait for it: when the scope is cancelled, the
+ * stream is destroyed. Throws `INVALID_ARGUMENT` for anything except a function, `SCOPE_CLOSED` if the scope has
+ * ended.
  *
  * @example
  * ```ts

@@ -6,11 +6,11 @@ import { streamOf } from './body.js'
 import { assertWritable, drainTo } from './drain-to.js'
 import { toChannel } from './to-channel.js'
 
-/** How a pair of streams becomes a pair of channels. */
+/** Options of `connect`. */
 export interface ConnectOptions {
   /** How many values either channel buffers. Default 0. */
   capacity?: number
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
@@ -23,14 +23,15 @@ export interface Connection<I, O> {
 }
 
 /**
- * Connects to a TransformStream, or to any other pair of a readable and a writable: what is sent to `outgoing` goes in, and
- * `incoming` receives what comes out. Each side behaves as `toChannel` and `drainTo` say, and holds the other back as far as
- * the transform does. Closing `outgoing` closes the writable; an error that it is closed with aborts it. When the writable
- * fails, `outgoing` is cancelled, with the error as the reason; if it was closed already, and the readable does not fail with the
- * same error, that is reported.
+ * Connects to a TransformStream, or to any other pair of a readable and a writable: what is sent to `outgoing` goes
+ * in, and `incoming` receives what comes out. Each side behaves as described at `toChannel` and `drainTo`, and holds
+ * the other back as far as the transform does. Closing `outgoing` closes the writable; an error that it is closed
+ * with aborts it. When the writable fails, `outgoing` is cancelled, with the error as the reason; if it was closed
+ * already, and the readable does not fail with the same error, that is reported.
  *
- * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no such pair
- * and a wrong capacity, `ALREADY_CONSUMED` for a locked readable, `SCOPE_CLOSED` where the scope has ended.
+ * Both belong to the scope in which they are made. The scope does not wait for them. Throws `INVALID_ARGUMENT` for
+ * anything except such a pair, and for a wrong capacity, `ALREADY_CONSUMED` for a locked readable, `SCOPE_CLOSED` if
+ * the scope has ended.
  *
  * @example
  * ```ts

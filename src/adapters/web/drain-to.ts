@@ -11,7 +11,7 @@ import type { Encoder } from '../shared/bytes/encoders.js'
 import { encoded } from './bytes.js'
 import { Sink } from './sink.js'
 
-/** How a channel is drained into a WritableStream. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> {
   /** Turns each value into bytes, such as `ndjson`; text becomes UTF-8. Without it, values are written as they are. */
   encode?: Encoder<T>
@@ -23,17 +23,18 @@ export interface DrainToOptions<T> {
 }
 
 /**
- * Writes what a channel receives to a WritableStream, which is locked meanwhile. It receives only while the stream wants
- * chunks (`writer.ready`), so that a slow sink holds back the producer by the stream's own queue.
+ * Writes what a channel receives to a WritableStream, which is locked meanwhile. It receives only while the stream
+ * wants chunks (`writer.ready`), so that a slow sink holds back the producer by the stream's own queue.
  *
- * Gives `'ended'` when the channel has ended and the stream has closed (with `end: false`: was handed everything), and
- * `'left'` when the stream was closed already, or was aborted without a reason: the channel is cancelled then, also while it
- * has nothing.
+ * The tasklet returns `'ended'` when the channel has ended and the stream has closed (with `end: false`: was handed
+ * everything), and `'left'` when the stream was closed already, or was aborted without a reason: the channel is then
+ * cancelled, even while it is empty.
  *
- * The tasklet fails with the error of the channel, with which the stream is aborted, or with the error of the stream, which is
- * the reason of the channel's cancel; both are the very object. Join it, or let its scope have it. A kill cancels the
- * channel and aborts the stream with a `TASKLET_KILLED` error. Throws `ALREADY_CONSUMED` if another bridge reads the channel,
- * `INVALID_ARGUMENT` for what is no WritableStream, or is locked. Semantics: WHATWG Streams, `pipeTo`.
+ * The tasklet fails with the error of the channel, with which the stream is aborted, or with the error of the stream,
+ * which is the reason of the channel's cancel; both are the same object. Join it, or let its scope handle the error.
+ * A kill cancels the channel and aborts the stream with a `TASKLET_KILLED` error. Throws `ALREADY_CONSUMED` if
+ * another bridge reads the channel, `INVALID_ARGUMENT` for anything except an unlocked WritableStream. Semantics:
+ * WHATWG Streams, `pipeTo`.
  *
  * @example
  * ```ts
@@ -100,7 +101,7 @@ export function drainTo<T>(
   return tasklet
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no stream that could be locked. */
+/** Throws `INVALID_ARGUMENT` for anything except a stream that could be locked. */
 export function assertWritable(value: unknown): void {
   const { getWriter, locked }: { getWriter?: unknown; locked?: unknown } = Object(value)
   if (typeof getWriter === 'function' && locked === false) return

@@ -4,7 +4,7 @@ import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 import type { Encoder } from '../shared/bytes/encoders.js'
 import { ChannelBytes, ChannelValues } from './channel-source.js'
 
-/** How a channel becomes a stream. */
+/** Options of `fromChannel`. */
 export interface FromChannelOptions<T, C = T> {
   /**
    * Turns each value into bytes, such as `ndjson`; text becomes UTF-8. The body of a `Response` is a stream of bytes. Without it,
@@ -21,15 +21,17 @@ export interface FromChannelOptions<T, C = T> {
 }
 
 /**
- * A ReadableStream of what a channel receives. It receives when it is read, and ahead of that as its strategy says, so that
- * whoever reads slowly holds back the producer.
+ * A ReadableStream of what a channel receives. It receives when it is read, and ahead of that as its strategy says,
+ * so that a slow reader slows down the producer.
  *
- * The end of the channel closes the stream; an error of the channel, or one that `encode` throws, errors it with that very
- * object. Cancelling the stream cancels the channel in the same turn with the same reason, also while a receive is pending.
+ * The end of the channel closes the stream; an error of the channel, or one that `encode` throws, errors it with the
+ * same object. Cancelling the stream cancels the channel in the same turn with the same reason, also while a receive
+ * is pending.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, so is the channel, and the stream is errored with
- * `SCOPE_CLOSED`. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` or `stream.tee()` to fan
- * out), `INVALID_ARGUMENT` for what is no channel, `SCOPE_CLOSED` where the scope has ended. Semantics: WHATWG Streams.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, so is the channel, and the stream
+ * is errored with `SCOPE_CLOSED`. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` or
+ * `stream.tee()` to fan out), `INVALID_ARGUMENT` for anything except a channel, `SCOPE_CLOSED` if the scope has
+ * ended. Semantics: WHATWG Streams.
  *
  * @example
  * ```ts

@@ -16,7 +16,7 @@ export { type DrainToOptions, drainTo } from './drain-to.js'
 export { type FromChannelOptions, fromChannel } from './from-channel.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What a web stream can carry. */
+/** The flow capabilities of a web stream. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['fromChannel', 'drainTo', 'connect'],

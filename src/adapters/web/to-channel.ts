@@ -10,7 +10,7 @@ import { type HasBody, streamOf } from './body.js'
 import { DecodedAnswers } from './decoded-reader.js'
 import { assertChunkSize, type Reader, readerOf } from './reader.js'
 
-/** How a web stream becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<T = unknown> {
   /** How many chunks are taken out of the stream ahead of the receiver. Default 0. */
   capacity?: number
@@ -21,27 +21,27 @@ export interface ToChannelOptions<T = unknown> {
   chunkSize?: number
   /** Turns chunks of bytes into values, such as `decodeSse()`. Default: chunks as they are. */
   decode?: () => Decoder<T>
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Gives what a ReadableStream, or the body of a fetch `Response` or `Request`, reads as a channel. The stream is locked at
- * once, and read when somebody receives, and ahead of that as far as `capacity` goes: a receiver that stalls holds the source
- * back at that and the stream's own queue.
+ * Gives what a ReadableStream, or the body of a fetch `Response` or `Request`, reads as a channel. The stream is
+ * locked at once, and read when somebody receives, and ahead of that as far as `capacity` goes: a receiver that
+ * stalls holds the source back at that and the stream's own queue.
  *
- * The end of the stream closes the channel; its error closes it with that very object, at once: as in every web stream,
- * what was queued there is lost then. Cancelling the channel cancels the stream in the same turn with the same reason, also
- * while a read is pending. The lock is released at the end. What the source's own `cancel()` fails with is reported. A body
- * that is null is a channel that has ended.
+ * The end of the stream closes the channel; its error closes it with the same object, at once: as in every web
+ * stream, what was queued there is lost then. Cancelling the channel cancels the stream in the same turn with the
+ * same reason, also while a read is pending. The lock is released at the end. What the source's own `cancel()` fails
+ * with is reported. A body that is null is a channel that has ended.
  *
- * With `decode`, bytes become values; what the decoder refuses closes the channel with its error, after the values before it,
- * and cancels the stream. What has been decoded is received before the end or the error of the stream.
+ * With `decode`, bytes become values; if the decoder fails, the channel is closed with its error, after the values
+ * before it, and cancels the stream. Decoded values are received before the end or the error of the stream.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the stream is cancelled, and whoever still receives
- * gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no stream, for wrong options, and for `chunkSize` on a stream that
- * is no byte stream; `ALREADY_CONSUMED` for a stream that is locked and a body that was read; `SCOPE_CLOSED` where the scope
- * has ended. Semantics: WHATWG Streams.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the stream is cancelled, and
+ * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a stream, for wrong options, and for
+ * `chunkSize` on a stream that is no byte stream; `ALREADY_CONSUMED` for a stream that is locked and a body that was
+ * read; `SCOPE_CLOSED` if the scope has ended. Semantics: WHATWG Streams.
  *
  * @example
  * ```ts

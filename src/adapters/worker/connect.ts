@@ -9,13 +9,13 @@ import { linkOf } from './link.js'
 import { checkedTopic, type TopicOption } from './options.js'
 import { toChannel } from './to-channel.js'
 
-/** How a port becomes a pair of channels. */
+/** Options of `connect`. */
 export interface ConnectOptions<O> extends TopicOption {
   /** The window of what comes in, see `toChannel`, default 16; and how many values `outgoing` buffers, default 0. */
   capacity?: number
   /** What of a value is moved to the other thread instead of copied. Not for processes. Default: nothing. */
   transfer?: (value: O) => readonly Transferable[]
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
@@ -28,13 +28,13 @@ export interface Connection<I, O> {
 }
 
 /**
- * Connects to the other side of a port, where `connect`, or `toChannel` and `drainTo`, of this package are at work. Either
- * direction ends for itself, and behaves as `toChannel` and `drainTo` say. What `drainTo` would fail with, the sender
- * learns as the cause of its `CHANNEL_CANCELLED`.
+ * Connects to the other side of a port, where `connect`, or `toChannel` and `drainTo`, of this package are at work.
+ * Either direction ends for itself, and behaves as described at `toChannel` and `drainTo`. What `drainTo` would fail
+ * with, the sender learns as the cause of its `CHANNEL_CANCELLED`.
  *
- * Both belong to the scope they are made in, which does not wait for them. Throws `INVALID_ARGUMENT` for what is no port
- * and wrong options, `ALREADY_CONSUMED` where either direction of the topic is in use, `SCOPE_CLOSED` where the scope has
- * ended.
+ * Both belong to the scope in which they are made. The scope does not wait for them. Throws `INVALID_ARGUMENT` for
+ * anything except a port and wrong options, `ALREADY_CONSUMED` where either direction of the topic is in use,
+ * `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

@@ -16,24 +16,25 @@ import { newId, now, type Up } from './frames.js'
 import { type End, type Link, linkOf } from './link.js'
 import { checkedTopic, type TopicOption } from './options.js'
 
-/** How a channel is sent over a port. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> extends TopicOption {
   /** What of a value is moved to the other thread instead of copied. Not for processes. Default: nothing. */
   transfer?: (value: T) => readonly Transferable[]
 }
 
 /**
- * Sends what a channel receives to the other side of a port, where `toChannel` or `connect` of this package receives it:
- * as much as is allowed from there, and nothing before somebody is there. Gives `'ended'` when the other side has got
- * everything and the end, and `'left'` when it wanted no more: the channel is cancelled then, also while it has nothing.
+ * Sends what a channel receives to the other side of a port, where `toChannel` or `connect` of this package receives
+ * it: as much as is allowed from there, and nothing before somebody is there. Gives `'ended'` when the other side has
+ * got everything and the end, and `'left'` when it wanted no more: the channel is then cancelled, even while it is
+ * empty.
  *
- * The tasklet fails with the error of the channel, which goes to the other side too; with an error like the one that the
- * other side has cancelled its channel for, with `PEER_GONE` where that has gone without a word, and with what is thrown
- * for a value that cannot be copied (a `DataCloneError`), each of which is the reason of the channel's cancel. Join it, or
- * let its scope have it. A kill cancels the channel, and the other side gets a `TASKLET_KILLED`.
+ * The tasklet fails with the error of the channel, which goes to the other side too; with an error like the one that
+ * the other side has cancelled its channel for, with `PEER_GONE` where that has gone without a word, and with what is
+ * thrown for a value that cannot be copied (a `DataCloneError`), each of which is the reason of the channel's cancel.
+ * Join it, or let its scope handle the error. A kill cancels the channel, and the other side gets a `TASKLET_KILLED`.
  *
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, or sends on the topic; `INVALID_ARGUMENT` for what is no
- * port.
+ * Throws `ALREADY_CONSUMED` if another bridge reads the channel, or sends on the topic; `INVALID_ARGUMENT` for
+ * anything except a port.
  *
  * @example
  * ```ts

@@ -40,7 +40,7 @@ interface Raw {
   readonly signalCode?: string | null
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no port. */
+/** Throws `INVALID_ARGUMENT` for anything except a port. */
 export function endpointOf(port: unknown, bridge: string): Endpoint {
   const raw: Raw = Object(port)
   if (typeof raw.on === 'function' && typeof raw.off === 'function') {

@@ -21,7 +21,7 @@ export {
 } from './thread-pool.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What a port carries between two bridges of this package. */
+/** The flow capabilities of a port between two bridges of this package. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['drainTo', 'connect'],

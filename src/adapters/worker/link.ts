@@ -14,7 +14,7 @@ export interface End<F> {
 
 const links = new WeakMap<object, Link>()
 
-/** The link of a port. Throws `INVALID_ARGUMENT` for what is no port. */
+/** The link of a port. Throws `INVALID_ARGUMENT` for anything except a port. */
 export function linkOf(port: unknown, bridge: string): Link {
   const known = links.get(Object(port))
   if (known !== undefined) return known

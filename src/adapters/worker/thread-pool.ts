@@ -342,12 +342,12 @@ export class ThreadPool implements AsyncDisposable {
 }
 
 /**
- * Makes a pool of threads for work that blocks: computing, parsing, synchronous functions. It is piscina, an optional peer
- * dependency (`npm install piscina`), which is loaded with the first task. See {@link ThreadPool.run}.
+ * Makes a pool of threads for work that blocks: computing, parsing, synchronous functions. It is piscina, an optional
+ * peer dependency (`npm install piscina`), which is loaded with the first task. See {@link ThreadPool.run}.
  *
  * Belongs to the scope in which it is made: when that is over, the threads are ended, and whoever still waits gets
- * `SCOPE_CLOSED`. In the root scope it lives until it is destroyed, or left by `await using`. Threads that have nothing to
- * do do not keep the process alive. Throws `INVALID_ARGUMENT`, and `SCOPE_CLOSED` where the scope has ended.
+ * `SCOPE_CLOSED`. In the root scope it lives until it is destroyed, or left by `await using`. Threads that have
+ * nothing to do do not keep the process alive. Throws `INVALID_ARGUMENT`, and `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

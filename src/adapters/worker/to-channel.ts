@@ -11,30 +11,30 @@ import { type Down, newId, now } from './frames.js'
 import { type End, type Link, linkOf } from './link.js'
 import { checkedTopic, type TopicOption } from './options.js'
 
-/** How what comes over a port becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions extends TopicOption {
   /**
    * The window: how many values may be under way or lie in the buffer while nobody receives. Default 16. With 0 the other
    * side sends a value when somebody receives, which takes a journey to there and back for each.
    */
   capacity?: number
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Gives what the other side of a port drains to it, with `drainTo` or `connect` of this package, as a channel. The other
- * side sends so much as this side allows it, so that a receiver that stalls makes the channel over there wait.
+ * Gives what the other side of a port drains to it, with `drainTo` or `connect` of this package, as a channel. The
+ * other side sends so much as this side allows it, so that a receiver that stalls makes the channel over there wait.
  *
- * The end of the channel there closes this one; its error closes it with an error that is like it, as far as a copy can
- * be: see docs/bridges/worker.md. Where the other side goes without a word (the port is closed, the worker or the process
- * ends, the IPC channel is disconnected) it closes with `PEER_GONE`, after what has arrived; the error that a worker has
- * died of is the cause. Cancelling the channel cancels the one over there, with the reason.
+ * The end of the channel there closes this one; its error closes it with an error that is like it, as far as a copy
+ * can be: see docs/bridges/worker.md. Where the other side goes without a word (the port is closed, the worker or the
+ * process ends, the IPC channel is disconnected) it closes with `PEER_GONE`, after what has arrived; the error that a
+ * worker has died of is the cause. Cancelling the channel cancels the one over there, with the reason.
  *
  * Other messages on the port are not touched. A port that is listened to keeps the process alive as it always does;
- * `port.unref()` works as always. The bridge belongs to the scope it is made in: when that is cancelled, it ends, and
- * whoever still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no port and wrong options,
- * `ALREADY_CONSUMED` where the topic is received from already, `SCOPE_CLOSED` where the scope has ended.
+ * `port.unref()` works as always. The bridge belongs to the scope in which it is made: when the scope is cancelled,
+ * it ends, and receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a port and wrong options,
+ * `ALREADY_CONSUMED` where the topic is received from already, `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ import { assertHighWaterMark, type DrainToOptions, drainTo } from './drain-to.js
 import { assertWebSocket } from './peer.js'
 import { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** How a WebSocket becomes a pair of channels: the options of `toChannel`, and those of `drainTo` without `end`. */
+/** Options of `connect`. */
 export interface ConnectOptions<I, O> extends ToChannelOptions<I>, Omit<DrainToOptions<O>, 'end'> {}
 
 /** The two channels of a WebSocket. */
@@ -20,8 +20,8 @@ export interface Connection<I, O> {
 
 /**
  * Connects to a WebSocket, client or server side: `incoming` receives what the peer sends, what is sent to `outgoing`
- * goes to the peer; each holds back as `toChannel` and `drainTo` say. `outgoing` buffers nothing: a send waits until
- * there is room.
+ * goes to the peer; each holds back as described at `toChannel` and `drainTo`. `outgoing` buffers nothing: a send
+ * waits until there is room.
  *
  * Closing `outgoing` closes the WebSocket with 1000, or with 1011 for an error; `incoming` goes on until the peer has
  * answered, for which `ws` allows 30 seconds. Cancelling `incoming` closes it too, and cancels `outgoing`, since

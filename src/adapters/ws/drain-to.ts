@@ -12,7 +12,7 @@ import { assertReceiver, claiming } from '../shared/bridge/receiver.js'
 import { type Message, Outlet } from './outlet.js'
 import { assertWebSocket, type CloseWith, closeFor, terminate } from './peer.js'
 
-/** How a channel is drained into a WebSocket. */
+/** Options of `drainTo`. */
 export interface DrainToOptions<T> {
   /** Makes a message of a value: a string is sent as text, bytes as binary. Without it, values are sent as they are. */
   encode?: (value: T) => Message
@@ -35,15 +35,15 @@ export interface DrainToOptions<T> {
  * receives only while no more than `highWaterMark` bytes are buffered there, so that a peer that reads slowly holds
  * back the producer.
  *
- * Gives `'ended'` when the channel has ended, the WebSocket was closed with 1000 and the peer has answered that (with
- * `end: false`: when everything was handed to the system), and `'left'` when the peer closed it before with 1000, 1001
- * or no code, or it was closed already: the channel is cancelled then, also while it has nothing.
+ * The tasklet returns `'ended'` when the channel has ended, the WebSocket was closed with 1000 and the peer has
+ * answered that (with `end: false`: when everything was handed to the system), and `'left'` when the peer closed it
+ * before with 1000, 1001 or no code, or it was closed already: the channel is then cancelled, even while it is empty.
  *
  * The tasklet fails with the error of the channel, or of `encode`, for which the WebSocket is closed as `closeWith`
- * says; and with a `WebSocketClosed` error for every other close code and a connection that breaks, which is the reason
- * of the channel's cancel. Join it, or let its scope have it. A kill cancels the channel and terminates the WebSocket.
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for what is no WebSocket of `ws`.
- * Semantics: `ws` 8, RFC 6455.
+ * says; and with a `WebSocketClosed` error for every other close code and a connection that breaks, which is the
+ * reason of the channel's cancel. Join it, or let its scope handle the error. A kill cancels the channel and
+ * terminates the WebSocket. Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for
+ * anything except a WebSocket of `ws`. Semantics: `ws` 8, RFC 6455.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ export type { Message } from './outlet.js'
 export type { CloseWith } from './peer.js'
 export { type ToChannelOptions, toChannel } from './to-channel.js'
 
-/** What a WebSocket can carry. The message of an error goes into the reason of the close frame. */
+/** The flow capabilities of a WebSocket. The message of an error goes into the reason of the close frame. */
 export const capabilities: FlowCapabilities = {
   pausable: true,
   holdsBack: ['drainTo', 'connect'],

@@ -15,7 +15,7 @@ const CLOSED = 3
 /** What to close a WebSocket with when a channel or a tasklet fails. */
 export type CloseWith = (error: unknown) => CloseStatus
 
-/** Throws `INVALID_ARGUMENT` for what is no WebSocket of `ws`. */
+/** Throws `INVALID_ARGUMENT` for anything except a WebSocket of `ws`. */
 export function assertWebSocket(value: unknown, bridge: string): void {
   const { pause, terminate, readyState }: Record<string, unknown> = Object(value)
   if (typeof pause === 'function' && typeof terminate === 'function' && typeof readyState === 'number') return

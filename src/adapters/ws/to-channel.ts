@@ -10,7 +10,7 @@ import { claiming } from '../shared/bridge/receiver.js'
 import { asFailure } from '../shared/bridge/source-error.js'
 import { assertWebSocket, type CloseWith, close, closeFor, isClosed, readAway, terminate, whenClosed } from './peer.js'
 
-/** How a WebSocket becomes a channel. */
+/** Options of `toChannel`. */
 export interface ToChannelOptions<T> {
   /** How many messages are kept for a receiver that is not there yet. Default 0. */
   capacity?: number
@@ -21,25 +21,25 @@ export interface ToChannelOptions<T> {
   decode?: (message: string | Buffer) => T
   /** The status to close with when the channel is cancelled with an error. Default: 1011, and the message of the error. */
   closeWith?: CloseWith
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
  * Gives the messages of a WebSocket as a channel: text as strings, binary as Buffers. When a message comes for which
- * there is no room, the WebSocket is paused, until it has been received: TCP then holds back the peer. What one read of
- * the socket had brought (64 KiB) is kept beyond `capacity`. A paused WebSocket answers no ping and notices no close:
- * both come behind the messages.
+ * there is no room, the WebSocket is paused, until it has been received: TCP then holds back the peer. What one read
+ * of the socket had brought (64 KiB) is kept beyond `capacity`. A paused WebSocket answers no ping and notices no
+ * close: both come behind the messages.
  *
  * A WebSocket does not wait for listeners: make the bridge where it is connected, in the `connection` handler of a
  * server. The codes 1000, 1001 and no code (1005) close the channel; every other closes it with a `WebSocketClosed`
  * error, after what was received before, and so does a connection that fails or breaks. Cancelling the channel closes
  * the WebSocket: with 1000; for an error, with what `closeWith` says. There is no half-close.
  *
- * The bridge belongs to the scope it is made in: when that is cancelled, the WebSocket is terminated, and whoever still
- * receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what is no WebSocket of `ws` and for a wrong capacity,
- * `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` where the scope has ended. Semantics: `ws` 8, RFC
- * 6455.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the WebSocket is terminated, and
+ * whoever still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a WebSocket of `ws` and
+ * for a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` if the scope has ended.
+ * Semantics: `ws` 8, RFC 6455.
  *
  * @example
  * ```ts

@@ -26,8 +26,8 @@ export interface Outlet<T> {
 }
 
 /**
- * Passes a channel to a sink. Gives `'ended'` when the channel has, `'left'` when the sink left before. What it fails with is
- * the reason of the channel's cancel.
+ * Passes a channel to a sink. The tasklet returns `'ended'` when the channel has, `'left'` when the sink left before.
+ * What it fails with is the reason of the channel's cancel.
  */
 export function drain<T>(receiver: Receiver<T>, outlet: Outlet<T>): Tasklet<'ended' | 'left'> {
   let left = false

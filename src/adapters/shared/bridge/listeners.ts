@@ -25,7 +25,7 @@ export class Listeners {
   }
 }
 
-/** The names in an option that takes one or several. Throws `INVALID_ARGUMENT` for what is none. */
+/** The names in an option that takes one or several. Throws `INVALID_ARGUMENT` for anything else. */
 export function namesIn<N extends PropertyKey>(
   names: N | readonly N[] | false | undefined,
   what: string,
@@ -43,14 +43,14 @@ export function assertNames(names: readonly unknown[], what: string): void {
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes the name of an event, or a list of them`)
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no signal, and the reason of one that has aborted. */
+/** Throws `INVALID_ARGUMENT` for anything except a signal, and the reason of one that has aborted. */
 export function assertNotAborted(signal: AbortSignal | undefined, what: string): void {
   if (signal === undefined) return
   assertSignal(signal, what)
   signal.throwIfAborted()
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no signal. */
+/** Throws `INVALID_ARGUMENT` for anything except a signal. */
 export function assertSignal(value: unknown, what: string): asserts value is AbortSignal {
   const { aborted, addEventListener }: { aborted?: unknown; addEventListener?: unknown } = Object(value)
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return

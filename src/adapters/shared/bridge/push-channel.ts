@@ -17,7 +17,7 @@ export interface PushOptions {
   overflow: Overflow
   /** Ends the channel with the signal's reason, as an error, when it aborts. */
   signal?: AbortSignal
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 
@@ -32,9 +32,9 @@ export interface Intake<T> {
 }
 
 /**
- * A channel that `attach` has the source fill. The listeners are removed in the turn in which the channel ends: by its
- * source, its receiver, its scope, or the signal. Throws `INVALID_ARGUMENT` for wrong options, `SCOPE_CLOSED` where the
- * scope has ended, and the reason of a signal that has aborted.
+ * A channel that `attach` has the source fill. The listeners are removed in the turn in which the channel ends: by
+ * its source, its receiver, its scope, or the signal. Throws `INVALID_ARGUMENT` for wrong options, `SCOPE_CLOSED` if
+ * the scope has ended, and the reason of a signal that has aborted.
  */
 export function pushChannel<T>(
   options: PushOptions,

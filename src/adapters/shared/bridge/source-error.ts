@@ -11,7 +11,7 @@ export function tellable(reason: unknown): unknown {
   return isTaskletExit(reason) ? undefined : reason
 }
 
-/** What a channel ends with when an event tells of an error: the very object, if the event has one. */
+/** What a channel ends with when an event tells of an error: the same object, if the event has one. */
 export function failure(error: unknown, event: PropertyKey, message?: string, cause?: unknown): unknown {
   if (error !== undefined && error !== null) return error
   const text = message || `a source emitted "${String(event)}", and no error with it`

@@ -9,14 +9,14 @@ export function destroyQuietly(stream: Readable | Writable, error?: Error): void
 }
 
 /**
- * What to destroy a stream with because of `reason`: the very object if it is an error; nothing for no reason, and for
- * an exit, which is meant for a tasklet alone.
+ * What to destroy a stream with because of `reason`: the same object if it is an error; nothing for no reason, and
+ * for an exit, which is meant for a tasklet alone.
  */
 export function asReason(reason: unknown): Error | undefined {
   return isError(reason) && !isTaskletExit(reason) ? reason : undefined
 }
 
-/** The error that a stream fails with: the very object if it is one, else an error with it as the cause. */
+/** The error that a stream fails with: the same object if it is one, else an error with it as the cause. */
 export function asError(value: unknown): Error {
   if (isError(value)) return value
   return new SynclessError('CHANNEL_CLOSED', `the channel ended with ${String(value)}, which is no Error`, {

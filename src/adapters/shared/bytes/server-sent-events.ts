@@ -52,7 +52,7 @@ export function sse({ data, event, id, retry, comment }: ServerSentEvent): strin
 /** What keeps a connection alive and is no event. */
 export const HEARTBEAT = ':\n\n'
 
-/** Throws `INVALID_ARGUMENT` for what is no whole number of milliseconds. */
+/** Throws `INVALID_ARGUMENT` for anything except a whole number of milliseconds. */
 export function retryLine(retry: number): string {
   if (!Number.isSafeInteger(retry) || retry < 0)
     throw invalid(`retry takes whole milliseconds, and got ${String(retry)}`)

@@ -24,7 +24,7 @@ export interface BodyOptions {
   limit?: number
   /** Only for `'ndjson'`: how many bytes a line may have. Default 1 MiB. */
   lineLimit?: number
-  /** For descriptions and dumps. */
+  /** A name for descriptions and dumps. */
   name?: string
 }
 

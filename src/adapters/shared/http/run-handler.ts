@@ -44,7 +44,7 @@ function generatorOf<T>(name: string, made: Co<T>): Co<T> {
   throw new SynclessError('MISUSE', `"${name}" is no generator function: write function* (with the star)`)
 }
 
-/** Throws `INVALID_ARGUMENT` for what is no function, and for functions that cannot wait with `yield*`. */
+/** Throws `INVALID_ARGUMENT` for anything except a function, and for functions that cannot wait with `yield*`. */
 export function assertGenerator(what: string, fn: unknown): void {
   if (typeof fn === 'function' && !types.isAsyncFunction(fn)) return
   const got = typeof fn === 'function' ? 'an async function, which the framework takes as it is' : typeof fn
