@@ -21,9 +21,12 @@ class LimitedSource implements ByteSource, ReadAhead {
   readonly #ahead = new ReadersAhead()
   readonly source: ByteSource
   readonly exact: boolean
+  /** The number of readers that a read goes through. */
+  readonly depth: number
   left: number
 
-  constructor(source: ByteSource, bytes: number, exact: boolean) {
+  constructor(source: ByteSource, bytes: number, exact: boolean, depth: number) {
+    this.depth = depth
     this.source = source
     this.left = bytes
     this.exact = exact
@@ -157,6 +160,6 @@ export function limitReader(
 ): LimitReader {
   assertSize(bytes, 0, 'limitReader()')
   assertOptions('limitReader()', options)
-  const inner = readerInput(source, {}, 'a reader').source
-  return new LimitReader(new LimitedSource(inner, bytes, options.exact === true), options)
+  const { source: inner, depth } = readerInput(source, {}, 'a reader')
+  return new LimitReader(new LimitedSource(inner, bytes, options.exact === true, depth - 1), options)
 }

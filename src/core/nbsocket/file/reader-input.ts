@@ -14,15 +14,18 @@ export class ReaderInput implements ReadAhead {
   readonly name: string
   /** The number of bytes that a read may look through if it has no limit of its own. */
   readonly limit: number
+  /** The number of readers that a read goes through, this one included. */
+  readonly depth: number
   /** Whether the source has no more bytes. */
   ended = false
   /** The read that waits for the source. */
   reading: { rescan(): void } | null = null
 
-  constructor(source: ByteSource, name: string, limit: number) {
+  constructor(source: ByteSource, name: string, limit: number, depth = 1) {
     this.source = source
     this.name = name
     this.limit = limit
+    this.depth = depth
   }
 
   /** The readers that read from this one. */

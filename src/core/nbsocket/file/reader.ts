@@ -321,7 +321,20 @@ export function readerInput(source: ByteSource | Readable, options: ReaderOption
   assertOptions(made, options)
   const { name = made, limit = 1024 * 1024 } = options
   if (limit !== Number.POSITIVE_INFINITY) assertSize(limit, 1, `the limit of ${made}`)
-  return new ReaderInput(asByteSource(source), name === made ? name : `"${name}"`, limit)
+  const bytes = asByteSource(source)
+  return new ReaderInput(bytes, name === made ? name : `"${name}"`, limit, checkedDepth(bytes, made))
+}
+
+/** How many readers may be made of one another: each read passes through all of them, and they need stack. */
+const MOST_NESTED = 1000
+
+function checkedDepth(source: ByteSource, made: string): number {
+  const below = source instanceof NbReader ? source.input.depth : 'depth' in source ? Number(source.depth) : 0
+  if (below < MOST_NESTED) return below + 1
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    `read from the reader at hand instead of making ${made} of it: ${MOST_NESTED} readers stand on one another already`,
+  )
 }
 
 function asByteSource(source: ByteSource | Readable): ByteSource {

@@ -1,6 +1,7 @@
 import { select, sleep } from '../../../../src/core/index.js'
 import type { ByteSource } from '../../../../src/core/nbsocket/bytes/byte-stream.js'
 import { limitReader } from '../../../../src/core/nbsocket/file/limit-reader.js'
+import { nbreader } from '../../../../src/core/nbsocket/file/reader.js'
 import { rejection, watch } from '../../support.js'
 import { fed, thrown, turns } from '../file-support.js'
 
@@ -89,10 +90,12 @@ test('a wrong length is INVALID_ARGUMENT', () => {
   expect(thrown(() => limitReader({} as ByteSource, 1))).toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
 
-test('a read through more parts than the loop takes steps in a turn ends', async () => {
+test('a read through many parts of one another ends; more than 1000 readers on one another are refused', async () => {
   const { stream, reader } = fed()
   let part: ByteSource = reader
-  for (let level = 0; level < 1500; level++) part = limitReader(part, 3)
+  for (let level = 1; level < 1000; level++) part = limitReader(part, 3)
+  expect(thrown(() => limitReader(part, 3))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(thrown(() => nbreader(part))).toMatchObject({ code: 'INVALID_ARGUMENT' })
   const all = watch((part as ReturnType<typeof limitReader>).readAll())
   stream.end('abcdef')
   while (all.outcome === 'pending') await turns()
