@@ -1,12 +1,14 @@
 /**
- * The deadlock report. Node ends a process when its event loop is empty, and says nothing of those who still wait. Here
- * a tasklet that waits then is a deadlock if somebody will miss it: a promise (an `await`, so `main` too) waits for it,
- * directly or through scopes and joins, or it has something to send, or asked for a permit. One that only receives, and
- * that nobody waits for, is an idle service; one that waits for a timer, a promise or an action may be woken by a handle
- * that was unref'd; a daemon is meant to be left. None of those is ever reported.
+ * The deadlock report. Node ends a process when its event loop is empty, and does not mention the tasklets that still
+ * wait. Here a waiting tasklet is a deadlock if somebody will miss it. That is so if a promise (an `await`, so `main`
+ * too) waits for it, directly or through scopes and joins, or if it has something to send, or asked for a permit.
  *
- * Async code that waits by itself is reported where it has something to send or asked for a permit, and where Node ends
- * with the code of an unsettled top-level `await`.
+ * None of the following is ever reported. A tasklet that only receives, and that nobody waits for, is an idle service. A
+ * tasklet that waits for a timer, a promise or an action may be woken by a handle that was unref'd. A daemon is meant to
+ * be left.
+ *
+ * Async code that itself waits is reported if it has something to send or asked for a permit, and if Node ends with the
+ * code of an unsettled top-level `await`.
  */
 import { writeSync } from 'node:fs'
 import { stackLines } from '../base/stack.js'
@@ -17,9 +19,9 @@ import type { Awaited, Runnable } from '../loop/running.js'
 import type { Tasklet } from '../tasklet/tasklet.js'
 import { awaitDump, awaitLine, taskletDump, taskletLines } from './tasklet-dump.js'
 
-/** How many tasklets a report tells of. */
+/** The largest number of tasklets in a report. */
 const MOST_NAMED = 100
-/** For how many ms it is tried to write the report. */
+/** The time for the attempts to write the report, in ms. */
 const PATIENCE = 1000
 /** The exit code of Node for a top-level `await` that never settled. */
 const UNSETTLED = 13
@@ -45,8 +47,8 @@ export function reportDeadlockAtExit(tasklets: Iterable<Tasklet<unknown>>): void
 }
 
 /**
- * Whether async code waits for ever, and will be missed: it has something to send or asked for a permit, or Node says that
- * the program itself waits. Where tasklets are known that have to go on first, these are told of.
+ * Returns whether async code waits forever and will be missed: it has something to send or asked for a permit, or Node
+ * says that the program itself waits. If the tasklets that have to go on first are known, those are reported instead.
  */
 function isStuck({ awaited }: Await, unsettled: boolean): boolean {
   if (awaited.external() || !(unsettled || awaited.strands())) return false
@@ -54,12 +56,15 @@ function isStuck({ awaited }: Await, unsettled: boolean): boolean {
   return true
 }
 
-/** Whether somebody called `process.exit()`: a loop that has been empty may have gone on since. Only the stack tells. */
+/**
+ * Returns whether somebody called `process.exit()`: the loop may have been empty before, and have gone on since. Only
+ * the stack tells.
+ */
 function isExplicitExit(): boolean {
   return /\bexit \(node:internal\//.test(stackLines().join('\n'))
 }
 
-/** Writes all of it, if it can: the standard error may be a pipe that is full for a moment, or that nobody reads. */
+/** Writes the whole text, if possible: the standard error may be a pipe that is full for a moment, or that nobody reads. */
 function writeToStderr(text: string): void {
   const started = systemClock.now()
   let rest = Buffer.from(text)
@@ -74,7 +79,7 @@ function writeToStderr(text: string): void {
   }
 }
 
-/** The tasklets that wait for ever, and will be missed. */
+/** Returns the tasklets that wait forever and will be missed. */
 function deadlocked(tasklets: Iterable<Tasklet<unknown>>): Tasklet<unknown>[] {
   const stuck: Tasklet<unknown>[] = []
   const missed = new Missed()
@@ -85,7 +90,7 @@ function deadlocked(tasklets: Iterable<Tasklet<unknown>>): Tasklet<unknown>[] {
   return stuck.sort((a, b) => a.id - b.id)
 }
 
-/** Those who are missed, directly or through others. Each is asked once, however many hang on it. */
+/** The search for those who are missed, directly or through others. Each is asked once, however many depend on it. */
 class Missed {
   readonly #known = new Map<Awaited, boolean>()
 
@@ -123,7 +128,10 @@ function deadlockReport(stuck: Tasklet<unknown>[], waits: Await[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** The first cycle among those who wait for one another, its first tasklet repeated at the end; null if there is none. */
+/**
+ * Returns the first cycle of tasklets that wait for one another, its first tasklet repeated at the end; null if there is
+ * none.
+ */
 function waitForCycle(stuck: readonly Runnable[]): Runnable[] | null {
   const done = new Set<Runnable>()
   for (const start of stuck) {

@@ -7,14 +7,14 @@ import { loop } from '../loop/loop.js'
 import { liveTasklets, type TaskletOwner } from '../tasklet/tasklet.js'
 import { type AwaitDump, awaitDump, awaitLine, type TaskletDump, taskletDump, taskletLines } from './tasklet-dump.js'
 
-/** Scopes that are nested deeper than this are written as if they were not: else most of the text would be spaces. */
+/** The deepest level of scopes that is indented. Otherwise most of the text of deeper ones would be spaces. */
 const MOST_INDENTS = 50
 
 /** One scope in a {@link Dump}. */
 export interface ScopeDump {
   readonly id: number
   readonly name: string
-  /** The id of the scope around it; null is the root scope. */
+  /** The id of the scope around this one; null means the root scope. */
   readonly parent: number | null
   readonly cancelled: boolean
 }
@@ -23,7 +23,7 @@ export interface ScopeDump {
 export class Dump {
   /** The seed of the loop's choices: the same seed gives the same run. */
   readonly seed: number
-  /** The ids of the tasklets that are ready, in the order in which they will run. */
+  /** The ids of the ready tasklets, in the order in which they will run. */
   readonly ready: readonly number[]
   /** The scopes that have tasklets, and those around them. */
   readonly scopes: readonly ScopeDump[]
@@ -40,7 +40,10 @@ export class Dump {
     this.awaits = waits
   }
 
-  /** The text: the tree of scopes with their tasklets, each with what it waits for and for how long. */
+  /**
+   * Returns the text: the tree of scopes with their tasklets, each with the operation that it waits for and the time
+   * that it has waited.
+   */
   toString(): string {
     const lines = [`syncless: ${this.tasklets.length} tasklets, ${this.ready.length} of them ready; seed ${this.seed}`]
     const tasklets = grouped(this.tasklets, ({ scope }) => scope)
@@ -83,7 +86,7 @@ function grouped<T, K>(list: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
   return groups
 }
 
-/** Numbers the scopes in which tasklets are. */
+/** The numbers of the scopes in which tasklets are. */
 class ScopeIds {
   readonly list: ScopeDump[] = []
   readonly #ids = new Map<TaskletOwner, number>()
@@ -105,9 +108,10 @@ class ScopeIds {
 }
 
 /**
- * Tells of every tasklet that has not ended: its name, its scope, whether it is ready, running or waiting, for which
- * operation, on whom, and for how long. And of every `await` of an operation in async code. With `SYNCLESS_DEBUG=1` in the environment also where it was started and where
- * it waits. `String(dump())` is a text, `JSON.stringify(dump())` the same as data. Semantics: Go's goroutine dump.
+ * Describes every tasklet that has not ended: its name, its scope, whether it is ready, running or waiting, for which
+ * operation, on whom, and for how long. It also describes every `await` of an operation in async code. With
+ * `SYNCLESS_DEBUG=1` in the environment it adds the places where each tasklet was started and where it waits.
+ * `String(dump())` is a text, `JSON.stringify(dump())` the same as data. Semantics: Go's goroutine dump.
  *
  * @example
  * ```ts
@@ -138,9 +142,9 @@ export function dump(): Dump {
 }
 
 /**
- * Writes `dump()` to the standard error whenever the process gets `signal`; returns what stops that. Throws
- * `INVALID_ARGUMENT` for a signal that the system does not have, or that cannot be listened to. Signals reach the main
- * thread only. What a signal does by itself, such as to end the process, it no longer does.
+ * Writes `dump()` to the standard error whenever the process gets `signal`. Returns a function that stops that. Throws
+ * `INVALID_ARGUMENT` for a signal that the system does not have, or that nobody can listen to. Signals reach the main
+ * thread only. The signal loses its own effect, such as ending the process.
  *
  * @example
  * ```ts
@@ -154,7 +158,7 @@ export function dumpOnSignal(signal: NodeJS.Signals = 'SIGUSR2'): () => void {
   const write = () => void process.stderr.write(dump().toString())
   let leaveRoom: (() => void) | null = null
   try {
-    // Any other name is an event of its own that never comes.
+    // Any other name would be an event of its own that never comes.
     if (!Object.hasOwn(constants.signals, signal)) throw new Error('no such signal')
     leaveRoom = roomForListener(process)
     process.on(signal, write)

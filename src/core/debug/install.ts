@@ -1,4 +1,4 @@
-/** What watches over a process with tasklets: in place with the first of them, or with the first `await` of an operation. */
+/** The observers of a process with tasklets: installed with its first tasklet, or with its first `await` of an operation. */
 
 import { registry } from '../tasklet/registry.js'
 import { liveTasklets } from '../tasklet/tasklet.js'

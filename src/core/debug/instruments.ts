@@ -7,8 +7,8 @@ import type { Observers, Runnable, WaitNode } from '../loop/running.js'
 import type { Tasklet } from '../tasklet/tasklet.js'
 
 /**
- * What an observer of the loop may want to know. Each is called with the tasklet concerned, in the middle of the loop's
- * work: it should be short, and must not wait. What it does itself is not reported to instruments.
+ * An observer of the loop. Each hook is called with the tasklet concerned, in the middle of the loop's work: it should
+ * be short, and must not wait. The hook's own actions are not reported to instruments.
  */
 export interface Instrument {
   /** A tasklet was started; it has not run yet. */
@@ -21,18 +21,18 @@ export interface Instrument {
   onBlock?(tasklet: Tasklet<unknown>, op: Op<unknown>): void
   /** A tasklet was asked to end: killed, cancelled, timed out, or its scope failed. */
   onKill?(tasklet: Tasklet<unknown>): void
-  /** A tasklet has ended, in whichever way; see its `state`. */
+  /** A tasklet has ended, in any way; see its `state`. */
   onExit?(tasklet: Tasklet<unknown>): void
 }
 
 type Hook = keyof Instrument
 
-/** The same instrument may be added twice; each addition is removed by its own function. */
+/** One addition. The same instrument may be added twice; each addition is removed by its own function. */
 interface Added {
   call(hook: Hook, tasklet: Tasklet<unknown>, op?: Op<unknown>): unknown
 }
 
-/** @internal The instruments that are on; the loop has none of these while there are none. */
+/** @internal The instruments that are on. The loop has no such object while there are none. */
 export class Instruments implements Observers {
   readonly #added = new Set<Added>()
   #calling = false
@@ -54,7 +54,7 @@ export class Instruments implements Observers {
     this.#calling = false
   }
 
-  /** One that throws is taken off, so that it cannot break what it observes. */
+  /** Calls one hook. An instrument that throws is removed, so that it cannot break what it observes. */
   #callOne(added: Added, hook: Hook, tasklet: Tasklet<unknown>, op: Op<unknown>): void {
     try {
       answerOf(`the hook ${hook} of an instrument`, undefined, added.call(hook, tasklet, op))
@@ -66,9 +66,9 @@ export class Instruments implements Observers {
 }
 
 /**
- * Puts an instrument on the loop, and returns what takes it off again. While there is none, each of its events costs one
- * check for null. One that throws is removed and reported. Semantics: Trio `Instrument`. Throws `INVALID_ARGUMENT` for
- * what is not an object.
+ * Puts an instrument on the loop. Returns a function that removes it. While there is no instrument, each event costs one
+ * check for null. An instrument that throws is removed and reported. Semantics: Trio `Instrument`. Throws
+ * `INVALID_ARGUMENT` if `instrument` is not an object.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Stacks, for dumps. Names and descriptions of operations are always on; a stack costs some microseconds, so it is only
+ * Stacks, for dumps. Names and descriptions of operations are always on. A stack costs some microseconds, so it is only
  * taken with `SYNCLESS_DEBUG=1` in the environment: where a tasklet was started, and where it waits.
  */
 
@@ -37,17 +37,17 @@ export function captureStacksIfAsked(): void {
   })
 }
 
-/** The frames of the caller's own code: those of the core, of Node and of the generators' machinery are left out. */
+/** Returns the frames of the caller's own code, without those of the core, of Node and of the generators' machinery. */
 function capture(): string {
   const lines = stackLines()
-  // Of the core, this folder is a room.
+  // This folder is a room of the core.
   const core = folderOf(lines[0] ?? '')?.replace(/[^/\\]+[/\\]$/, '') ?? null
   const own = (line: string) =>
     !/\(<anonymous>\)$|\(?node:[^()]*\)?$/.test(line) && !(core !== null && line.includes(core))
   return lines.filter(own).join('\n')
 }
 
-/** The folder of the file that a line of a stack names. */
+/** Returns the folder of the file that a line of a stack names. */
 function folderOf(line: string): string | null {
   return /\(?((?:file:\/\/)?\/[^()]*\/|[A-Za-z]:\\[^()]*\\)[^/\\]+:\d+:\d+\)?$/.exec(line)?.[1] ?? null
 }

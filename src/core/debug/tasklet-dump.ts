@@ -1,4 +1,4 @@
-/** What can be said of one tasklet: data for `dump()` and the deadlock report, and the lines of their text. */
+/** The description of one tasklet: data for `dump()` and the deadlock report, and the lines of their text. */
 import type { Await } from '../loop/awaits.js'
 import { loop } from '../loop/loop.js'
 import type { Runnable } from '../loop/running.js'
@@ -10,21 +10,21 @@ export interface TaskletDump {
   readonly id: number
   readonly name: string
   readonly state: TaskletState
-  /** The operation it waits for: `receive on "orders"`. */
+  /** The operation that the tasklet waits for: `receive on "orders"`. */
   readonly waitsFor: string | null
   /**
-   * The ids of the tasklets of which one has to go on first, where they are known: joined ones, holders of permits, those of
-   * a scope. The first 100 of them.
+   * The ids of the tasklets of which one has to go on first, if they are known: joined tasklets, holders of permits,
+   * tasklets of a scope. At most the first 100.
    */
   readonly waitsOn: readonly number[]
-  /** How long it has waited, in ms; 0 while it does not. */
+  /** The time that the tasklet has waited, in ms; 0 while it does not wait. */
   readonly since: number
-  /** The id of its scope in the dump; null is the root scope. */
+  /** The id of its scope in the dump; null means the root scope. */
   readonly scope: number | null
   readonly daemon: boolean
-  /** Whether it was asked to end, and has not yet. */
+  /** Whether the tasklet was asked to end, and has not ended yet. */
   readonly killed: boolean
-  /** The stacks of its start and of its wait; only with `SYNCLESS_DEBUG=1`. */
+  /** The stacks of its start (`startedAt`) and of its wait (`waitsAt`); only with `SYNCLESS_DEBUG=1`. */
   readonly startedAt: string | null
   readonly waitsAt: string | null
 }
@@ -48,7 +48,7 @@ export function taskletDump(tasklet: Tasklet<unknown>, scope: number | null): Ta
   }
 }
 
-/** How many ids a dump has of those that one waits on: in a nest of scopes, each waits on all within. */
+/** The largest number of ids in `waitsOn`: in a nest of scopes, each scope waits on everything inside. */
 const MOST_BLOCKERS = 100
 
 function firstIds(tasklets: Iterable<Runnable>): number[] {
@@ -59,11 +59,11 @@ function firstIds(tasklets: Iterable<Runnable>): number[] {
 
 /** Async code that waits for an operation: an `await`, a `perform()`, or a `for await`. */
 export interface AwaitDump {
-  /** The operation that it waits for: `receive on "orders"`. */
+  /** The operation that the code waits for: `receive on "orders"`. */
   readonly waitsFor: string
-  /** The ids of the tasklets of which one has to go on first, where they are known. The first 100 of them. */
+  /** The ids of the tasklets of which one has to go on first, if they are known. At most the first 100. */
   readonly waitsOn: readonly number[]
-  /** How long it has waited, in ms. */
+  /** The time that the code has waited, in ms. */
   readonly since: number
 }
 

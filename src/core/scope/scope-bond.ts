@@ -1,15 +1,18 @@
-/** A bridge belongs to the scope it is made in: it does not keep the scope waiting, and it ends with it. */
+/**
+ * The bond of a bridge to the scope it is made in: the bridge does not keep the scope waiting, and it ends with the
+ * scope.
+ */
 import { setMaxListeners } from 'node:events'
 import { SynclessError } from '../base/errors.js'
 import { currentScope } from './current-scope.js'
 import type { Scope } from './scope.js'
 
 /**
- * Calls `end` once, when the scope, by default the one that is current here, is cancelled, fails or ends. Returns what undoes
- * the bond; a bridge that has ended calls it. Throws `SCOPE_CLOSED` where the scope has ended.
+ * Calls `end` once, when the scope is cancelled, fails or ends; the default is the current scope. Returns a function
+ * that undoes the bond; a bridge that has ended calls it. Throws `SCOPE_CLOSED` if the scope has ended.
  *
- * `end` is called in a microtask: by then every tasklet of the scope has been asked to exit, so that none of them takes
- * the end of the bridge for the end of its data.
+ * `end` is called in a microtask: every tasklet of the scope has been asked to exit by then. So no tasklet takes the end
+ * of the bridge for the end of its data.
  */
 export function bondToScope(
   what: string,
@@ -29,7 +32,7 @@ export function bondToScope(
   over.performFor({ wake: conclude })
   const aborted = () => queueMicrotask(conclude)
   if (signal.aborted) aborted()
-  // A scope has as many bridges as it has: more than ten of them are no leak.
+  // A scope may have any number of bridges: more than ten are no leak.
   else setMaxListeners(0, signal)
   signal.addEventListener('abort', aborted, { once: true })
   return () => {

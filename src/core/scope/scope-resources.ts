@@ -1,11 +1,11 @@
 import type { TaskletExit } from '../base/errors.js'
 
-/** Something that a scope ends. */
+/** A thing that a scope ends. */
 interface Member {
   requestExit(exit: TaskletExit): void
 }
 
-/** What a scope keeps that is no tasklet. Each is asked to end once, whatever the number of them. */
+/** The members of a scope that are not tasklets. Each is asked to end once, however many there are. */
 export class Kept<M extends Member> {
   readonly #members = new Set<M>()
   readonly #asked = new Set<M>()
@@ -19,12 +19,15 @@ export class Kept<M extends Member> {
     this.#members.add(member)
   }
 
-  /** Whether it was there. */
+  /** Removes a member. Returns whether it was there. */
   delete(member: M): boolean {
     return this.#members.delete(member) || this.#asked.delete(member)
   }
 
-  /** Asks those that have not been asked. One that ends at once may cause another call, which leaves the rest to this one. */
+  /**
+   * Asks the members that were not asked before. A member that ends at once may cause another call, which leaves the
+   * rest to this one.
+   */
   ask(exit: () => TaskletExit): void {
     if (this.#asking) return
     this.#asking = true

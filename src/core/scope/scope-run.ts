@@ -1,6 +1,6 @@
 /**
- * A scope that spans a block of code. Its body runs as a tasklet of the scope, on behalf of the one that waits here, so
- * that one exit at a time is ever thrown into a tasklet: the body's comes from the scope, the waiter's from outside.
+ * A scope that spans a block of code. Its body runs as a tasklet of the scope, on behalf of the waiting tasklet. So only
+ * one exit at a time is thrown into a tasklet: the body gets the scope's, the waiting tasklet gets one from outside.
  */
 
 import { Cancelled, isTaskletExit, SynclessError, TaskletExit } from '../base/errors.js'
@@ -17,7 +17,10 @@ import type { Limit } from './time-limit.js'
 /** The body of a scope: a generator function, which is given the scope. */
 export type ScopeBody<T> = (scope: Scope) => Co<T>
 
-/** @internal Runs when it is first waited for; settles when the body and every tasklet of the scope are gone. */
+/**
+ * @internal The operation of a scope. It runs when it is first waited for, and settles when the body and every tasklet
+ * of the scope are gone.
+ */
 export class ScopeRun<T, F = never> extends Latched<T | F> {
   readonly #body: ScopeBody<T>
   readonly #limit: Limit<F> | null
@@ -57,7 +60,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     return this.#scope?.tasklets() ?? []
   }
 
-  /** Whether somebody who is awaited waits for the scope. */
+  /** Returns whether an awaited tasklet or promise waits for the scope. */
   isAwaited(on: Awaited[]): boolean {
     for (let node = this.waiters?.head ?? null; node !== null; node = node.after) on.push(node)
     return false
@@ -91,7 +94,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
       .performFor({ wake: () => cascade(() => this.#conclude(scope, joined, owner)) })
   }
 
-  /** Whether a failure in the scope is none of the scope, and has been dealt with. */
+  /** Returns whether a failure in the scope does not count as the scope's, and was dealt with. */
   protected excuses(_error: unknown): boolean {
     return false
   }
@@ -105,7 +108,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     if (this.#error !== null) this.settle(FAILED, undefined, this.#error.value)
     else if (this.#limit !== null && scope.caught && scope.source === 'timeout') this.#settleLate(this.#limit)
     else this.settle(DONE, body.state === DONE ? body.take() : undefined, undefined)
-    // The exit of the owner is nobody else's: a body that nobody waits for may have killed its owner.
+    // The exit of the owner belongs to nobody else: a body that nobody waits for may have killed its owner.
     const exiting = owner !== null && owner.exit !== null && owner.exit === this.failure
     if (this.outcome === FAILED && !this.#received && !exiting) this.#passOnUnlessReceived(this.failure, this.#parent)
     else this.#parent?.release(this)
@@ -121,7 +124,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     cascade(() => this.#scope?.requestExit(exit))
   }
 
-  /** Ends the scope because the one who waits for it was interrupted with `cause`. False where it is over already. */
+  /** Ends the scope because its waiting tasklet was interrupted with `cause`. Returns false if the scope is already over. */
   interrupt(cause: unknown): boolean {
     if (this.#scope === null) return false
     if (this.outcome === IDLE) {
@@ -131,7 +134,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     return this.outcome === IDLE
   }
 
-  /** Says what would be lost, because the waiter takes its own interruption instead. */
+  /** Reports an error that would get lost, because the waiting tasklet takes its own interruption instead. */
   reportFailure(): void {
     this.#received = true
     if (this.#error !== null && !isTaskletExit(this.#error.value))
@@ -144,7 +147,7 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
     return super.deliver(node)
   }
 
-  /** A failure that nobody waits for fails the scope around, or else the process. */
+  /** Passes a failure that nobody waits for to the scope around, or else to the process. */
   #passOnUnlessReceived(error: unknown, parent: Scope | null): void {
     afterReady(() => {
       if (!this.#received) {
@@ -161,8 +164,8 @@ export class ScopeRun<T, F = never> extends Latched<T | F> {
 }
 
 /**
- * One wait for a scope. Interrupting it ends the scope, and goes on waiting until the scope is gone; what interrupts it
- * again meanwhile is thrown at the next operation.
+ * One wait for a scope. An interrupt ends the scope, and the wait goes on until the scope is gone. A second interrupt
+ * during that time is thrown at the next operation.
  */
 class ScopeNode<T> extends LatchNode<T> {
   readonly #run: ScopeRun<unknown, unknown>

@@ -1,6 +1,7 @@
 /**
- * Scopes: tasklets that belong together. The first failure ends the rest; whoever waits for the scope waits for all.
- * The ambient scope is what `go()` joins where no tasklet runs, for instance in an async handler of a hosted request.
+ * Scopes: tasklets that belong together. The first failure ends the rest; waiting for the scope means waiting for all of
+ * them. The ambient scope is the one that `go()` joins if no tasklet runs, for instance in an async handler of a hosted
+ * request.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -13,30 +14,33 @@ import { Tasklet, type TaskletFunction } from '../tasklet/tasklet.js'
 import { Kept } from './scope-resources.js'
 import '../debug/install.js'
 
-/** Something that can give a scope when one is first needed. */
+/** A provider of a scope, which may be made when it is first needed. */
 export interface ScopeProvider {
   readonly scope: Scope
-  /** Calls `fn` when what the scope belongs to is asked to end, such as the host of a request. Returns what forgets it. */
+  /**
+   * Calls `fn` when the owner of the scope, such as the host of a request, is asked to end. Returns a function that
+   * removes `fn`.
+   */
   whenClosing?(fn: () => void): () => void
 }
 
-/** What a scope ends with: a tasklet, or a scope opened where no tasklet runs. */
+/** A member that a scope waits for at its end: a tasklet, or a scope opened where no tasklet runs. */
 interface Child {
   requestExit(exit: TaskletExit): void
-  /** The tasklets of which one has to go on before it ends. */
+  /** The tasklets of which one has to go on before the member ends. */
   blockers(): Iterable<Tasklet<unknown>>
-  /** The scope that it is, where it is one and has begun. */
+  /** The scope of the member, if it spans one and has begun. */
   readonly spanned?: Scope | null
 }
 
 const ambient = new AsyncLocalStorage<ScopeProvider | undefined>()
 
-// Entering costs something, and before Node 24 makes every promise of the process dearer.
+// Entering has a cost, and makes every promise of the process slower before Node 24.
 let needed = false
 
 /**
- * @internal Says that something which joins the ambient scope has been loaded, and gives what tells it. Until then, nobody
- * could notice whether a scope was entered.
+ * @internal Notes that code which joins the ambient scope was loaded, and returns the function that gives this scope.
+ * Before that, nobody could notice whether a scope was entered.
  */
 export function useAmbientScope(): () => Scope | null {
   needed = true
@@ -44,8 +48,8 @@ export function useAmbientScope(): () => Scope | null {
 }
 
 /**
- * Calls `fn` with `args`, so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is asked for
- * its scope only when one is first needed.
+ * Calls `fn` with `args`, so that `go()` inside it, also after an `await`, joins the provider's scope. The provider is
+ * asked for its scope when the scope is first needed.
  *
  * @example
  * ```ts
@@ -66,12 +70,12 @@ export function enterScope<A extends unknown[], R>(provider: ScopeProvider, fn: 
   return needed ? ambient.run(provider, fn, ...args) : fn(...args)
 }
 
-/** @internal Calls `fn` outside of every scope: for callbacks that others have registered with something that is shared. */
+/** @internal Calls `fn` outside of every scope: for callbacks that others have registered with a shared object. */
 export function leaveScope<A extends unknown[], R>(fn: (...args: A) => R, ...args: A): R {
   return needed ? ambient.run(undefined, fn, ...args) : fn(...args)
 }
 
-/** @internal Makes a tasklet whose async context says that it belongs to `scope`. */
+/** @internal Makes a tasklet whose async context belongs to `scope`. */
 export function makeTasklet<A extends unknown[], T>(
   fn: TaskletFunction<A, T>,
   args: A,
@@ -95,18 +99,18 @@ function describeValue(value: unknown): string {
 export interface ScopeOptions {
   name?: string
   /**
-   * Called once, with the first error of a tasklet, when the rest have been asked to end. It runs where the scope was made:
-   * what it starts with `go()` belongs to the scope around. What it throws or rejects with is an uncaught exception of the
-   * process, and so is the error itself without it.
+   * Called once, with the first error of a tasklet, after the other tasklets were asked to end. It runs in the context
+   * where the scope was made: a tasklet that it starts with `go()` belongs to the scope around. If it throws or rejects,
+   * that error is an uncaught exception of the process. Without `onFailure`, the tasklet's error itself is one.
    */
   onFailure?: (error: unknown) => unknown
-  /** @internal Whether `onFailure` is called in place: it is of this package, and starts nothing. */
+  /** @internal Whether `onFailure` is called in place: it belongs to this package, and starts nothing. */
   inPlace?: boolean
 }
 
 /**
- * A scope held by a long-lived owner, such as a request or a connection. For a scope that spans a block of code, use
- * {@link scope}.
+ * A scope held by a long-lived owner, such as a request or a connection. Use {@link scope} for a scope that spans a
+ * block of code.
  *
  * @example
  * ```ts
@@ -124,17 +128,17 @@ export interface ScopeOptions {
  */
 export class Scope implements ScopeProvider {
   readonly name: string
-  /** Errors of tasklets that failed after the first one; each was also reported as a process warning. */
+  /** The errors of tasklets that failed after the first one; each was also reported as a process warning. */
   readonly errors: unknown[] = []
   /** @internal Whether a tasklet really ended by this scope's own exit. */
   caught = false
-  /** @internal The scope around it. */
+  /** @internal The scope around this one. */
   parent: Scope | null = null
-  /** @internal What waits for it on behalf of a tasklet or a promise, where it spans a block of code. */
+  /** @internal The wait for the scope by a tasklet or a promise, if it spans a block of code. */
   run: Awaited | null = null
   readonly #onFailure: (error: unknown) => unknown
   readonly #children = new Set<Child>()
-  /** What ends after the tasklets. */
+  /** The members that end after the tasklets. */
   #kept: Kept<Child> | null = null
   readonly #end: Latch<void>
   #closed = false
@@ -149,12 +153,12 @@ export class Scope implements ScopeProvider {
     this.#end = new Latch(`end of ${this.name}`)
   }
 
-  /** Itself: a scope can be entered with {@link enterScope}. */
+  /** The scope itself: it can be entered with {@link enterScope}. */
   get scope(): Scope {
     return this
   }
 
-  /** How many tasklets it waits for. */
+  /** The number of tasklets that the scope waits for. */
   get size(): number {
     return this.#children.size
   }
@@ -163,12 +167,12 @@ export class Scope implements ScopeProvider {
     return this.#exit !== null
   }
 
-  /** Whether it was closed and its last tasklet is gone. */
+  /** Whether the scope was closed and its last tasklet is gone. */
   get ended(): boolean {
     return this.#end.settled
   }
 
-  /** @internal Settles when it was closed and its last tasklet is gone. */
+  /** @internal Settles when the scope was closed and its last tasklet is gone. */
   get gone(): Latch<void> {
     return this.#end
   }
@@ -192,12 +196,12 @@ export class Scope implements ScopeProvider {
     }
   }
 
-  /** @internal Why it was cancelled. */
+  /** @internal The reason why the scope was cancelled. */
   get source(): ExitSource | null {
     return this.#exit?.source ?? null
   }
 
-  /** Aborted, with the exit as its reason, when the scope is cancelled or fails. */
+  /** A signal that is aborted when the scope is cancelled or fails, with the exit as its reason. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController()
@@ -207,21 +211,21 @@ export class Scope implements ScopeProvider {
   }
 
   /**
-   * Starts a tasklet in this scope. In a scope that was cancelled it is killed before it runs, unless the cleanup of a
-   * tasklet starts it; see {@link go}. Throws `SCOPE_CLOSED` where the scope has ended.
+   * Starts a tasklet in this scope. In a cancelled scope the tasklet is killed before it runs, unless the cleanup of a
+   * tasklet starts it; see {@link go}. Throws `SCOPE_CLOSED` if the scope has ended.
    */
   go<A extends unknown[], T>(fn: TaskletFunction<A, T>, ...args: A): Tasklet<T> {
     return this.adopt(makeTasklet(fn, args, this))
   }
 
-  /** Asks every tasklet of the scope to end, at once when called; later calls do nothing. */
+  /** Asks every tasklet of the scope to end, at once when called. Later calls do nothing. */
   cancel(reason?: unknown): void {
     this.requestExit(new Cancelled(this, 'cancel', reason))
   }
 
   /**
-   * Says that the owner is done. Returns an operation that settles when the last tasklet is gone. Until then, tasklets
-   * may still be started.
+   * Ends the scope for its owner. Returns an operation that settles when the last tasklet is gone. Tasklets may still be
+   * started until then.
    */
   close(): Op<void> {
     this.#closed = true
@@ -239,7 +243,7 @@ export class Scope implements ScopeProvider {
     this.#endIfEmpty()
   }
 
-  /** @internal Starts a tasklet of this scope; `cleanup` is the exit of the cleanup that starts it, if one does. */
+  /** @internal Starts a tasklet of this scope. `cleanup` is the exit of the cleanup that starts it, if a cleanup does. */
   adopt<T>(tasklet: Tasklet<T>, cleanup: TaskletExit | null = null): Tasklet<T> {
     this.hold(tasklet)
     const exit = this.#exit ?? cleanup
@@ -253,8 +257,8 @@ export class Scope implements ScopeProvider {
   }
 
   /**
-   * @internal Something that is no tasklet, such as a process: it is asked to end when the scope was closed or cancelled and
-   * its last tasklet is gone, and the scope ends when it has. Until then, cleanup may use it.
+   * @internal Keeps a member that is not a tasklet, such as a process. It is asked to end when the scope was closed or
+   * cancelled and its last tasklet is gone; cleanup may use it until then. The scope ends when the member has ended.
    */
   keep(child: Child): void {
     this.#assertOpen('what is made in it would end with it')
@@ -281,10 +285,10 @@ export class Scope implements ScopeProvider {
     this.release(tasklet)
   }
 
-  /** @internal A tasklet of the scope failed, or a scope in it that nobody waits for. */
+  /** @internal Notes the failure of a tasklet of the scope, or of a scope in it that nobody waits for. */
   fail(error: unknown): void {
     if (this.#failure !== null) {
-      // The first error comes again from whoever had joined the tasklet that it failed.
+      // The first error comes again from every tasklet that had joined the failed one.
       if (error === this.#failure.error) return
       this.errors.push(error)
       report(error, `another tasklet of ${this.name} failed`)

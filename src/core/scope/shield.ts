@@ -3,7 +3,7 @@ import type { Co, Op } from '../loop/op.js'
 import { assertDuration, startTimer } from '../ops/sleep.js'
 import { ScopeRun } from './scope-run.js'
 
-/** A scope that is given some time, when it is asked to end, before it is told. */
+/** A scope that gets some time after a request to end, before it is told. */
 class ShieldRun<T> extends ScopeRun<T> {
   readonly #ms: number
   #stop: (() => void) | null = null
@@ -23,9 +23,10 @@ class ShieldRun<T> extends ScopeRun<T> {
 }
 
 /**
- * Runs `body` to its end even if its tasklet is killed or its scope cancelled meanwhile: the exit waits until the body is
- * over, for at most `ms` milliseconds. For cleanup that may take longer than the 5000 ms that a killed tasklet has.
- * Semantics: a Trio shielded cancel scope with a timeout. Throws `INVALID_ARGUMENT` for a time that is not a number.
+ * Runs `body` to its end, even if its tasklet is killed or its scope cancelled in the meantime. The exit waits until the
+ * body is over, for at most `ms` milliseconds. Use it for cleanup that may take longer than the 5000 ms that a killed
+ * tasklet has. Semantics: a Trio shielded cancel scope with a timeout. Throws `INVALID_ARGUMENT` if `ms` is not a
+ * number.
  *
  * @example
  * ```ts

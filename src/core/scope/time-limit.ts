@@ -1,11 +1,11 @@
-/** What ends work that takes too long: a time to run, or an instant. */
+/** The limits of work that takes too long: a time to run, or an instant. */
 import { instant, SynclessError, TimeoutError } from '../base/errors.js'
 import { loop } from '../loop/loop.js'
 import { startTimer } from '../ops/sleep.js'
 
-/** Belongs to one op, which may wait several times, one after the other: each time anew. */
+/** The limit of one op, which may wait several times, one after the other; each wait starts a new count. */
 export abstract class Limit<F> {
-  /** What the work gives in place of a `TimeoutError`, where something was given. */
+  /** The value that the work gives in place of a `TimeoutError`, if one was given. */
   readonly fallback: { readonly value: F } | null
 
   constructor(options: { readonly else: F } | undefined) {
@@ -14,9 +14,9 @@ export abstract class Limit<F> {
 
   /** `for 10 ms`, or `until 2030-01-01T00:00:00.000Z`. */
   abstract describe(): string
-  /** Whether it ever comes. */
+  /** Whether the limit ever comes. */
   abstract readonly finite: boolean
-  /** Begins to count; returns what stops it. */
+  /** Begins to count; returns a function that stops the count. */
   abstract start(expire: () => void): () => void
   abstract error(what: string): TimeoutError
 }
@@ -27,7 +27,7 @@ function fallbackOf<F>(options: { readonly else: F } | undefined): { readonly va
   throw new SynclessError('INVALID_ARGUMENT', 'timeout() and deadline() take options, { else }, as the last argument')
 }
 
-/** So many milliseconds from when the work begins. */
+/** A number of milliseconds from the beginning of the work. */
 export class Duration<F> extends Limit<F> {
   readonly #ms: number
 

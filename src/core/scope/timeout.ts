@@ -30,12 +30,12 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
     return this.#limit.finite
   }
 
-  /** The operation committed first. */
+  /** Called when the operation has committed first. */
   protected override committed(): void {
     this.#stop?.()
   }
 
-  /** Withdraws the operation. A scope is ended, and its end awaited. */
+  /** Withdraws the operation. If it is a scope, the scope is ended, and its end awaited. */
   #expire(): void {
     this.#timedOut = true
     holdCallbacks(() => {
@@ -58,7 +58,7 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
     return this.#timedOut ? this.alone() : (value as T)
   }
 
-  /** An exit of what the timeout has ended has been dealt with here. */
+  /** An exit of work that the timeout has ended was dealt with here. */
   protected override failed(error: unknown): T | F {
     if (this.#timedOut && isTaskletExit(error)) return this.alone()
     throw error
@@ -80,10 +80,10 @@ class TimeoutNode<T, F> extends WrappingNode<T, T | F> {
 
 /**
  * Allows `ms` milliseconds for an operation, or for a generator function and everything it starts (it runs as a scope).
- * When they run out the operation is withdrawn, or the function's tasklets are ended and their cleanup awaited; then
- * `TimeoutError` (code `TIMEOUT`) is thrown here, or `options.else` is the value. What had committed is kept.
- * Semantics: Trio `fail_after` / `move_on_after`. Throws `INVALID_ARGUMENT` for a time that is not a
- * number, and other wrong arguments.
+ * When the time runs out, the operation is withdrawn, or the function's tasklets are ended and their cleanup is awaited.
+ * Then `TimeoutError` (code `TIMEOUT`) is thrown here, or `options.else` is the value. An outcome that had committed is
+ * kept. Semantics: Trio `fail_after` / `move_on_after`. Throws `INVALID_ARGUMENT` if `ms` is not a number, and for other
+ * wrong arguments.
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ export function timeout<T, F = never>(
   return limited(new Duration(ms, options), work, 'timeout')
 }
 
-/** @internal `work` with `limit` on it; `name` is the function that was called. */
+/** @internal Puts `limit` on `work`; `name` is the function that was called. */
 export function limited<T, F>(limit: Limit<F>, work: Op<T> | (() => Co<T>), name: string): Op<T | F> {
   if (work instanceof Op) return new TimeoutNode(work.node(), limit)
   if (typeof work === 'function') return new ScopeRun<T, F>(work, limit)

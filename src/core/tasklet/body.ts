@@ -1,11 +1,14 @@
-/** What a tasklet's function has returned, as something that the loop can drive. */
+/** The return value of a tasklet's function, as something that the loop can drive. */
 
 import { isAbortError, TaskletExit } from '../base/errors.js'
 import { type Co, Op, type Resume, type Suspend } from '../loop/op.js'
 import { until } from '../ops/until.js'
 import { isGenerator, isPromiseLike } from './coroutine.js'
 
-/** The generator to drive: the one returned, or one that waits for the operation or promise; null for a plain value. */
+/**
+ * Returns the generator to drive: the returned one, or one that waits for the returned operation or promise; null for a
+ * plain value.
+ */
 export function bodyOf(returned: unknown): Iterator<Suspend, unknown, Resume> | null {
   if (returned instanceof Op) return performing(returned)
   if (isGenerator(returned)) return returned
@@ -13,14 +16,14 @@ export function bodyOf(returned: unknown): Iterator<Suspend, unknown, Resume> | 
   return null
 }
 
-/** The tasklet of a function that returned an operation. */
+/** The body of a tasklet whose function returned an operation. */
 function* performing<T>(op: Op<T>): Co<T> {
   return yield* op
 }
 
 /**
- * The tasklet of an async function. Such a function cannot be interrupted: a kill aborts the tasklet's `signal`, and the
- * tasklet is gone when the promise has settled.
+ * The body of a tasklet with an async function. Such a function cannot be interrupted: a kill aborts the tasklet's
+ * `signal`, and the tasklet is gone when the promise has settled.
  */
 function* awaited<T>(promise: PromiseLike<T>): Co<T> {
   const settled = until(promise)

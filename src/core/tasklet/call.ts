@@ -8,13 +8,13 @@ import { Frame } from './frame.js'
 /**
  * Calls an async function, or a coroutine.
  *
- * An async function is called with an AbortSignal, and its promise is waited for. Withdrawing the operation aborts the signal;
- * what the function throws after that is taken for the echo of the abort if it is the reason or an `AbortError`, and
- * reported otherwise.
+ * An async function is called with an AbortSignal, and its promise is waited for. Withdrawing the operation aborts the
+ * signal. A later error of the function counts as the echo of the abort if it is the reason or an `AbortError`;
+ * otherwise it is reported.
  *
  * A coroutine, `yield* call(walk(tree))`, runs on the loop's own frame stack: a resume costs the same at any depth, and
- * 20 000 levels work, where native `yield* walk(tree)` grows dearer with each and overflows. It works in tasklets only.
- * Throws `INVALID_ARGUMENT` for what is neither.
+ * 20 000 levels work. Native `yield* walk(tree)` becomes slower with each level, and overflows. It works in tasklets
+ * only. Throws `INVALID_ARGUMENT` if `work` is neither.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** What a function that a user gave us returned: a coroutine, an operation, a promise or a plain value. */
+/** The return value of a user's function: a coroutine, an operation, a promise or a plain value. */
 import { type Co, Op, type Resume, type Suspend } from '../loop/op.js'
 import { until } from '../ops/until.js'
 
@@ -13,7 +13,7 @@ export function isPromiseLike<T>(value: unknown): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-/** Waits for whatever a function returned, in the tasklet that called it. */
+/** Waits for the return value of a function, in the tasklet that called it. */
 export function* run(returned: unknown): Co<unknown> {
   if (returned instanceof Op) return yield* returned
   if (isGenerator(returned)) return yield* { [Symbol.iterator]: () => returned }

@@ -1,17 +1,17 @@
 /**
- * Calling a coroutine on the loop's own frame stack. Native `yield*` passes every resume through each generator between
- * the loop and the wait: its cost grows with the depth, and somewhere beyond a thousand it overflows. Here the tasklet
- * drives the innermost generator directly; its end resumes the one that called it.
+ * Calls of a coroutine on the loop's own frame stack. Native `yield*` passes every resume through each generator between
+ * the loop and the wait. Its cost grows with the depth, and it overflows somewhere beyond a thousand. Here the tasklet
+ * drives the innermost generator directly; the end of that generator resumes its caller.
  */
 import { SynclessError } from '../base/errors.js'
 import { loop } from '../loop/loop.js'
 import { type Co, Node, PENDING, type Resume, type Suspend } from '../loop/op.js'
 import type { Runnable } from '../loop/running.js'
 
-/** @internal One call. It is waited for by the frame that made it, and settled by the end of its generator. */
+/** @internal One call. The calling frame waits for it, and the end of its generator settles it. */
 export class Frame<T> extends Node<T> {
   readonly generator: Iterator<Suspend, T, Resume>
-  /** What the tasklet goes on with when this frame has ended. */
+  /** The caller that the tasklet goes on with when this frame has ended. */
   caller: Caller | null = null
 
   constructor(generator: Co<T>) {
@@ -37,7 +37,7 @@ export class Frame<T> extends Node<T> {
 
   protected link(): void {}
 
-  /** It was started by hand and left. */
+  /** Called when the frame was started by hand and left. */
   protected unlink(): void {
     this.caller?.tasklet.leaveFrame(this)
   }

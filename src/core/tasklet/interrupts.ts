@@ -1,17 +1,18 @@
 /**
- * What has been asked of a tasklet from outside: to end (`kill`, a cancelled scope) or to take an error (`raise`).
+ * The requests to a tasklet from outside: to end (`kill`, a cancelled scope) or to take an error (`raise`).
  *
  * An exit is thrown once, where the tasklet waits. Cleanup may then wait normally for the grace period. After that,
- * every operation throws the exit again, each time after a whole turn of the event loop, so that
- * `for (;;) try { yield* op } catch {}` cannot hang the process; after a hundred of those the tasklet is abandoned.
+ * every operation throws the exit again, each time after a whole turn of the event loop, so that `for (;;) try { yield*
+ * op } catch {}` cannot hang the process. After a hundred of those the tasklet is abandoned.
  *
- * A tasklet that cleanup starts is part of that cleanup: it runs for the rest of the grace period, and gets the exit then.
+ * A tasklet that cleanup starts is part of that cleanup: it runs for the rest of the grace period, and gets the exit
+ * then.
  */
 import type { TaskletExit } from '../base/errors.js'
 import { report } from '../base/report.js'
 import { loop } from '../loop/loop.js'
 
-/** How long the cleanup of a killed tasklet may go on waiting, in ms. */
+/** The time that the cleanup of a killed tasklet may go on waiting, in ms. */
 export const GRACE = 5000
 const MAX_THROWS = 100
 
@@ -24,14 +25,14 @@ interface Target {
 }
 
 export class Interrupts {
-  /** The exit that the tasklet was asked to take, once it was. */
+  /** The exit that the tasklet was asked to take; null before that. */
   exit: TaskletExit | null = null
   readonly #target: Target
   readonly #pending: unknown[] = []
   #graceTimer: object | null = null
   /** When the grace period ends, by the loop's clock. */
   #graceEnd = 0
-  /** The exit of the cleanup that this tasklet is part of, where another one has started it in its cleanup. */
+  /** The exit of the cleanup that this tasklet is part of, if another tasklet has started it in its cleanup. */
   #inherited: TaskletExit | null = null
   #expired = false
   #throws = 0
@@ -40,12 +41,12 @@ export class Interrupts {
     this.#target = target
   }
 
-  /** Whether something has to be thrown at the next suspension point. */
+  /** Whether an error has to be thrown at the next suspension point. */
   get pending(): boolean {
     return this.#pending.length > 0
   }
 
-  /** What is thrown there. */
+  /** The error that is thrown at the next suspension point. */
   get next(): unknown {
     return this.#pending[0]
   }
@@ -54,7 +55,7 @@ export class Interrupts {
     this.#pending.push(error)
   }
 
-  /** Takes back what was pushed: it is thrown in some other way. */
+  /** Takes back an error that was pushed: it is thrown in some other way. */
   withdraw(error: unknown): void {
     const index = this.#pending.indexOf(error)
     if (index >= 0) this.#pending.splice(index, 1)
@@ -65,8 +66,8 @@ export class Interrupts {
   }
 
   /**
-   * Called before each operation of an interrupted tasklet. Throws what is pending; returns true where the operation
-   * must not start, because the grace period is over and the exit is thrown after the next turn of the event loop.
+   * Called before each operation of an interrupted tasklet. Throws the pending error. Returns true if the operation must
+   * not start: the grace period is over, and the exit is thrown after the next turn of the event loop.
    */
   beforeOperation(): boolean {
     if (this.pending) throw this.takePending()
@@ -79,19 +80,19 @@ export class Interrupts {
     return false
   }
 
-  /** The exit of the cleanup that is under way in the tasklet; null where none is. */
+  /** The exit of the current cleanup of the tasklet; null if there is none. */
   get cleanup(): TaskletExit | null {
     return this.exit !== null && !this.pending ? this.exit : this.#inherited
   }
 
-  /** How many ms are left for the cleanup that is under way. */
+  /** The time left for the current cleanup, in ms. */
   get graceLeft(): number {
     if (this.#expired) return 0
     this.#startGrace(GRACE)
     return Math.max(0, this.#graceEnd - loop.clock.now())
   }
 
-  /** Makes the tasklet part of a cleanup, for which `ms` are left. */
+  /** Makes the tasklet part of a cleanup that has `ms` left. */
   joinCleanup(exit: TaskletExit, ms: number): void {
     this.#inherited = exit
     this.#startGrace(ms)
@@ -124,7 +125,10 @@ export class Interrupts {
     })
   }
 
-  /** The tasklet has ended: lets go of the grace timer, and says what was raised in it too late. */
+  /**
+   * Called when the tasklet has ended: removes the grace timer, and reports errors that were raised in the tasklet too
+   * late.
+   */
   dispose(name: string): void {
     for (const error of this.#pending) {
       if (error !== this.exit) report(error, `raised in tasklet "${name}", which ended before it could be thrown`)

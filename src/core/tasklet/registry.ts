@@ -1,10 +1,10 @@
 /**
- * Every tasklet that has started and not ended, for dumps, the deadlock report and the tests.
+ * The tasklets that have started and not ended, for dumps, the deadlock report and the tests.
  *
- * A blocked tasklet that nothing else refers to must stay collectable, and a `WeakRef` costs ten times what a link in a
- * list does. So a tasklet begins in a list that holds it; only one that waits through a whole major garbage collection
- * is from then on held weakly, until it runs again. One that is collected so is reported: nobody could ever have woken
- * it, and its `finally` blocks do not run. (Go 1.26 calls that a goroutine leak.)
+ * A blocked tasklet that nothing else refers to must stay collectable, and a `WeakRef` costs ten times as much as a link
+ * in a list. So a tasklet begins in a list that holds it. If it waits through a whole major garbage collection, it is
+ * held weakly from then on, until it runs again. A tasklet that is collected in this state is reported: nobody could
+ * ever have woken it, and its `finally` blocks do not run. (Go 1.26 calls that a goroutine leak.)
  */
 
 import { SynclessError } from '../base/errors.js'
@@ -14,31 +14,31 @@ import { awaits } from '../loop/awaits.js'
 import { loop } from '../loop/loop.js'
 import type { Runnable } from '../loop/running.js'
 
-/** How many tasklets change lists in one turn of the event loop, which takes about a millisecond. */
+/** The number of tasklets that change lists in one turn of the event loop, which takes about a millisecond. */
 const CHUNK = 500
-/** How many of the tasklets collected together are reported one by one. */
+/** The number of tasklets, of those collected together, that are reported one by one. */
 const MOST_NAMED = 10
 
-/** A tasklet, with what the registry keeps on it. */
+/** A tasklet, with the registry's own fields. */
 export interface Registered extends Runnable {
   /** Its neighbours in the registry. */
   olderLive: Registered | null
   youngerLive: Registered | null
-  /** What the registry holds in its place, once it has waited for long. */
+  /** The registry's stand-in for the tasklet, once it has waited for long. */
   aged: Aged | null
-  /** When it last stopped running, by the loop's stamp. */
+  /** The time when the tasklet last stopped running, by the loop's stamp. */
   readonly since: number
 }
 
-/** @internal What the registry knows of a tasklet that it holds weakly, or did. Made once for a tasklet. */
+/** @internal The registry's knowledge of a tasklet that it holds weakly, or did. Made once for a tasklet. */
 export class Aged implements ListNode<Aged> {
   before: Aged | null = null
   after: Aged | null = null
   readonly ref: WeakRef<Registered>
   readonly name: string
-  /** Whether the tasklet is held by this alone. */
+  /** Whether only this object holds the tasklet. */
   weak = false
-  /** What it waits for then; null for a daemon. */
+  /** The operation that it waits for then; null for a daemon. */
   waitsFor: string | null = null
 
   constructor(tasklet: Registered) {
@@ -57,13 +57,13 @@ class Registry {
   #length = 0
   readonly #weak = new List<Aged>()
   #used = false
-  /** How many tasklets the sweep under way has yet to look at. */
+  /** The number of tasklets that the current sweep has yet to look at. */
   #unswept = 0
   #watching = false
   #lastCollection = 0
   #thisCollection = 0
   #collected: Aged[] = []
-  /** Equal descriptions are one string: there may be a million of them. */
+  /** Equal descriptions are one string, because there may be a million of them. */
   readonly #descriptions = new Map<string, string>()
 
   readonly #collections = new FinalizationRegistry<null>(() => this.#afterCollection())
@@ -80,13 +80,13 @@ class Registry {
     if (!this.#watching) this.#watch()
   }
 
-  /** Takes out a tasklet that has ended. */
+  /** Removes a tasklet that has ended. */
   remove(tasklet: Registered): void {
     if (tasklet.aged?.weak) this.#strengthen(tasklet.aged)
     else this.#unlink(tasklet)
   }
 
-  /** A tasklet that was held weakly runs again. */
+  /** Called when a tasklet that was held weakly runs again. */
   renew(tasklet: Registered): void {
     if (!tasklet.aged?.weak) return
     this.#strengthen(tasklet.aged)
@@ -101,7 +101,7 @@ class Registry {
     }
   }
 
-  /** Puts in place what a process with tasklets has; the first one that starts does so, if nobody did. */
+  /** Sets up what a process with tasklets needs. The first tasklet that starts does so, if nobody did before. */
   begin(): void {
     if (this.#used) return
     this.#used = true
@@ -141,7 +141,7 @@ class Registry {
     this.#unswept = this.#length
   }
 
-  /** Goes once through the list, a chunk a turn: what stays is moved to its end. */
+  /** Goes once through the list, a chunk a turn: a tasklet that stays is moved to the end. */
   readonly #sweep = (): void => {
     for (let left = CHUNK; left > 0 && this.#unswept > 0; left--) {
       this.#unswept--
@@ -196,7 +196,7 @@ function reportLeak(what: string): void {
   report(error, 'garbage-collected without its finally blocks')
 }
 
-/** @internal The tasklets of the process. */
+/** @internal The registry of all tasklets of the process. */
 export const registry = new Registry()
 awaits.onFirst = () => registry.begin()
 

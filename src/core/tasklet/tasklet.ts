@@ -1,4 +1,4 @@
-/** A tasklet: a generator that the loop runs until it waits, together with what has been asked of it. */
+/** Tasklets: generators that the loop runs until they wait, together with the requests to them. */
 import { AsyncResource } from 'node:async_hooks'
 import { exited, killed, spawned } from '../base/diagnostics.js'
 import { SynclessError, TaskletExit, TaskletKilled } from '../base/errors.js'
@@ -23,16 +23,16 @@ import type { Frame } from './frame.js'
 import { Interrupts } from './interrupts.js'
 import { type Aged, isDaemon, type Registered, registry, setDaemon } from './registry.js'
 
-/** Where a tasklet is in its life. */
+/** The state of a tasklet in its life. */
 export type TaskletState = 'ready' | 'running' | 'waiting' | 'done' | 'failed' | 'killed'
 
-/** What {@link go} can start: a generator function, an async function or a plain one. */
+/** A function that {@link go} can start: a generator function, an async function or a plain one. */
 export type TaskletFunction<A extends unknown[], T> = (...args: A) => Co<T> | PromiseLike<T> | T
 
-/** What a tasklet belongs to: its scope. */
+/** The owner of a tasklet: its scope. */
 export interface TaskletOwner {
   readonly name: string
-  /** The one around it. */
+  /** The owner around this one. */
   readonly parent: TaskletOwner | null
   readonly cancelled: boolean
   isAwaited(on: Awaited[]): boolean
@@ -46,9 +46,9 @@ type AnyIterator = Iterator<Suspend, unknown, Resume>
 let lastId = 0
 
 /**
- * A running coroutine, made by {@link go}. It is itself a latched operation: performing it joins the tasklet, which
- * gives its result, throws its error (the very object), or throws `TaskletKilled` if it was killed.
- * Semantics: a Stackless tasklet, as far as `go` code goes; the exact original is `syncless/stackless`.
+ * A running coroutine, made by {@link go}. It is itself a latched operation: performing it joins the tasklet. The join
+ * gives the tasklet's result, throws its error (the very object), or throws `TaskletKilled` if it was killed. Semantics:
+ * a Stackless tasklet, as far as `go` code is concerned; the exact original is `syncless/stackless`.
  */
 export class Tasklet<T = unknown> extends Latched<T> {
   readonly id = ++lastId
@@ -62,7 +62,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
   interrupts: Interrupts | null = null
   /** @internal */
   queued = false
-  /** Whether its wait was withdrawn, so that it resumes with an error. */
+  /** Whether the wait was withdrawn, so that the tasklet resumes with an error. */
   #interrupted = false
   /** @internal */
   before: Tasklet<unknown> | null = null
@@ -72,9 +72,9 @@ export class Tasklet<T = unknown> extends Latched<T> {
   olderLive: Tasklet<unknown> | null = null
   /** @internal */
   youngerLive: Tasklet<unknown> | null = null
-  /** @internal What the registry holds in its place, once it has waited for long. */
+  /** @internal The registry's stand-in for the tasklet, once it has waited for long. */
   aged: Aged | null = null
-  /** @internal When it last stopped running, by the loop's stamp. */
+  /** @internal The time when the tasklet last stopped running, by the loop's stamp. */
   since = 0
 
   #fn: AnyFunction | null
@@ -98,7 +98,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     this.owner = owner ?? this
   }
 
-  /** The name given, else the name of the function, else `tasklet#<id>`. */
+  /** The given name, or else the name of the function, or else `tasklet#<id>`. */
   get name(): string {
     return this.#name || this.#fn?.name || `tasklet#${this.id}`
   }
@@ -113,7 +113,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return this.queued ? 'ready' : 'waiting'
   }
 
-  /** Aborted, with the exit as its reason, as soon as the tasklet is asked to end. */
+  /** A signal that is aborted as soon as the tasklet is asked to end, with the exit as its reason. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController()
@@ -124,8 +124,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   /**
-   * Whether the end of the process may find this tasklet waiting: a daemon is no deadlock, and no leak if it is
-   * garbage-collected. False at first. Semantics: Python's daemon threads.
+   * Whether the tasklet may still wait at the end of the process. A daemon that waits then is no deadlock, and it is no
+   * leak if it is garbage-collected. False at first. Semantics: Python's daemon threads.
    */
   get daemon(): boolean {
     return isDaemon(this)
@@ -140,10 +140,10 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   /**
-   * Asks the tasklet to end, at once when called: its `TaskletExit` is thrown where it waits, and `finally` blocks may
-   * wait in their turn, for 5000 ms. A value that had been committed to it is still handed over first; a tasklet that
-   * has not run yet never runs. Returns an operation that settles when the tasklet is really gone, whatever became of
-   * it. A tasklet that kills itself throws its exit in place. Killing one that has ended does nothing.
+   * Asks the tasklet to end, at once when called. Its `TaskletExit` is thrown where it waits; `finally` blocks may then
+   * wait, for 5000 ms. A value that had been committed to the tasklet is still handed over first. A tasklet that has not
+   * run yet never runs. Returns an operation that settles when the tasklet is really gone, in whichever way. A tasklet
+   * that kills itself throws its exit in place. Nothing happens if the tasklet has ended.
    *
    * @example
    * ```ts
@@ -174,8 +174,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   /**
-   * Throws `error` where the tasklet waits; in place, if it is the current one. One that has not run yet fails with it.
-   * Throws `MISUSE` where the tasklet has ended: the error would be lost.
+   * Throws `error` where the tasklet waits; in place, if the tasklet is the current one. A tasklet that has not run yet
+   * fails with it. Throws `MISUSE` if the tasklet has ended, because the error would be lost.
    */
   raise(error: unknown): void {
     if (this.#ended) {
@@ -207,8 +207,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   /**
-   * @internal Starts it as a part of the cleanup that the running tasklet is in, or, where `exit` is that of a scope and no
-   * cleanup is under way or its time is over, ends it before it runs.
+   * @internal Starts the tasklet as a part of the running tasklet's cleanup. If `exit` is that of a scope, and there is
+   * no cleanup or its time is over, the tasklet is ended before it runs.
    */
   startForCleanup(exit: TaskletExit): this {
     const starter = currentTasklet()?.interrupts ?? null
@@ -231,7 +231,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return this
   }
 
-  /** Takes its exit where it runs; `exit` is that of its owner, where this is the body of a scope. */
+  /** Takes the exit where the tasklet runs. If this is the body of a scope, `exit` is that of its owner. */
   #exitInPlace(exit: TaskletExit): never {
     this.interrupts ??= new Interrupts(this)
     if (this.interrupts.exit === null) this.#announceKill(exit)
@@ -271,7 +271,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
     if (node.waiter !== this || node.state !== WAITING) return
     holdCallbacks(() => {
       node.withdraw()
-      // A scope is asked to end now, not when this tasklet resumes: cleanup that begins meanwhile must not be hit by it.
+      // A scope is asked to end now, not when this tasklet resumes: cleanup that begins in the meantime must not be hit
+      // by it.
       node.interrupt(this.interrupts?.next)
     })
   }
@@ -302,7 +303,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     }
   }
 
-  /** @internal A node waited for has committed. */
+  /** @internal Called when the awaited node has committed. */
   wake(): void {
     if (loop.current !== this && !this.queued) loop.enqueue(this)
   }
@@ -312,7 +313,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return [this]
   }
 
-  /** @internal Whether somebody waits for its end, or will miss what its own wait loses. */
+  /** @internal Whether somebody waits for the end of the tasklet, or will miss what its own wait loses. */
   isAwaited(on: Awaited[]): boolean {
     if (this.waiting?.strands()) return true
     for (let node = this.waiters?.head ?? null; node !== null; node = node.after) on.push(node)
@@ -320,29 +321,29 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return false
   }
 
-  /** @internal What has happened to it, beyond its state. */
+  /** @internal The exit that the tasklet was asked to take; null before that. */
   get exit(): TaskletExit | null {
     return this.interrupts?.exit ?? null
   }
 
-  /** @internal Suspends with `node` committed: its outcome is handed over when the tasklet's turn comes again. */
+  /** @internal Suspends with `node` committed: its outcome is handed over at the tasklet's next turn. */
   pass(node: Node<unknown>): IteratorYieldResult<Suspend> {
     node.waiter = this
-    // Before it waits: an instrument that kills it here must not take back what has committed.
+    // This comes before the wait: an instrument that kills the tasklet here must not take back a committed outcome.
     if (loop.instruments !== null) loop.instruments.call('onBlock', this, node)
     this.waiting = node
     loop.enqueue(this)
     return PENDING
   }
 
-  /** @internal Suspends with `node` committed until the event loop has had its turn, and is the next to run then. */
+  /** @internal Suspends with `node` committed until the event loop has had its turn. The tasklet is then the next to run. */
   rest(node: Node<unknown>): IteratorYieldResult<Suspend> {
     const pending = this.pass(node)
     loop.moveToFront(this)
     return pending
   }
 
-  /** @internal Whether `node` must not start now; see {@link Interrupts}. Throws where it may not start at all. */
+  /** @internal Returns whether `node` must not start now; see {@link Interrupts}. Throws if it may not start at all. */
   holds(node: Node<unknown>): boolean {
     const other = this.waiting
     if (other !== null) {
@@ -418,7 +419,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     frame.caller = { tasklet: this, generator: this.#generator, frame: this.#frame }
     this.#generator = frame.generator
     this.#frame = frame
-    // Until it is driven: an operation that is performed before that has been left out of a yield*.
+    // This holds until the frame is driven: an operation that is performed before that was left out of a yield*.
     this.waiting = frame
   }
 
@@ -429,7 +430,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     this.#frame = frame.caller.frame
   }
 
-  /** Goes back to the caller of `frame`, which takes the outcome from it. */
+  /** Returns to the caller of `frame`, which takes the outcome from the frame. */
   #returnFrom(frame: Frame<unknown>): Frame<unknown> {
     this.leaveFrame(frame)
     this.waiting = frame
@@ -448,7 +449,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     return this.#generator
   }
 
-  /** The function's closure is let go, its name stays. */
+  /** Lets go of the function's closure, and keeps its name. */
   #forgetFunction(): void {
     this.#name ??= this.#fn?.name ?? null
     this.#fn = null
@@ -473,7 +474,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 
   #endedBy(error: unknown): void {
-    // The body of a scope passes on the exit of its owner: there, it is the failure of the scope.
+    // The body of a scope passes on the exit of its owner, for which that is the failure of the scope.
     const passedOn = this.owner !== this && this.owner.interrupts?.exit === error
     this.#killed = error instanceof TaskletExit && this.interrupts?.exit === error && !passedOn
     this.#finish(FAILED, undefined, error)
@@ -495,7 +496,7 @@ export class Tasklet<T = unknown> extends Latched<T> {
     else if (failed && !this.#joined) this.#throwUnlessJoined(error)
   }
 
-  /** Outside a scope, an error that nobody has joined by the end of the next `setImmediate` is uncaught. */
+  /** Throws an error outside a scope as uncaught if nobody has joined it by the end of the next `setImmediate`. */
   #throwUnlessJoined(error: unknown): void {
     afterReady(() => {
       if (!this.#joined) throw error
@@ -519,25 +520,25 @@ export class Tasklet<T = unknown> extends Latched<T> {
   }
 }
 
-/** @internal The tasklet that runs; null where none does. */
+/** @internal Returns the running tasklet; null if none runs. */
 export function currentTasklet(): Tasklet<unknown> | null {
   return loop.current as Tasklet<unknown> | null
 }
 
-/** @internal Every tasklet that has started and not ended. */
+/** @internal Returns the tasklets that have started and not ended. */
 export function liveTasklets(): Iterable<Tasklet<unknown>> {
   return registry as Iterable<Registered> as Iterable<Tasklet<unknown>>
 }
 
 /**
- * Calls `fn` in the next `setImmediate` after everything that is ready now has had its turn, which may take several
+ * Calls `fn` in the next `setImmediate`, after everything that is ready now has had its turn. That may take several
  * turns of the event loop while the budget is spent.
  */
 export function afterReady(fn: () => void): void {
   new Barrier(() => void setImmediate(fn), [], null, null).start()
 }
 
-/** @internal Never runs before what was ready before it, in a shuffled order neither. */
+/** @internal A tasklet that never runs before those that were ready before it, not even in a shuffled order. */
 export class Barrier extends Tasklet<void> {}
 
 class JoinNode<T> extends LatchNode<T> {
