@@ -1,26 +1,26 @@
 /**
- * Those who wait outside of tasklets: `await op`, `perform()` and `for await`. For dumps and the deadlock report only. As with
- * tasklets, what nothing else refers to must stay collectable: one that waits through two major garbage collections is from
- * then on held weakly.
+ * The waits outside of tasklets: `await op`, `perform()` and `for await`. For dumps and the deadlock report only. As
+ * with tasklets, a wait that nothing else refers to must stay collectable: after two major garbage collections it is
+ * held weakly.
  */
 import { loop } from './loop.js'
 import type { WaitNode } from './running.js'
 
 /** One wait of async code. */
 export abstract class Await {
-  /** @internal What is waited for. */
+  /** @internal The operation that is waited for. */
   readonly awaited: WaitNode
   /** @internal Its neighbours in the list. */
   older: Await | null = null
   /** @internal */
   younger: Await | null = null
-  /** @internal Whether it waits, and is in the list or held weakly. */
+  /** @internal Whether it still waits, and is in the list or held weakly. */
   waits = false
-  /** @internal Whether it waits no longer, which may be before it was added. */
+  /** @internal Whether the wait is over, perhaps before it was added. */
   over = false
-  /** @internal When it began to wait, by the loop's clock. */
+  /** @internal The time when the wait began, by the loop's clock. */
   since = 0
-  /** @internal How many collections there had been. */
+  /** @internal The number of collections before the wait began. */
   born = 0
 
   constructor(awaited: WaitNode) {
@@ -43,7 +43,7 @@ class Awaits {
   #watching = false
   readonly #collected = new FinalizationRegistry<null>(() => this.#afterCollection())
 
-  /** It has begun to wait, unless it is over already. */
+  /** Adds a wait that has begun, unless it is already over. */
   add(one: Await): void {
     if (one.over) return
     if (!this.#used) {
@@ -57,7 +57,7 @@ class Awaits {
     if (!this.#watching) this.#watch()
   }
 
-  /** It waits no longer. */
+  /** Removes a wait that is over. */
   remove(one: Await): void {
     one.over = true
     if (!one.waits) return
@@ -65,7 +65,7 @@ class Awaits {
     this.#unlink(one)
   }
 
-  /** Those that wait, the oldest first. */
+  /** Returns the current waits, the oldest first. */
   list(): Await[] {
     const all: Await[] = []
     for (let one = this.#head; one !== null; one = one.older) all.push(one)

@@ -1,13 +1,13 @@
-/** Where the core takes time and timers from; `syncless/testing` puts a virtual one in its place. */
+/** The source of the core's time and timers; `syncless/testing` puts a virtual one in its place. */
 export interface Clock {
-  /** Milliseconds on a monotonic scale. */
+  /** Returns milliseconds on a monotonic scale. */
   now(): number
-  /** Milliseconds since 1970, as `Date.now()` gives them: what absolute times are compared with. */
+  /** Returns milliseconds since 1970, as `Date.now()` gives them: absolute times are compared with these. */
   date(): number
-  /** Calls `fn` once after `ms` milliseconds (at most 2^31-1); returns what `clearTimer` takes. */
+  /** Calls `fn` once after `ms` milliseconds (at most 2^31-1); returns the argument for `clearTimer`. */
   setTimer(fn: () => void, ms: number): object
   clearTimer(timer: object): void
-  /** A timer that does not keep the process alive. */
+  /** Sets a timer that does not keep the process alive. */
   setBackgroundTimer(fn: () => void, ms: number): object
 }
 

@@ -1,6 +1,6 @@
 /**
- * Nodes that are made of other nodes: selects, mapped operations, timeouts. Users nest them as deep as they like, so that
- * nothing here is a recursion. What a tree of them has to do is a walk over it; the nodes only say what their own part is.
+ * Nodes made of other nodes: selects, mapped operations, timeouts. Users nest them to any depth, so nothing here is a
+ * recursion. The work on a tree of them is a walk over it; each node only describes its own part.
  */
 
 import { SynclessError } from '../base/errors.js'
@@ -10,21 +10,27 @@ import { loop } from './loop.js'
 import { DONE, IDLE, Node, WAITING, type Waiter } from './op.js'
 import type { Runnable } from './running.js'
 
-/** How deep a description goes. */
+/** The deepest level of a description. */
 const MOST_DESCRIBED = 10
 
-/** Up to so many atoms, doubles are looked for when a select is made; with more, when it is performed. */
+/**
+ * The number of atoms up to which a select looks for doubles when it is made; with more atoms, it looks when it is
+ * performed.
+ */
 export const MOST_ATOMS = 64
 
-/** How the parts of a composite are asked: all those of a tree in one fair order, or each in its own. */
+/**
+ * The order in which the parts of a composite are asked: all parts of a tree in one fair order, or each composite's in
+ * its own.
+ */
 export type Order = 'fair' | 'listed'
 
 export abstract class Composite<T> extends Node<T> implements Waiter {
-  /** The order in which the leaves were last asked, which is that in which they begin to wait. */
+  /** The order in which the leaves were last asked. They begin to wait in the same order. */
   private asked: Node<unknown>[] | null = null
-  /** What it waits for since it was interrupted. */
+  /** The scopes that it waits for since it was interrupted. */
   ending: Ending | null = null
-  /** How many nodes that are no composites it is made of. */
+  /** The number of its nodes that are not composites. */
   readonly atoms: number
 
   constructor(atoms: number) {
@@ -32,14 +38,14 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     this.atoms = atoms
   }
 
-  /** What it performs. More than one part is a choice. */
+  /** Returns the nodes that it performs. More than one part is a choice. */
   abstract parts(): readonly Node<unknown>[]
-  /** The part that gives its outcome; null where it has one of its own. */
+  /** Returns the part that gives the outcome; null if the composite has an outcome of its own. */
   abstract chosen(): Node<unknown> | null
-  /** Its description, with those of its parts. */
+  /** Returns its description, including those of its parts. */
   protected abstract text(partText: (part: Node<unknown>) => string): string
 
-  /** Whether a composite around it may ask its parts in place of it. */
+  /** Whether a composite around this one may ask its parts directly. */
   get transparent(): boolean {
     return true
   }
@@ -48,13 +54,13 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     return 'fair'
   }
 
-  /** It begins to wait. */
+  /** Called when it begins to wait. */
   protected opened(): void {}
-  /** It stops waiting: it was withdrawn. */
+  /** Called when it stops waiting because it was withdrawn. */
   protected closed(): void {}
-  /** A part has committed. */
+  /** Called when a part has committed. */
   protected committed(_part: Node<unknown>): void {}
-  /** None of its parts can commit now. True if it commits by itself. */
+  /** Called when none of its parts can commit now. Returns true if the composite commits by itself. */
   protected forgoes(): boolean {
     return false
   }
@@ -63,15 +69,15 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     return false
   }
 
-  /** Its outcome, from that of the chosen part. */
+  /** Returns its outcome, made from that of the chosen part. */
   protected given(value: unknown): T {
     return value as T
   }
-  /** Its outcome, where the chosen part has failed. */
+  /** Returns or throws its outcome if the chosen part has failed. */
   protected failed(error: unknown): T {
     throw error
   }
-  /** Its outcome, where no part gives one. */
+  /** Returns its outcome if no part gives one. */
   protected alone(): T {
     return this.value
   }
@@ -88,7 +94,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
     for (const node of nodesOf(this)) if (node.state !== IDLE) node.refuseReuse()
   }
 
-  /** Throws `OP_REUSED` where an operation stands twice in the tree. */
+  /** Throws `OP_REUSED` if an operation stands twice in the tree. */
   assertDistinct(): void {
     const seen = new Set<Node<unknown>>()
     for (const leaf of leavesOf(this)) {
@@ -175,7 +181,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
 
   protected unlink(): void {}
 
-  /** A part has committed: the others did not happen. */
+  /** Called when a part has committed: the others did not happen. */
   wake(part: Node<unknown>): void {
     holdCallbacks(() => {
       let by = part
@@ -241,7 +247,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
   }
 }
 
-/** The parts of one composite that are still to be asked, those of transparent ones among them in their place. */
+/** The parts of one composite that are still to be asked. The parts of a transparent composite stand in its place. */
 class Turn {
   readonly of: Composite<unknown>
   readonly #left: Node<unknown>[]
@@ -289,7 +295,7 @@ function pushReversed(open: Node<unknown>[], parts: readonly Node<unknown>[]): v
   }
 }
 
-/** Every node of a tree that can commit, from the outside in, in the listed order. */
+/** Returns every node of a tree that can commit, from the outside in, in the listed order. */
 export function nodesOf(root: Node<unknown>): Node<unknown>[] {
   const nodes: Node<unknown>[] = []
   const open = [root]
@@ -300,7 +306,7 @@ export function nodesOf(root: Node<unknown>): Node<unknown>[] {
   return nodes
 }
 
-/** The nodes of a tree that are no composites. */
+/** Returns the nodes of a tree that are not composites. */
 export function leavesOf(root: Node<unknown>): Node<unknown>[] {
   return nodesOf(root).filter(node => !(node instanceof Composite))
 }

@@ -1,4 +1,7 @@
-/** Two loaded copies of the package would each have a loop of their own and could not see one another's tasklets. */
+/**
+ * The check for a second copy of the package. Two loaded copies would each have a loop of their own, and could not see
+ * one another's tasklets.
+ */
 import { writeSync } from 'node:fs'
 import { SynclessError } from '../base/errors.js'
 
@@ -17,7 +20,10 @@ if (typeof first === 'string' && first !== here) {
 }
 registry[key] ??= here
 
-/** A warning is printed in a later turn. If the process ends before that, because of the copies perhaps, it is printed then. */
+/**
+ * Warns of the second copy. A warning is printed in a later turn. If the process ends before that, perhaps because of
+ * the copies, the warning is printed at its end.
+ */
 function tell(error: SynclessError): void {
   const tellNow = () => {
     forget()

@@ -1,8 +1,8 @@
 import type { Node, Waiter } from './op.js'
 
 /**
- * What an interrupted wait still waits for: scopes among its parts, which have been asked to end. When they are gone, the
- * one who waits is thrown what interrupted it.
+ * The rest of an interrupted wait: scopes among its parts, which have been asked to end. When they are gone, the
+ * interrupting error is thrown where the wait is.
  */
 export class Ending implements Waiter {
   readonly error: unknown
@@ -25,13 +25,13 @@ export class Ending implements Waiter {
     for (const part of this.parts) part.withdraw()
   }
 
-  /** Whether one of them has not ended yet. */
+  /** Whether a scope has not ended yet. */
   get lasts(): boolean {
     return this.parts.some(part => part.interrupt(this.error))
   }
 
   wake(part: Node<unknown>): void {
-    // What failed in it meanwhile is reported.
+    // An error in the scope during that time is reported.
     part.interrupt(this.error)
     if (--this.#left === 0) this.#whole.fail(this.error)
   }

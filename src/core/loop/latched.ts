@@ -15,20 +15,20 @@ export abstract class Latched<T> extends Op<T> {
   /** @internal */
   waiters: List<Node<unknown>> | null = null
 
-  /** @internal Begins the work, when someone first waits; does nothing where it has begun already. */
+  /** @internal Begins the work at the first wait; does nothing if the work has already begun. */
   begin(): void {}
 
-  /** @internal Whether something outside the core may settle it. */
+  /** @internal Returns whether something outside the core may settle the operation. */
   external(): boolean {
     return false
   }
 
-  /** @internal The tasklets of which one has to go on before it settles, where they are known. */
+  /** @internal Returns the tasklets of which one has to go on before the operation settles, if they are known. */
   blockers(): Iterable<Runnable> {
     return []
   }
 
-  /** @internal Settles `node` if the outcome is there, and says whether it did. */
+  /** @internal Settles `node` if the outcome is there, and returns whether it did. */
   deliver(node: Node<T>): boolean {
     if (this.outcome === IDLE) return false
     if (this.outcome === FAILED) node.fail(this.failure)
@@ -123,7 +123,7 @@ export class Latch<T> extends Latched<T> {
   }
 }
 
-/** @internal Calls `fn` in the turn in which `latched` settles; at once if it has settled. Not for one that can fail. */
+/** @internal Calls `fn` in the turn in which `latched` settles; at once if it has settled. Not for a latch that can fail. */
 export function whenSettled<T>(latched: Latched<T>, fn: (value: T) => void): void {
   const node = latched.node()
   node.performFor({ wake: () => fn(node.take()) })

@@ -1,10 +1,10 @@
 /**
- * The run queue: one FIFO ring of tasklets that are ready, and what drains it.
+ * The run queue: one FIFO ring of ready tasklets, and the loop that drains it.
  *
- * A wake-up only enqueues. Outside a drain, the first one arms a drain in a microtask. The budget counts steps since our
- * last `setImmediate`, across drains. A step is a switch, an operation that committed without a switch, or an `await`
- * that settled. Once the budget is spent nothing goes on until that immediate fires. So neither busy tasklets, nor a loop
- * over operations that are always ready, nor a ping-pong of promises starves timers, I/O or signals.
+ * A wake-up only enqueues. Outside a drain, the first wake-up arms a drain in a microtask. The budget counts steps since
+ * our last `setImmediate`, across drains. A step is a switch, an operation that committed without a switch, or an
+ * `await` that settled. Once the budget is spent, nothing goes on until that immediate fires. So timers, I/O and signals
+ * are not starved by busy tasklets, by a loop over operations that are always ready, or by a ping-pong of promises.
  */
 import './duplicate-package.js'
 import { type Clock, systemClock } from './clock.js'
@@ -14,23 +14,23 @@ import type { Observers, Runnable } from './running.js'
 const resolved = Promise.resolve()
 
 /**
- * Says which of the ready tasklets runs next; null is none, for now. `first` is the first of them, and `promoted` whether
- * it was moved there to be the next.
+ * A function that chooses the ready tasklet to run next; null means none for now. `first` is the first ready tasklet,
+ * and `promoted` says whether it was moved there to be the next.
  */
 export type Chooser = (first: Runnable, promoted: boolean) => Runnable | null
 
 export class Loop {
-  /** The tasklet that runs now; null in ordinary callbacks and async functions. */
+  /** The running tasklet; null in ordinary callbacks and async functions. */
   current: Runnable | null = null
   clock: Clock = systemClock
   random = new Random(1)
-  /** Those who observe the loop; null while there are none. */
+  /** The observers of the loop; null while there are none. */
   instruments: Observers | null = null
-  /** The clock's time at the last drain, in whole ms: what a tasklet that blocks is stamped with. */
+  /** The clock's time at the last drain, in whole ms: the stamp of a tasklet that blocks. */
   stamp = 0
-  /** How many steps may pass before the event loop gets its turn. */
+  /** The number of steps before the event loop gets its turn. */
   budget = 1000
-  /** How many of them have passed: unchanged where nothing has run. */
+  /** The number of steps so far: unchanged if nothing has run. */
   steps = 0
 
   // The ring is written out here, not a List: its nodes are tasklets only, which keeps every switch monomorphic.
@@ -38,7 +38,7 @@ export class Loop {
   #tail: Runnable | null = null
   #length = 0
   #armed = false
-  /** What goes on after the rest, before the tasklets. */
+  /** The functions that go on after the rest, before the tasklets. */
   #held: (() => void)[] = []
   #resting: NodeJS.Immediate | null = null
   #draining = false
@@ -49,7 +49,7 @@ export class Loop {
     return this.#length
   }
 
-  /** The tasklets that are ready, in their order. */
+  /** Returns the ready tasklets, in their order. */
   *ready(): Generator<Runnable, void, unknown> {
     for (let tasklet = this.#head; tasklet !== null; tasklet = tasklet.after) yield tasklet
   }
@@ -59,12 +59,12 @@ export class Loop {
     return this.steps >= this.budget
   }
 
-  /** Counts a step. True where its performer must not go on before the event loop has had its turn. */
+  /** Counts a step. Returns true if its performer must not go on before the event loop has had its turn. */
   spend(): boolean {
     return ++this.steps >= this.budget
   }
 
-  /** Counts a step of a promise, and takes it: at once, or after the rest. */
+  /** Counts a step of a promise, and takes the step: at once, or after the rest. */
   pace(step: () => void): void {
     if (!this.spend()) step()
     else this.afterRest(step)
@@ -115,7 +115,7 @@ export class Loop {
     this.#length--
   }
 
-  /** Decides the order in place of the queue; only tests set one. It takes effect with the next drain. */
+  /** The function that decides the order in place of the queue; only tests set one. It takes effect with the next drain. */
   get chooser(): Chooser | null {
     return this.#chooser
   }
@@ -126,7 +126,7 @@ export class Loop {
     if (this.#head !== null && !this.#armed && !this.#draining) this.#arm()
   }
 
-  /** Begins a new budget, and ends a rest: what runs from here on does not depend on what ran before. */
+  /** Begins a new budget, and ends a rest: later runs do not depend on earlier ones. */
   freshBudget(): void {
     this.steps = 0
     if (this.#resting === null) return
@@ -136,7 +136,7 @@ export class Loop {
     if (this.#head !== null) this.#arm()
   }
 
-  /** Runs the one ready tasklet that `choose` names, and gives it. */
+  /** Runs the one ready tasklet that `choose` names, and returns it. */
   runOne(choose: Chooser): Runnable | null {
     const first = this.#head
     const tasklet = first === null ? null : choose(first, first === this.#promoted)

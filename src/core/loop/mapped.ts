@@ -4,7 +4,7 @@ import { WrappingNode } from './wrapping.js'
 
 type Fn = (value: unknown) => unknown
 
-/** The functions of a chain, the last one first: chains may share their beginnings. */
+/** The functions of a chain, the last one first, because chains may share their beginnings. */
 interface Chain {
   readonly fn: Fn
   readonly before: Chain | null

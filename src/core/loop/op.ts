@@ -3,10 +3,11 @@
  *
  * An `Op` is a first-class operation (an *event* in Concurrent ML). A one-shot op is at once its own iterator, its own
  * iterator result and its own node in the queue it waits in, so that a wait costs one allocation. `yield* op` calls
- * `next()` here; when the operation cannot complete at once, `next()` hands the frozen `PENDING` up through every
- * `yield*` to the loop, which knows it by its identity. Resuming calls `next()` again, and the op returns or throws.
+ * `next()` here. If the operation cannot complete at once, `next()` hands the frozen `PENDING` up through every `yield*`
+ * to the loop, which recognizes it by its identity. Resuming calls `next()` again, and the op returns or throws.
  *
- * A node in a queue can always be committed: whatever makes it lose (a select, a kill, a timeout) withdraws it first.
+ * A node in a queue can always be committed: an event that makes it lose (a select, a kill, a timeout) withdraws it
+ * first.
  */
 import { SynclessError } from '../base/errors.js'
 import type { ListNode } from '../base/list.js'
@@ -19,26 +20,26 @@ export type { Awaited, Resume, Suspend, Waiter } from './running.js'
 /** A coroutine: the generator of a tasklet whose result is a `T`. Call one from another with `yield*`. */
 export type Co<T> = Generator<Suspend, T, Resume>
 
-/** @internal What `next()` returns when the operation has to wait. */
+/** @internal The result of `next()` when the operation has to wait. */
 export const PENDING: IteratorYieldResult<Suspend> = Object.freeze({
   done: false,
   value: Object.freeze({}) as Suspend,
 })
 
 /**
- * An operation that has not happened yet. Waiting is lazy: nothing happens until it is performed, by `yield*` in a
- * tasklet, by `await` in an async function, by `perform(op, { signal })`, or as a branch of `select`.
+ * An operation that has not happened yet. Waiting is lazy: nothing happens until the operation is performed, by `yield*`
+ * in a tasklet, by `await` in an async function, by `perform(op, { signal })`, or as a branch of `select`.
  */
 export abstract class Op<T> implements PromiseLike<T> {
-  /** What performing it waits for, in one line: `receive on "orders"`. */
+  /** Describes in one line the event that a performer waits for: `receive on "orders"`. */
   abstract describe(): string
 
-  /** @internal The node that performs this operation once. */
+  /** @internal Returns the node that performs this operation once. */
   abstract node(): Node<T>
 
   /**
-   * The same operation with its value passed through `fn`, which runs after the commit, in whoever performed the
-   * operation, and only if this operation was the one chosen. Semantics: CML `wrap`.
+   * Returns the same operation with its value passed through `fn`. `fn` runs after the commit, where the operation was
+   * performed, and only if this operation was chosen. Semantics: CML `wrap`.
    *
    * @example
    * ```ts
@@ -74,7 +75,7 @@ export const DONE = 2
 /** @internal */
 export const FAILED = 3
 
-/** @internal What `map` makes; `mapped.ts` puts it in place, because it extends what is here. */
+/** @internal The makers of mapped operations. `mapped.ts` sets them, because it extends the classes of this file. */
 export const mapping = {
   node<S, T>(_source: Node<S>, _fn: (value: S) => T): Op<T> {
     throw new Error('mapped.ts is not loaded')
@@ -82,26 +83,27 @@ export const mapping = {
 }
 
 /**
- * @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node a wait.
+ * @internal One performance of an operation. A one-shot operation is its own node; a latched one makes a node for each
+ * wait.
  *
- * Nothing here is a private method (`#method`): V8 marks each new object that has one, which costs more than the rest of
- * its construction.
+ * No method here is private (`#method`): V8 marks each new object that has one, which costs more than the rest of its
+ * construction.
  */
 export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, IteratorReturnResult<T> {
   before: Node<unknown> | null = null
   after: Node<unknown> | null = null
   state = IDLE
   waiter: Waiter | null = null
-  /** What it committed with: the value, or the error of a failed one. */
+  /** The value that it committed with, or the error of a failed node. */
   value: T = undefined as T
 
   get done(): true {
     return true
   }
 
-  /** Commits now if that is possible without waiting, and says whether it did. */
+  /** Commits now if that is possible without waiting, and returns whether it did. */
   abstract poll(): boolean
-  /** Enters the queues (or starts the timer, the call, ...) of the thing waited for. */
+  /** Enters the queues (or starts the timer, the call, ...) of the awaited thing. */
   protected abstract link(): void
   /** Undoes `link`. */
   protected abstract unlink(): void
@@ -114,7 +116,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return mapping.node(this, fn)
   }
 
-  /** Commits with a value, on behalf of whoever provides it. */
+  /** Commits with a value, on behalf of its provider. */
   complete(value: T): void {
     this.value = value
     this.state = DONE
@@ -128,37 +130,40 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     this.waiter?.wake(this)
   }
 
-  /** Asks what is waited for to end, where it has to: its waiter will be thrown `_cause`. True where it takes a while. */
+  /**
+   * Asks the awaited thing to end, if it has to: its waiter will be thrown `_cause`. Returns true if the end takes a
+   * while.
+   */
   interrupt(_cause: unknown): boolean {
     return false
   }
 
-  /** Whether `error`, thrown at this wait, has to end something first; it is thrown when the node settles then. */
+  /** Returns whether `error`, thrown at this wait, has to end something first. It is thrown when the node settles then. */
   lingers(_error: unknown): boolean {
     return false
   }
 
-  /** Whether the tasklet that could commit at once lets others run before it goes on. */
+  /** Returns whether the tasklet that could commit at once lets others run before it goes on. */
   passes(_tasklet: Runnable): boolean {
     return false
   }
 
-  /** Whether it counts as a step of the loop where it commits at once. */
+  /** Whether it counts as a step of the loop if it commits at once. */
   get paced(): boolean {
     return true
   }
 
-  /** Whether something outside the core may wake it: a timer, a socket, a promise. */
+  /** Returns whether something outside the core may wake it: a timer, a socket, a promise. */
   external(): boolean {
     return false
   }
 
-  /** Whether one who waits so for ever has lost something: a send or an acquire, unlike an idle receiver. */
+  /** Returns whether a waiter that waits forever has lost something: a send or an acquire, unlike an idle receiver. */
   strands(): boolean {
     return false
   }
 
-  /** The tasklets of which one has to go on before this can happen, where they are known. */
+  /** Returns the tasklets of which one has to go on before this can happen, if they are known. */
   blockers(): Iterable<Runnable> {
     return []
   }
@@ -169,7 +174,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return false
   }
 
-  /** The outcome, handed to whoever performed the operation. */
+  /** Returns the outcome, for the performer of the operation. */
   take(): T {
     if (this.state === FAILED) throw this.value
     return this.value
@@ -179,7 +184,7 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (this.state !== IDLE) this.refuseReuse()
   }
 
-  /** Throws: it is in use. */
+  /** Throws `OP_REUSED`: the node is in use. */
   refuseReuse(): never {
     throw new SynclessError(
       'OP_REUSED',
@@ -208,7 +213,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     if (!this.poll()) this.enter(waiter)
   }
 
-  /** The outcome of `op`, which this performs, as a promise; performed once, shared by every call. */
+  /**
+   * Returns the outcome of `op`, which this node performs, as a promise. It is performed once, and every call shares the
+   * promise.
+   */
   promise(op: Op<T>): Promise<T> {
     if (this.waiter instanceof PromiseWaiter) return this.waiter.promise
     return new PromiseWaiter(this, op).promise
@@ -243,10 +251,10 @@ export abstract class Node<T> extends Op<T> implements ListNode<Node<unknown>>, 
     return this.entered(tasklet)
   }
 
-  /** The end of `next()`, where the operation has to wait. */
+  /** Ends `next()` if the operation has to wait. */
   protected entered(tasklet: Runnable): IteratorResult<Suspend, T> {
     if (this.state !== WAITING) return this.resumed(tasklet)
-    // What was just started (an executor, a thenable) may have asked this very tasklet to end.
+    // The thing just started (an executor, a thenable) may have asked this very tasklet to end.
     if (tasklet.interrupts?.pending) return this.throw(tasklet.interrupts.takePending())
     if (loop.instruments !== null) loop.instruments.call('onBlock', tasklet, this)
     return PENDING

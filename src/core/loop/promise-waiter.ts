@@ -13,7 +13,8 @@ export class PromiseWaiter<T> extends Await implements Waiter {
     const committed = new Promise<void>(resolve => {
       this.#settled = resolve
     })
-    // Taken in a microtask of its own: `map` functions never run inside whoever committed the operation.
+    // The value is taken in a microtask of its own: `map` functions never run inside the code that committed the
+    // operation.
     this.promise = committed.then(() => takeFor(op, node))
     try {
       node.performFor(this)
@@ -29,7 +30,7 @@ export class PromiseWaiter<T> extends Await implements Waiter {
   }
 }
 
-/** The promise would adopt an operation that is its own value, and perform it again for ever. */
+/** Takes the outcome. The promise would adopt an operation that is its own value, and perform it again forever. */
 function takeFor<T>(op: unknown, node: WaitNode<T>): T {
   const value: unknown = node.take()
   if (value === op) throw new TypeError('Chaining cycle detected for promise: an operation resolved with itself')

@@ -8,7 +8,7 @@ export class Random {
     this.#state = seed | 0
   }
 
-  /** An integer from 0 to `bound - 1`. */
+  /** Returns an integer from 0 to `bound - 1`. */
   below(bound: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let t = this.#state

@@ -1,28 +1,28 @@
 /**
- * Tasklets and nodes, as the loop and the operations see them. What lies below imports nothing of what lies above: it says
- * here what it needs, and the classes have it.
+ * Tasklets and nodes, as the loop and the operations see them. Lower files import nothing of higher ones: this file says
+ * what they need, and the classes have it.
  */
 
 declare const suspendBrand: unique symbol
 declare const resumeBrand: unique symbol
 
-/** What a tasklet's generator yields to the loop; only operations can make one. */
+/** The value that a tasklet's generator yields to the loop; only operations can make one. */
 export interface Suspend {
   readonly [suspendBrand]: true
 }
 
-/** What the loop passes back in; only operations can read it. */
+/** The value that the loop passes back in; only operations can read it. */
 export interface Resume {
   readonly [resumeBrand]: true
 }
 
-/** What the search for those who are missed goes through: chains of it may be long, so that it asks one by one. */
+/** A step of the search for those who are missed. Chains may be long, so the search asks one by one. */
 export type Awaited = Pick<Waiter, 'isAwaited'>
 
-/** Who waits for a node: a tasklet, a promise, a select, a mapped op. */
+/** A waiter for a node: a tasklet, a promise, a select, a mapped op. */
 export interface Waiter {
   wake(node: WaitNode): void
-  /** Whether somebody waits here who will miss it. Where that hangs on others, they are added to `on`. */
+  /** Returns whether somebody waits here who will miss it. If that depends on others, they are added to `on`. */
   isAwaited?(on: Awaited[]): boolean
 }
 
@@ -43,7 +43,7 @@ export interface Runnable extends Waiter {
   readonly name: string
   /** The tasklet on whose behalf it runs. */
   readonly owner: Runnable
-  /** What has been asked of it. */
+  /** The requests to the tasklet. */
   readonly interrupts: { readonly pending: boolean; takePending(): unknown; push(error: unknown): void } | null
   waiting: WaitNode | null
   queued: boolean
@@ -57,7 +57,7 @@ export interface Runnable extends Waiter {
   leaveFrame(frame: WaitNode): void
 }
 
-/** Those who observe the loop. */
+/** The observers of the loop. */
 export interface Observers {
   call(
     hook: 'onSpawn' | 'onReady' | 'onSwitch' | 'onBlock' | 'onKill' | 'onExit',

@@ -1,10 +1,10 @@
 import { Composite } from './composite.js'
 import { DONE, IDLE, type Node, WAITING } from './op.js'
 
-/** @internal A node that performs another one, and has its own view of the outcome. */
+/** @internal A node that performs another node, and has its own view of the outcome. */
 export abstract class WrappingNode<S, T> extends Composite<T> {
   protected readonly source: Node<S>
-  /** Whether the source is no composite: the usual case, which needs no walks. */
+  /** Whether the source is not a composite: the usual case, which needs no walks. */
   protected readonly flat: boolean
 
   constructor(source: Node<S>) {
@@ -32,7 +32,7 @@ export abstract class WrappingNode<S, T> extends Composite<T> {
     return lingers
   }
 
-  /** The source has been asked whether it lingers. */
+  /** Called when the source was asked whether it lingers. */
   protected lingering(_lingers: boolean): void {}
 
   #wrapped(): Node<unknown> {

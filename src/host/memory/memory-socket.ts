@@ -1,7 +1,7 @@
 /**
- * Two ends of a connection in memory. What is written at one end is read at the other, in a later turn of the event loop,
+ * Two ends of a connection in memory. Bytes written at one end are read at the other, in a later turn of the event loop,
  * as from a real socket: neither side runs within the other's calls, each keeps its own async context, and a stalled
- * reader stops the writer. Beside being a Duplex an end has what HTTP code asks of a `net.Socket`.
+ * reader stops the writer. An end is a Duplex that also has the members of `net.Socket` which HTTP code uses.
  */
 
 import { AsyncResource } from 'node:async_hooks'
@@ -16,7 +16,7 @@ type Done = (error?: Error | null) => void
 /** How many bytes a writer may be ahead of the other end's read buffer before it waits, as a kernel would hold them. */
 const WINDOW = 1 << 16
 
-/** An address that is shown; nothing is looked up. */
+/** An address to show; nothing is looked up. */
 export interface MemoryAddress {
   address?: string
   port?: number
@@ -39,9 +39,9 @@ export class MemorySocket extends Duplex {
   readonly pending = false
   bytesRead = 0
   bytesWritten = 0
-  /** Milliseconds of silence after which 'timeout' is emitted; undefined for none. */
+  /** The silence after which 'timeout' is emitted, in ms; undefined for none. */
   timeout: number | undefined
-  /** True where the connection passes for one of TLS, and not there where it does not, as on Node's sockets. */
+  /** True if the connection passes for one of TLS; absent otherwise, as on Node's sockets. */
   declare encrypted?: true
   /** The `http.Server` that serves this end sets it. */
   server: unknown = null
@@ -160,14 +160,14 @@ export class MemorySocket extends Duplex {
     done(error)
   }
 
-  /** Ends, and is destroyed when everything has been taken. */
+  /** Ends the stream, and destroys it when everything has been taken. */
   destroySoon(): void {
     if (this.writable) this.end()
     if (this.writableFinished) this.destroy()
     else this.once('finish', () => this.destroy())
   }
 
-  /** The other side sees `ECONNRESET`. */
+  /** Resets the connection: the other side sees `ECONNRESET`. */
   resetAndDestroy(): this {
     this.#tell({ error: systemError('ECONNRESET', 'read') })
     return this.destroy()
@@ -216,9 +216,9 @@ function systemError(code: string, syscall: string): Error {
 
 /** Options of {@link memorySocketPair}. */
 export interface MemorySocketOptions {
-  /** What the ends show as the address of the first. */
+  /** The address of the first end, as both ends show it. */
   first?: MemoryAddress
-  /** What the ends show as the address of the second. */
+  /** The address of the second end, as both ends show it. */
   second?: MemoryAddress
   /** Whether the second end stays writable when the first has ended, as a server's does. Default: false. */
   allowHalfOpen?: boolean
@@ -226,7 +226,7 @@ export interface MemorySocketOptions {
 
 /**
  * Makes the two ends of a connection in memory, for code that takes a socket or any other Duplex. Bytes, the end and a
- * reset cross in later turns of the event loop; a writer is held when the other end does not read.
+ * reset cross in later turns of the event loop; a writer has to wait while the other end does not read.
  *
  * @example
  * ```ts
