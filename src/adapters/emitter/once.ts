@@ -13,13 +13,13 @@ export interface OnceOptions<A, N, T> {
 }
 
 /**
- * Waits for the next event, and gives its first argument, or what `map` makes of all of them. An `error` event before
- * it is thrown, as the same object; waiting for `'error'` itself gives it.
+ * Waits for the next event and returns its first argument, or the result of `map` for all of them. An `error` event
+ * before it is thrown, as the same object. If you wait for `'error'` itself, its error is returned.
  *
- * An operation listens only while it is performed: the listeners are gone when it has happened, was killed or has
- * lost its select. Events that come while nobody waits are missed: for every one of them use `toChannel`. Throws
+ * An operation listens only while it is performed. The listeners are gone when it has happened, was killed or has
+ * lost its select. Events that come while nobody waits are missed: to get every event, use `toChannel`. Throws
  * `INVALID_ARGUMENT` for anything except an emitter and for wrong options. Semantics: `events.once`, with a cancel
- * that leaves nothing.
+ * that leaves no listener.
  *
  * @example
  * ```ts

@@ -17,21 +17,21 @@ export interface ToChannelOptions<A, N, T, All = N> extends PushOptions {
 }
 
 /**
- * Listens to events and gives what they carry as a channel: the first argument of each, or what `map` makes of all of
- * them. An emitter cannot be told to wait, so `overflow` decides what happens to a value for which there is no room;
- * dropped values are counted in `statistics().dropped`.
+ * Listens to events and returns a channel of their values: the first argument of each event, or the result of `map`
+ * for all of them. An emitter cannot be told to wait, so `overflow` decides what happens to a value for which there
+ * is no room; dropped values are counted in `statistics().dropped`.
  *
- * It listens from now on. The `end` events close the channel; an `error` event closes it with the same object
- * (`SOURCE_FAILED` if it has none), after what was buffered and however full the buffer is; the abort of `signal`
- * closes it with the reason; an error that `map` throws closes it too, and does not reach who emits. Cancelling the
- * channel removes the listeners in the same turn.
+ * It listens from now on. The `end` events close the channel. An `error` event closes it with the event's own error
+ * object (`SOURCE_FAILED` if it has none), after the buffered values and even if the buffer is full. The abort of
+ * `signal` closes it with the reason. An error that `map` throws closes it, too, and does not reach the emitter.
+ * Cancelling the channel removes the listeners in the same turn.
  *
- * While it listens, an `error` event is handled, as Node sees it. Once the channel has ended it is the emitter's own
- * affair again: without another listener Node throws it at whoever emits it. `'error'` among `events` is a value.
+ * While the bridge listens, Node takes an `error` event for handled. After the end of the channel, errors are the
+ * emitter's own again: without another listener Node throws the error in `emit`. `'error'` among `events` is a value.
  *
- * The bridge belongs to the scope in which it is made: when the scope is cancelled, it ends, and receivers get
- * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an emitter and for wrong options, `SCOPE_CLOSED` if
- * the scope has ended, and the reason of a signal that has aborted. Semantics: `events.on`, with a bound.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the bridge ends, and receivers
+ * get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an emitter and for wrong options, `SCOPE_CLOSED`
+ * if the scope has ended, and the reason of a signal that has aborted. Semantics: `events.on`, with a bound.
  *
  * @example
  * ```ts

@@ -4,13 +4,13 @@ import { SynclessError } from '../../core/base/errors.js'
 /** The name of an event. */
 export type EventName = string | symbol
 
-/** What can be listened to: Node's EventEmitter, and whatever is like it. */
+/** A source of events: Node's EventEmitter, and objects like it. */
 export interface Emitter {
   on(event: never, listener: never): unknown
   off(event: never, listener: never): unknown
 }
 
-/** What values can be emitted on. */
+/** An emitter on which values can be emitted. */
 export interface EmitterSink extends Emitter {
   emit(event: never, ...args: never[]): unknown
 }
@@ -25,7 +25,7 @@ export type NamesOf<E> = string extends keyof MapOf<E>
     ? EventName
     : keyof MapOf<E>
 
-/** The arguments of an event: what the map says, else unknown ones. */
+/** The arguments of an event: those that the map names, else unknown ones. */
 export type ArgumentsOf<E, N> = N extends keyof MapOf<E>
   ? MapOf<E>[N] extends infer A extends unknown[]
     ? A

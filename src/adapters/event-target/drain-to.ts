@@ -11,7 +11,7 @@ import { assertTarget } from './types.js'
 
 /** Options of `drainTo`. */
 export interface DrainToOptions<T> {
-  /** Makes the event of a value. Default: a CustomEvent with the value as its `detail`. */
+  /** Makes the event for a value. Default: a CustomEvent with the value as its `detail`. */
   map?: (value: T) => Event
   /** The event to dispatch at the end of the channel. Default: none. */
   end?: string

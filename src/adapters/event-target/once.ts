@@ -11,12 +11,12 @@ export interface OnceOptions<N> {
 }
 
 /**
- * Waits for the next event of a target, and gives it. An `error` event before it is thrown: the error that it
- * carries, as `toChannel` has it; waiting for `'error'` itself gives the event.
+ * Waits for the next event of a target and returns it. An `error` event before it is thrown: the error that it
+ * carries, as in `toChannel`. If you wait for `'error'` itself, the event is returned.
  *
- * An operation listens only while it is performed: the listeners are gone when it has happened, was killed or has
+ * An operation listens only while it is performed. The listeners are gone when it has happened, was killed or has
  * lost its select. Events that come while nobody waits are missed. Throws `INVALID_ARGUMENT` for anything except an
- * EventTarget. Semantics: `events.once`, with a cancel that leaves nothing.
+ * EventTarget. Semantics: `events.once`, with a cancel that leaves no listener.
  *
  * @example
  * ```ts
@@ -59,8 +59,9 @@ export function once<E extends EventTarget, const N extends NamesOf<E>>(
 }
 
 /**
- * Waits until a signal aborts, and gives its reason; at once if it has. It may be a branch of a `select`. Nothing is
- * left at the signal when it has lost. Throws `INVALID_ARGUMENT` for anything except an AbortSignal.
+ * Waits until a signal aborts and returns its reason; at once if it has aborted already. The operation may be a
+ * branch of a `select`. If it loses, no listener stays on the signal. Throws `INVALID_ARGUMENT` for anything except
+ * an AbortSignal.
  *
  * @example
  * ```ts

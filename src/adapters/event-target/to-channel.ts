@@ -17,20 +17,20 @@ export interface ToChannelOptions<V, T, N> extends PushOptions {
 }
 
 /**
- * Listens to the events of an EventTarget and gives them as a channel: the events, or what `map` makes of them. A
- * target cannot be told to wait, so `overflow` decides what happens to an event for which there is no room; dropped
- * ones are counted in `statistics().dropped`.
+ * Listens to the events of an EventTarget and returns a channel of the events, or of the results of `map`. A target
+ * cannot be told to wait, so `overflow` decides what happens to an event for which there is no room; dropped events
+ * are counted in `statistics().dropped`.
  *
  * It listens from now on. The `end` events close the channel. An `error` event closes it with the error that the
- * event carries (its `error` or `reason`, or the reason of the signal that it is the abort of), and with
- * `SOURCE_FAILED` and the event as the cause where it carries none, or an empty text. The abort of `signal` closes it
- * with the reason, and so does an error that `map` throws. Cancelling the channel removes the listeners in the same
- * turn. Errors after the end are the target's own affair.
+ * event carries: its `error` or `reason`, or the reason of the signal whose abort it is. If the event carries none,
+ * or an empty text, the error is `SOURCE_FAILED` with the event as the cause. The abort of `signal` closes the
+ * channel with the reason, and so does an error that `map` throws. Cancelling the channel removes the listeners in
+ * the same turn. Errors after the end are the target's own.
  *
- * The bridge belongs to the scope in which it is made: when the scope is cancelled, it ends, and receivers get
- * `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an EventTarget and for wrong options, `SCOPE_CLOSED`
- * if the scope has ended, and the reason of a signal that has aborted. An AbortSignal fires once, and not for who
- * comes later: to wait for one use `aborted`. Semantics: `events.on`, with a bound.
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the bridge ends, and receivers
+ * get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except an EventTarget and for wrong options,
+ * `SCOPE_CLOSED` if the scope has ended, and the reason of a signal that has aborted. An AbortSignal fires once, and
+ * not for listeners that come later: to wait for one, use `aborted`. Semantics: `events.on`, with a bound.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 import { SynclessError } from '../../core/base/errors.js'
 
 /**
- * The event that a target fires under a name. TypeScript knows it where the target has a handler property for it, as all
- * targets of the web have: `onmessage` says what `'message'` is.
+ * The event that a target fires under a name. TypeScript knows the type if the target has a handler property for the
+ * name, as all targets of the web have: `onmessage` gives the type of `'message'`.
  */
 export type EventOf<E, N extends string> = `on${N}` extends keyof E
   ? NonNullable<E[`on${N}`]> extends (event: infer V extends Event) => unknown

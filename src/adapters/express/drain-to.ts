@@ -16,7 +16,7 @@ import { breakOff } from '../underlying-stream.js'
  * ended and the response has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body:
  * the channel is cancelled then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
  *
- * The tasklet fails with the same error of the channel. If nothing was sent by then, a `handler` passes the error to
+ * The tasklet fails with the error of the channel, the same object. If nothing was sent by then, a `handler` passes the error to
  * `next`, and Express shows its error page; else the connection is broken off, so that no client takes the answer for
  * complete. In other handlers an error that you do not join fails the request with 500. A kill breaks off the
  * response.

@@ -13,7 +13,7 @@ export interface FromChannelOptions {
   signal?: AbortSignal
 }
 
-/** What {@link fromChannel} gives. */
+/** The result of {@link fromChannel}. */
 export interface ChannelIterable<T> extends AsyncIterableIterator<T, undefined>, AsyncDisposable {
   return(): Promise<IteratorResult<T, undefined>>
   throw(error?: unknown): Promise<IteratorResult<T, undefined>>

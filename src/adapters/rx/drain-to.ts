@@ -17,18 +17,18 @@ export interface DrainToOptions {
 }
 
 /**
- * Passes what a channel receives to an observer, such as a Subject. The tasklet returns `'ended'` when the channel
- * has, and `'left'` when the observer was over before: a Subject that was completed elsewhere, a Subscriber that was
- * unsubscribed. The channel is then cancelled, even while it is empty.
+ * Passes the values of a channel to an observer, such as a Subject. The tasklet returns `'ended'` when the channel
+ * has ended. It returns `'left'` if the observer was over before: a Subject that was completed elsewhere, a
+ * Subscriber that was unsubscribed. The channel is then cancelled, even while it is empty.
  *
  * An error of the channel goes to `observer.error` and fails the tasklet, as the same object: join it, or let its
- * scope handle the error. What the observer throws fails the tasklet, and is the reason of the channel's cancel, as
- * is the error of a Subject that has failed elsewhere. A kill of the tasklet cancels the channel, and the observer
- * gets a `TASKLET_KILLED` error.
+ * scope handle the error. An error that the observer throws fails the tasklet, and is the reason with which the
+ * channel is cancelled; so is the error of a Subject that has failed elsewhere. A kill of the tasklet cancels the
+ * channel, and the observer gets a `TASKLET_KILLED` error.
  *
  * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except a whole
- * observer, and what RxJS throws for a Subject that was unsubscribed. RxJS cannot hold back: an observer that cannot
- * keep up wants `fromChannel` with `project`.
+ * observer, and RxJS's own error for a Subject that was unsubscribed. RxJS has no backpressure: for an observer that
+ * cannot keep up, use `fromChannel` with `project`.
  *
  * @example
  * ```ts

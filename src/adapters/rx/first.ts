@@ -4,9 +4,9 @@ import type { Op } from '../../core/loop/op.js'
 import { action } from '../../core/ops/action.js'
 
 /**
- * Waits for the first value of an observable, as an operation: it subscribes when it begins to wait, and unsubscribes
- * when it has a value, and also when it is withdrawn, because it lost a `select` or its tasklet was killed. Throws
- * the observable's error as the same object, and RxJS's `EmptyError` if it completes without a value. Throws
+ * Waits for the first value of an observable, as an operation. It subscribes when it begins to wait. It unsubscribes
+ * when it has a value, and when it is withdrawn, because it lost a `select` or its tasklet was killed. Throws the
+ * observable's error as the same object, and RxJS's `EmptyError` if the observable completes without a value. Throws
  * `INVALID_ARGUMENT` for anything except an observable. Semantics: RxJS `firstValueFrom`.
  *
  * @example

@@ -19,14 +19,15 @@ interface PlainOptions {
 }
 
 /**
- * An observable of what a channel receives. Nothing is received before it is subscribed. With `project` it is a
- * `mergeMap` that asks: the next value is received when one of `concurrency` slots is free, and a producer on a full
- * channel waits until then. Without, values are emitted as fast as they arrive, since RxJS cannot hold back.
+ * Returns an observable of the values of a channel. Nothing is received before the observable is subscribed. With
+ * `project` it is a `mergeMap` with backpressure: the next value is received when one of `concurrency` slots is free,
+ * and a producer on a full channel waits until then. Without `project`, values are emitted as fast as they arrive,
+ * because RxJS has no backpressure.
  *
- * The end completes it; an error of the channel or of `project` is passed on as the same object. Unsubscribing
- * cancels the channel in the same turn, also while a receive is pending. It serves one subscriber: a second one gets
- * the error `ALREADY_CONSUMED`, and a channel that another bridge reads is refused with it at once; use `broadcast()`
- * to fan out.
+ * The end of the channel completes the observable. An error of the channel or of `project` is passed on as the same
+ * object. Unsubscribing cancels the channel in the same turn, even while a receive is pending. The observable serves
+ * one subscriber; a second one gets the error `ALREADY_CONSUMED`. A channel that another bridge reads is refused with
+ * the same error at once. Use `broadcast()` to fan out.
  *
  * The bridge belongs to the scope in which it is made: when the scope is cancelled, so is the channel, and the
  * subscriber gets the error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a `concurrency` that is not a positive

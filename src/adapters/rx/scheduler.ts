@@ -87,12 +87,14 @@ class LoopAction<T> extends Subscription implements SchedulerAction<T> {
 }
 
 /**
- * An RxJS scheduler on the core's loop and clock: give it to `observeOn`, `subscribeOn`, `interval`, `timer`, `debounceTime`
- * and whatever else takes a scheduler. Work runs in turn with the tasklets, in the order in which it became due, in the async
- * context in which it was scheduled; work that schedules itself again without a delay starves neither them nor I/O. Its time
- * is the core's, so that under `virtualClock()` of `syncless/testing` observables run in virtual time too. Delays are in
- * milliseconds, `now()` is the clock's date. An error that work throws is an uncaught exception of the process.
- * Semantics: RxJS `asyncScheduler`.
+ * An RxJS scheduler on the core's loop and clock, for `observeOn`, `subscribeOn`, `interval`, `timer`, `debounceTime`
+ * and every other operator that takes a scheduler. Work takes turns with the tasklets, in the order in which it
+ * became due. It runs in the async context in which it was scheduled. Work that schedules itself again without a
+ * delay starves neither tasklets nor I/O.
+ *
+ * The scheduler's time is the core's: under `virtualClock()` of `syncless/testing`, observables run in virtual time,
+ * too. Delays are in milliseconds, and `now()` is the clock's date. An error that work throws is an uncaught
+ * exception of the process. Semantics: RxJS `asyncScheduler`.
  *
  * @example
  * ```ts

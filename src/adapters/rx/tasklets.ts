@@ -11,14 +11,15 @@ import type { Tasklet } from '../../core/tasklet/tasklet.js'
 import { observableOf } from './first.js'
 
 /**
- * A cold observable of a tasklet: each subscription starts `fn` as a tasklet, which emits its value and completes. It
- * has a scope of its own: an error of the tasklet, or of one that it has started, is passed on as the same object,
- * and fails nothing else. Unsubscribing kills them all, as does the end; their cleanup may wait, and what fails in it
- * is reported. A tasklet that is killed otherwise gives the error `TASKLET_KILLED`.
+ * Returns a cold observable of a tasklet: each subscription starts `fn` as a tasklet, which emits its value and
+ * completes. The tasklet has a scope of its own. An error of the tasklet, or of a tasklet that it has started, is
+ * passed on as the same object, and fails nothing else. Unsubscribing kills them all, and so does the end. Their
+ * cleanup may wait; an error in the cleanup is reported. A tasklet that is killed otherwise gives the error
+ * `TASKLET_KILLED`.
  *
- * The tasklet belongs to the scope that it is subscribed in: when that is cancelled, it is killed, and the subscriber
- * gets the error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a function. Semantics: RxJS `defer` of
- * a promise, that can be cancelled.
+ * The tasklet belongs to the scope in which the observable is subscribed: when the scope is cancelled, the tasklet is
+ * killed, and the subscriber gets the error `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a function.
+ * Semantics: RxJS `defer` of a promise that can be cancelled.
  *
  * @example
  * ```ts
@@ -87,8 +88,8 @@ function bond(subscriber: Subscriber<unknown>, end: (error: SynclessError) => vo
 }
 
 /**
- * Starts a tasklet that subscribes to an observable and gives its last value. It fails with the observable's error,
- * the same object, and with RxJS's `EmptyError` if there was no value; killing it unsubscribes. Throws
+ * Starts a tasklet that subscribes to an observable and returns its last value. It fails with the observable's error,
+ * as the same object, or with RxJS's `EmptyError` if there was no value. Killing the tasklet unsubscribes. Throws
  * `INVALID_ARGUMENT` for anything except an observable. Semantics: RxJS `lastValueFrom`.
  *
  * @example

@@ -26,14 +26,14 @@ export interface ToChannelOptions {
 }
 
 /**
- * Subscribes to an observable and gives its values as a channel. Completion closes the channel; an error closes it
- * with the same object, after what was buffered and however full the buffer is (an observable that fails with
- * `undefined` gives `INVALID_ARGUMENT`, for a channel cannot). Cancelling the channel unsubscribes in the same turn.
- * Dropped values are counted in `statistics().dropped`.
+ * Subscribes to an observable and returns its values as a channel. Completion closes the channel. An error closes it
+ * with the same object, after the buffered values and even if the buffer is full. An observable that fails with
+ * `undefined` gives `INVALID_ARGUMENT`, because a channel cannot fail with `undefined`. Cancelling the channel
+ * unsubscribes in the same turn. Dropped values are counted in `statistics().dropped`.
  *
  * The bridge belongs to the scope in which it is made: when the scope is cancelled, the subscription ends, and
- * whoever still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for options that are missing or wrong,
- * `SCOPE_CLOSED` if the scope has ended. Semantics of `overflow`: see `Overflow`.
+ * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for options that are missing or wrong, `SCOPE_CLOSED` if
+ * the scope has ended. Semantics of `overflow`: see `Overflow`.
  *
  * @example
  * ```ts

@@ -21,22 +21,24 @@ export interface ConnectOptions<I, O> {
 
 /** The two channels of a duplex. */
 export interface Connection<I, O> {
-  /** What is read from it, as by `toChannel`. */
+  /** The values that the duplex reads, as from `toChannel`. */
   readonly incoming: Receiver<I>
-  /** What is sent here is written to it, as by `drainTo`. */
+  /** The sender whose values are written to the duplex, as by `drainTo`. */
   readonly outgoing: Sender<O>
 }
 
 /**
- * Connects to a Duplex, such as a socket or a Transform: `incoming` receives what it reads, what is sent to
- * `outgoing` is written. Each side behaves as described at `toChannel` and `drainTo`. Closing `outgoing` ends the
- * writable side; the readable one goes on. Whatever destroys the duplex ends both sides: cancelling `incoming`,
- * leaving an iteration over it, closing `outgoing` with an error, its own error. `outgoing` is then cancelled, with
- * the error as the reason; if both had ended cleanly, the error is reported.
+ * Connects to a Duplex, such as a socket or a Transform: `incoming` receives the values that it reads, and values
+ * sent to `outgoing` are written to it. Each side behaves as described at `toChannel` and `drainTo`. Closing
+ * `outgoing` ends the writable side; the readable side goes on.
+ *
+ * Anything that destroys the duplex ends both sides: cancelling `incoming`, leaving an iteration over it, closing
+ * `outgoing` with an error, or an error of the duplex. `outgoing` is then cancelled, with the error as the reason; if
+ * both sides had ended cleanly, the error is reported.
  *
  * Both belong to the scope in which they are made. The scope does not wait for them. Throws `INVALID_ARGUMENT` for
- * anything except a duplex and a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` if
- * the scope has ended.
+ * anything except a duplex and for a wrong capacity, `ALREADY_CONSUMED` for a duplex that has been bridged,
+ * `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

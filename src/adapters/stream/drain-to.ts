@@ -26,17 +26,17 @@ export interface DrainToOptions<T> {
 }
 
 /**
- * Writes what a channel receives to a writable that exists already: a file, a socket, the response of a request. It
- * receives only while the writable has room, so that a client that reads slowly holds back the producer.
+ * Writes the values of a channel to an existing writable: a file, a socket, the response of a request. It receives
+ * only while the writable has room, so that a slow client slows down the producer.
  *
- * The tasklet returns `'ended'` when the channel has ended and the writable has finished (with `end: false`: was
- * handed everything), and `'left'` when the writable was closed before, without an error, as by a client that goes
- * away: the channel is cancelled then in the same turn, also while it has nothing.
+ * The tasklet returns `'ended'` when the channel has ended and the writable has finished (with `end: false`: when the
+ * writable was given everything). It returns `'left'` if the writable was closed before, without an error, for
+ * example because a client went away: the channel is then cancelled in the same turn, even while it is empty.
  *
- * The tasklet fails with the error of the channel, which the writable is destroyed with, or with the error of the
- * writable, which is the reason of the channel's cancel; both are the same object. Join it, or let its scope handle
- * the error: no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable.
- * Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except a writable.
+ * The tasklet fails with the error of the channel, with which the writable is destroyed, or with the error of the
+ * writable, with which the channel is cancelled. Both are the same object. Join it, or let its scope handle the
+ * error: no `error` listener is needed on the writable. A kill cancels the channel and destroys the writable. Throws
+ * `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything except a writable.
  * Semantics: Node's `stream.pipeline`.
  *
  * @example

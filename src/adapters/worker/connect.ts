@@ -11,9 +11,12 @@ import { toChannel } from './to-channel.js'
 
 /** Options of `connect`. */
 export interface ConnectOptions<O> extends TopicOption {
-  /** The window of what comes in, see `toChannel`, default 16; and how many values `outgoing` buffers, default 0. */
+  /** The window of `incoming`, see `toChannel`, default 16; and how many values `outgoing` buffers, default 0. */
   capacity?: number
-  /** What of a value is moved to the other thread instead of copied. Not for processes. Default: nothing. */
+  /**
+   * Returns the parts of a value that are moved to the other thread instead of copied. Not for processes. Default:
+   * none.
+   */
   transfer?: (value: O) => readonly Transferable[]
   /** A name for descriptions and dumps. */
   name?: string
@@ -21,19 +24,19 @@ export interface ConnectOptions<O> extends TopicOption {
 
 /** The two channels of a port. */
 export interface Connection<I, O> {
-  /** What the other side sends, as by `toChannel`. */
+  /** The values that the other side sends, as from `toChannel`. */
   readonly incoming: Receiver<I>
-  /** What is sent here goes to the other side, as by `drainTo`. */
+  /** The sender whose values go to the other side, as by `drainTo`. */
   readonly outgoing: Sender<O>
 }
 
 /**
- * Connects to the other side of a port, where `connect`, or `toChannel` and `drainTo`, of this package are at work.
- * Either direction ends for itself, and behaves as described at `toChannel` and `drainTo`. What `drainTo` would fail
- * with, the sender learns as the cause of its `CHANNEL_CANCELLED`.
+ * Connects to the other side of a port, which must use `connect`, or `toChannel` and `drainTo`, of this package. The
+ * two directions end independently, and behave as described at `toChannel` and `drainTo`. If `drainTo` would fail,
+ * the sender gets the error as the cause of its `CHANNEL_CANCELLED`.
  *
  * Both belong to the scope in which they are made. The scope does not wait for them. Throws `INVALID_ARGUMENT` for
- * anything except a port and wrong options, `ALREADY_CONSUMED` where either direction of the topic is in use,
+ * anything except a port and for wrong options, `ALREADY_CONSUMED` if either direction of the topic is in use,
  * `SCOPE_CLOSED` if the scope has ended.
  *
  * @example

@@ -18,7 +18,10 @@ import { checkedTopic, type TopicOption } from './options.js'
 
 /** Options of `drainTo`. */
 export interface DrainToOptions<T> extends TopicOption {
-  /** What of a value is moved to the other thread instead of copied. Not for processes. Default: nothing. */
+  /**
+   * Returns the parts of a value that are moved to the other thread instead of copied. Not for processes. Default:
+   * none.
+   */
   transfer?: (value: T) => readonly Transferable[]
 }
 

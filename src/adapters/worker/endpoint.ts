@@ -6,8 +6,8 @@ import { report } from '../../core/base/report.js'
 import { Listeners } from '../shared/bridge/listeners.js'
 
 /**
- * What messages go over: a MessagePort (`parentPort` in a worker), a Worker, a child process with an IPC channel, and in
- * the child `process`.
+ * A carrier of messages: a MessagePort (`parentPort` in a worker), a Worker, a child process with an IPC channel, or,
+ * in the child, `process`.
  */
 export type Port = MessagePort | Worker | ChildProcess | NodeJS.Process
 

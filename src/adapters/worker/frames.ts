@@ -49,7 +49,8 @@ export function now(): number {
 export type Frame = Marked & (Down | Up)
 
 /**
- * Whether a message on a port belongs to a bridge: what else listens to the port sees those too, and lets them pass.
+ * Returns whether a message on a port belongs to a bridge. Other listeners on the port see such messages, too, and
+ * should ignore them.
  *
  * @example
  * ```ts

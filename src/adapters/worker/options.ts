@@ -2,7 +2,7 @@ import { SynclessError } from '../../core/base/errors.js'
 
 /** What both ends of a bridge have to agree on. */
 export interface TopicOption {
-  /** Which of several bridges on one port this is. Both sides give the same. Default: the one without a name. */
+  /** The name of this bridge among several on one port. Both sides use the same. Default: the bridge without a name. */
   topic?: string
 }
 

@@ -14,13 +14,13 @@ import { Threads } from './threads.js'
 
 /** Options of {@link threadPool}. */
 export interface ThreadPoolOptions extends Pick<WorkerOptions, 'env' | 'execArgv' | 'resourceLimits'> {
-  /** How many threads there may be, and so how many tasks run at once. Default: as many as the machine runs at once. */
+  /** The maximum number of threads, and so of tasks that run at once. Default: as many as the machine runs at once. */
   maxThreads?: number
-  /** How many threads are started with the first task, and stay. Default 0. */
+  /** How many threads start with the first task, and stay. Default 0. */
   minThreads?: number
-  /** How many tasks may wait in the queue for a thread; who comes then waits for room. Default 16. */
+  /** How many tasks may wait in the queue for a thread; further callers wait for room. Default 16. */
   maxQueue?: number
-  /** After how many ms a thread that has nothing to do is ended. Default 10 000. */
+  /** After how many milliseconds an idle thread is ended. Default 10 000. */
   idleTimeout?: number
   /** For descriptions and errors. */
   name?: string
@@ -28,7 +28,10 @@ export interface ThreadPoolOptions extends Pick<WorkerOptions, 'env' | 'execArgv
 
 /** Options of {@link ThreadPool.run}. */
 export interface ThreadTaskOptions {
-  /** What of the arguments is moved to the thread instead of copied, when a thread takes the task. Default: nothing. */
+  /**
+   * The parts of the arguments that are moved to the thread instead of copied, when a thread takes the task. Default:
+   * none.
+   */
   transfer?: readonly Transferable[]
 }
 
@@ -38,15 +41,15 @@ export interface ThreadModuleOptions extends ThreadTaskOptions {
   name?: string
 }
 
-/** How busy a pool is. */
+/** The load of a pool. */
 export interface ThreadPoolStatistics {
-  /** How many threads there are, with those that start. */
+  /** How many threads there are, including those that are starting. */
   readonly threads: number
-  /** Tasks that threads have, or will when they have started. */
+  /** How many tasks have a thread, or will have one when it has started. */
   readonly running: number
   /** Tasks in the queue, at most `maxQueue`. */
   readonly queued: number
-  /** Those who wait for room in the queue. */
+  /** How many callers wait for room in the queue. */
   readonly waiting: number
 }
 
@@ -146,9 +149,10 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /**
-   * Waits for room in the queue, and gives a tasklet of the current scope that does what {@link run} does: who makes tasks
-   * is held back by the pool, and does not wait for their results. One that loses has queued nothing. For tasklets: `await`
-   * would wait for the tasklet, too, as it does for every promise of something that can be awaited.
+   * Waits for room in the queue, and returns a tasklet of the current scope that does the same as {@link run}. So the
+   * pool slows down a caller that makes tasks, and the caller need not wait for their results. An operation that
+   * loses has queued nothing. For tasklets only: `await` would wait for the tasklet, too, as it does for every
+   * promise of something that can be awaited.
    *
    * @example
    * ```ts
@@ -212,8 +216,8 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /**
-   * Ends all threads, at once when called: every task that has no result yet fails with `POOL_DESTROYED`. The operation
-   * waits until the threads are gone. Later calls do nothing but wait.
+   * Ends all threads, at once when called: every task without a result fails with `POOL_DESTROYED`. The operation
+   * waits until the threads are gone. Later calls only wait.
    */
   destroy(): Op<void> {
     return until(this.#destroy(new SynclessError('POOL_DESTROYED', `${this.name} was destroyed`)))
@@ -342,12 +346,12 @@ export class ThreadPool implements AsyncDisposable {
 }
 
 /**
- * Makes a pool of threads for work that blocks: computing, parsing, synchronous functions. It is piscina, an optional
- * peer dependency (`npm install piscina`), which is loaded with the first task. See {@link ThreadPool.run}.
+ * Makes a pool of threads for work that blocks: computing, parsing, synchronous functions. The pool uses piscina, an
+ * optional peer dependency (`npm install piscina`), which is loaded with the first task. See {@link ThreadPool.run}.
  *
- * Belongs to the scope in which it is made: when that is over, the threads are ended, and whoever still waits gets
- * `SCOPE_CLOSED`. In the root scope it lives until it is destroyed, or left by `await using`. Threads that have
- * nothing to do do not keep the process alive. Throws `INVALID_ARGUMENT`, and `SCOPE_CLOSED` if the scope has ended.
+ * The pool belongs to the scope in which it is made: when the scope is over, the threads are ended, and waiting
+ * callers get `SCOPE_CLOSED`. In the root scope the pool lives until it is destroyed, or left by `await using`. Idle
+ * threads do not keep the process alive. Throws `INVALID_ARGUMENT`, and `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

@@ -28,9 +28,9 @@ import { SynclessError } from '../../core/base/errors.js'
  * ```
  */
 export class WebSocketClosed extends SynclessError {
-  /** The status code of RFC 6455, section 7.4; 1006 where the connection broke off without one. */
+  /** The status code of RFC 6455, section 7.4; 1006 if the connection broke off without a code. */
   readonly closeCode: number
-  /** What the peer said about it; often nothing. */
+  /** The reason that the peer gave; often empty. */
   readonly reason: string
 
   constructor(closeCode: number, reason: string, cause?: unknown) {
@@ -45,11 +45,11 @@ export class WebSocketClosed extends SynclessError {
   }
 }
 
-/** What a WebSocket is closed with. */
+/** The status with which a WebSocket is closed. */
 export interface CloseStatus {
   /** 1000, 1001 to 1003, 1007 to 1014, or 3000 to 4999. */
   code: number
-  /** Up to 123 bytes; what is longer is cut. */
+  /** Up to 123 bytes; a longer reason is cut. */
   reason?: string
 }
 

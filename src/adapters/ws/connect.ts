@@ -12,24 +12,24 @@ export interface ConnectOptions<I, O> extends ToChannelOptions<I>, Omit<DrainToO
 
 /** The two channels of a WebSocket. */
 export interface Connection<I, O> {
-  /** What the peer sends, as by `toChannel`. */
+  /** The messages of the peer, as from `toChannel`. */
   readonly incoming: Receiver<I>
-  /** What is sent here goes to the peer, as by `drainTo`. */
+  /** The sender whose values go to the peer, as by `drainTo`. */
   readonly outgoing: Sender<O>
 }
 
 /**
- * Connects to a WebSocket, client or server side: `incoming` receives what the peer sends, what is sent to `outgoing`
- * goes to the peer; each holds back as described at `toChannel` and `drainTo`. `outgoing` buffers nothing: a send
- * waits until there is room.
+ * Connects to a WebSocket, client or server side: `incoming` receives the peer's messages, and values sent to
+ * `outgoing` go to the peer. Each side has the backpressure described at `toChannel` and `drainTo`. `outgoing`
+ * buffers nothing: a send waits until there is room.
  *
- * Closing `outgoing` closes the WebSocket with 1000, or with 1011 for an error; `incoming` goes on until the peer has
- * answered, for which `ws` allows 30 seconds. Cancelling `incoming` closes it too, and cancels `outgoing`, since
- * WebSockets have no half-close. When the peer closes it, `incoming` ends and `outgoing` is cancelled, with the
- * `WebSocketClosed` error, if it is one, as the reason.
+ * Closing `outgoing` closes the WebSocket with 1000, or with 1011 for an error. `incoming` goes on until the peer has
+ * answered, for which `ws` allows 30 seconds. Cancelling `incoming` closes the WebSocket, too, and cancels
+ * `outgoing`, because WebSockets have no half-close. When the peer closes the WebSocket, `incoming` ends and
+ * `outgoing` is cancelled; the reason is the `WebSocketClosed` error, if the close is one.
  *
- * Both belong to the scope they are made in, which does not wait for them, and terminates the WebSocket when it is
- * cancelled. Throws as `toChannel` does, and `INVALID_ARGUMENT` for a wrong `highWaterMark`.
+ * Both belong to the scope in which they are made. The scope does not wait for them, and terminates the WebSocket
+ * when it is cancelled. Throws as `toChannel` does, and `INVALID_ARGUMENT` for a wrong `highWaterMark`.
  *
  * @example
  * ```ts

@@ -31,19 +31,20 @@ export interface DrainToOptions<T> {
 }
 
 /**
- * Sends what a channel receives to a WebSocket, client or server side; one that is still connecting is waited for. It
- * receives only while no more than `highWaterMark` bytes are buffered there, so that a peer that reads slowly holds
- * back the producer.
+ * Sends the values of a channel to a WebSocket, client or server side, and first waits until a connecting WebSocket
+ * is open. It receives only while the WebSocket buffers at most `highWaterMark` bytes, so that a slow peer slows down
+ * the producer.
  *
  * The tasklet returns `'ended'` when the channel has ended, the WebSocket was closed with 1000 and the peer has
- * answered that (with `end: false`: when everything was handed to the system), and `'left'` when the peer closed it
- * before with 1000, 1001 or no code, or it was closed already: the channel is then cancelled, even while it is empty.
+ * answered that (with `end: false`: when everything was handed to the system). It returns `'left'` if the peer closed
+ * the WebSocket before with 1000, 1001 or no code, or if it was closed already: the channel is then cancelled, even
+ * while it is empty.
  *
- * The tasklet fails with the error of the channel, or of `encode`, for which the WebSocket is closed as `closeWith`
- * says; and with a `WebSocketClosed` error for every other close code and a connection that breaks, which is the
- * reason of the channel's cancel. Join it, or let its scope handle the error. A kill cancels the channel and
- * terminates the WebSocket. Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for
- * anything except a WebSocket of `ws`. Semantics: `ws` 8, RFC 6455.
+ * The tasklet fails with the error of the channel or of `encode`; `closeWith` then decides how the WebSocket is
+ * closed. It fails with a `WebSocketClosed` error for every other close code and for a broken connection; the channel
+ * is cancelled with that error. Join it, or let its scope handle the error. A kill cancels the channel and terminates
+ * the WebSocket. Throws `ALREADY_CONSUMED` if another bridge reads the channel, `INVALID_ARGUMENT` for anything
+ * except a WebSocket of `ws`. Semantics: `ws` 8, RFC 6455.
  *
  * @example
  * ```ts

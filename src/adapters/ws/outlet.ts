@@ -8,7 +8,7 @@ import { listenShared } from '../shared/bridge/shared-listeners.js'
 import type { WebSocketClosed } from './closed.js'
 import { close, isClosed, isConnecting, isOpen, whenClosed } from './peer.js'
 
-/** What `ws` can send as it is: a string as text, the rest as binary. */
+/** A message that `ws` can send unchanged: a string as text, the rest as binary. */
 export type Message = string | Buffer | ArrayBuffer | ArrayBufferView
 
 /** The sending side of a WebSocket, with operations for what one has to wait for. */

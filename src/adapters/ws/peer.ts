@@ -1,4 +1,4 @@
-/** The WebSocket of a bridge: what it is, how it is closed, and how one learns that it is. */
+/** The WebSocket of a bridge: its type, how to close it, and how to learn that it is closed. */
 import type { WebSocket } from 'ws'
 import { isTaskletExit, SynclessError } from '../../core/base/errors.js'
 import { report } from '../../core/base/report.js'
@@ -12,7 +12,7 @@ const CONNECTING = 0
 const OPEN = 1
 const CLOSED = 3
 
-/** What to close a WebSocket with when a channel or a tasklet fails. */
+/** Returns the status with which to close a WebSocket when a channel or a tasklet fails. */
 export type CloseWith = (error: unknown) => CloseStatus
 
 /** Throws `INVALID_ARGUMENT` for anything except a WebSocket of `ws`. */

@@ -15,8 +15,9 @@ export interface ToChannelOptions<T> {
   /** How many messages are kept for a receiver that is not there yet. Default 0. */
   capacity?: number
   /**
-   * Makes a value of a message: text comes as a string, binary as a Buffer (or as the `binaryType` of the WebSocket
-   * says). What it throws ends the channel, and the WebSocket with 1007. Default: the message as it is.
+   * Makes a value from a message: text comes as a string, binary as a Buffer (or as the `binaryType` of the WebSocket
+   * says). An error that it throws ends the channel, and closes the WebSocket with 1007. Default: the message as it
+   * is.
    */
   decode?: (message: string | Buffer) => T
   /** The status to close with when the channel is cancelled with an error. Default: 1011, and the message of the error. */
@@ -26,19 +27,20 @@ export interface ToChannelOptions<T> {
 }
 
 /**
- * Gives the messages of a WebSocket as a channel: text as strings, binary as Buffers. When a message comes for which
- * there is no room, the WebSocket is paused, until it has been received: TCP then holds back the peer. What one read
- * of the socket had brought (64 KiB) is kept beyond `capacity`. A paused WebSocket answers no ping and notices no
- * close: both come behind the messages.
+ * Returns the messages of a WebSocket as a channel: text as strings, binary as Buffers. If a message comes for which
+ * there is no room, the WebSocket is paused until the message has been received; TCP then slows down the peer. The
+ * messages of one read of the socket (64 KiB) are kept beyond `capacity`. A paused WebSocket answers no ping and
+ * notices no close: both come behind the messages.
  *
- * A WebSocket does not wait for listeners: make the bridge where it is connected, in the `connection` handler of a
- * server. The codes 1000, 1001 and no code (1005) close the channel; every other closes it with a `WebSocketClosed`
- * error, after what was received before, and so does a connection that fails or breaks. Cancelling the channel closes
- * the WebSocket: with 1000; for an error, with what `closeWith` says. There is no half-close.
+ * A WebSocket does not wait for listeners: make the bridge in the place where it is connected, such as the
+ * `connection` handler of a server. The codes 1000, 1001 and no code (1005) close the channel. Every other code
+ * closes it with a `WebSocketClosed` error, after the messages received before; so does a connection that fails or
+ * breaks. Cancelling the channel closes the WebSocket: with 1000; for an error, with the status of `closeWith`. There
+ * is no half-close.
  *
  * The bridge belongs to the scope in which it is made: when the scope is cancelled, the WebSocket is terminated, and
- * whoever still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a WebSocket of `ws` and
- * for a wrong capacity, `ALREADY_CONSUMED` for one that has been bridged, `SCOPE_CLOSED` if the scope has ended.
+ * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a WebSocket of `ws` and for a wrong
+ * capacity, `ALREADY_CONSUMED` for a WebSocket that has been bridged, `SCOPE_CLOSED` if the scope has ended.
  * Semantics: `ws` 8, RFC 6455.
  *
  * @example
