@@ -113,6 +113,26 @@ test('an acknowledgement that does not come in time fails it with TIMEOUT, also 
   expect([server.eventNames(), server.conn.listenerCount('drain')]).toEqual([['error'], 0])
 })
 
+test.each(['a socket', 'a room'])(
+  'an acknowledgement of %s may take longer than the timers of Node know',
+  async target => {
+    const { client, server } = await connected()
+    server.join('patient')
+    const answers: (() => void)[] = []
+    client.on('job', (_job: number, answer: () => void) => answers.push(answer))
+    const ch = channel<number>(1)
+    ch.trySend(1)
+    ch.close()
+    const sink = target === 'a room' ? io.to('patient') : server
+    const drained = watch(drain(ch, sink as typeof server, 'job', { ack: { timeout: 2 ** 31 } }))
+    await plateau(() => answers.length)
+    expect([answers.length, drained.outcome]).toEqual([1, 'pending'])
+    answers[0]?.()
+    while (drained.outcome === 'pending') await plateau(() => drained.outcome)
+    expect(drained.outcome).toBe('ended')
+  },
+)
+
 test('a kill while events are outstanding leaves no timer', async () => {
   const { server } = await connected()
   const timers = () => process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length

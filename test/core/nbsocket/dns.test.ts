@@ -149,6 +149,7 @@ describe('a resolver', () => {
     ['no address', () => dns.reverse('host.test')],
     ['no server', () => resolver({ servers: ['nowhere'] })],
     ['no number of tries', () => resolver({ tries: -1 })],
+    ['no time that c-ares takes', () => resolver({ timeout: 2 ** 31 })],
   ])('%s is INVALID_ARGUMENT', (_, make) => {
     expect(thrown(make)).toEqual(invalid)
   })
