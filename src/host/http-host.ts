@@ -159,7 +159,9 @@ export class HttpHost implements Host, MountingHost, DispatchHost, DrainHost, Me
   async listen(options: HostListenOptions): Promise<AddressInfo> {
     const addresses = checkedAddresses('host.listen()', options)
     if (this.#state !== 'idle') {
-      const why = this.draining ? 'it has been closed: make another with createHost()' : 'it listens already'
+      const why = this.draining
+        ? 'make another host with createHost(): this one has been closed'
+        : 'the host listens already'
       throw new SynclessError('HOST_STATE', `host.listen(): ${why}`)
     }
     this.#state = 'starting'

@@ -10,7 +10,7 @@ import * as sio from '../../src/adapters/socket.io/index.js'
 import * as ws from '../../src/adapters/ws/index.js'
 import { meantWarnings } from '../warnings.js'
 
-meantWarnings(/ended with an error that nobody received/)
+meantWarnings(/ended with an error that no receiver got/)
 
 test('messages of a WebSocket: text as a string, bytes as a Buffer, each once and in order (property)', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

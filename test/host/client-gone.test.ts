@@ -16,7 +16,7 @@ import { express, express4, fastify, fastify4 } from './frameworks.js'
 import { closeHosts, defer, newHost, started, turns } from './support.js'
 
 // A handler that is killed no longer waits for the body that breaks off.
-meantWarnings(/a promise was rejected after those who waited for it had left: Error: aborted/)
+meantWarnings(/a promise was rejected after all who waited for it had left: Error: aborted/)
 
 afterEach(closeHosts)
 

@@ -277,7 +277,7 @@ describe('a Unix socket', () => {
     writeFileSync(path, 'precious')
     await expect(newHost().listen({ path, replaceStale: true })).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
-      message: expect.stringContaining('no socket'),
+      message: expect.stringContaining('a file, not a socket'),
     })
     expect(existsSync(path)).toBe(true)
     await expect(newHost().listen({ path: join(dir, 'no/such/folder') })).rejects.toMatchObject({
@@ -461,7 +461,7 @@ describe('Unix sockets that others have', () => {
     const report = await host.close()
     rename.mockRestore()
     const aside = `${path}.${process.pid}.kept`
-    const left = { code: 'CLOSE_FAILED', message: expect.stringContaining(`could not be moved back: it is ${aside}`) }
+    const left = { code: 'CLOSE_FAILED', message: expect.stringContaining(`could not be moved back from ${aside}`) }
     expect(report).toMatchObject({ clean: false, errors: [left] })
     // The other server is still reached where the report says.
     const [said] = await once(connect(aside), 'data')

@@ -333,11 +333,11 @@ describe('what cannot be mounted', () => {
   })
 
   test.each([
-    ['an object', {}, 'an object is no app'],
+    ['an object', {}, 'no adapter recognises an object'],
     ['a promise', Promise.resolve(), 'await the app'],
     ['a generator function', function* handler() {}, 'taskletHandler()'],
-    ['undefined', undefined, 'undefined is no app'],
-    ['a class', class App {}, 'function App is no app'],
+    ['undefined', undefined, 'no adapter recognises undefined'],
+    ['a class', class App {}, 'no adapter recognises function App'],
   ])('%s', (_what, app, why) => {
     expect(() => newHost().mount('/', app as object)).toThrow(expect.objectContaining({ code: 'UNKNOWN_APP' }))
     expect(() => newHost().mount('/', app as object)).toThrow(why)

@@ -143,7 +143,7 @@ function runAnswering<T>(scope: Scope, reply: Replying, name: string, body: () =
   const before = drained.has(reply)
   return run(scope, name, body, (error, reject) => {
     if (before || !drained.has(reply)) reject(error)
-    else if (drained.get(reply) !== error) report(error, `"${name}" failed when its reply had been broken off`)
+    else if (drained.get(reply) !== error) report(error, `"${name}" failed after its reply had been broken off`)
   })
 }
 

@@ -164,7 +164,7 @@ function beforeStart(server: MountServer, change: () => unknown): void {
 function alreadyReady(server: MountServer, cause?: unknown): SynclessError {
   return new SynclessError(
     'APP_ALREADY_READY',
-    `the Fastify instance for "${server.path}" is ready already: mount it before ready() or listen() is called on it`,
+    `mount the Fastify instance for "${server.path}" before its ready() or listen() is called: it is ready already`,
     { cause },
   )
 }

@@ -47,11 +47,8 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
     getter(this: FastifyRequest): Scope {
       const res = responses.get(this.raw)
       if (res === undefined) {
-        const advice = 'register the plugin before the hook that asks for it'
-        throw new SynclessError(
-          'HOST_STATE',
-          `request.scope is there from the onRequest hook of syncless on: ${advice}`,
-        )
+        const advice = 'register the plugin before the hook that reads request.scope'
+        throw new SynclessError('HOST_STATE', `${advice}: the scope exists from the onRequest hook of syncless on`)
       }
       return requestScopeOf(this.raw, res)
     },
@@ -74,15 +71,23 @@ export function syncless(app: FastifyInstance, _options: object, done: () => voi
   app.addHook('onReady', async () => {
     for (const { errorHandler } of instances) {
       if (isGenerator(errorHandler)) {
-        throw new SynclessError('MISUSE', `setErrorHandler() takes no generator function: wrap it with errorHandler()`)
+        throw new SynclessError(
+          'MISUSE',
+          'wrap the generator function with errorHandler(): setErrorHandler() cannot run it itself',
+        )
       }
     }
   })
   app.addHook('onRequest', (request, reply, next) => {
     responses.set(request.raw, reply.raw)
     if (isGenerator(request.routeOptions?.handler)) {
-      const advice = 'wait for app.register(syncless) before you add routes, or wrap it with handler()'
-      next(new SynclessError('MISUSE', `the handler of ${labelOf(request.raw)} came too early: ${advice}`))
+      const advice = 'wait for app.register(syncless) before you add routes, or wrap the handler with handler()'
+      next(
+        new SynclessError(
+          'MISUSE',
+          `${advice}: the route of ${labelOf(request.raw)} was added before the plugin was loaded`,
+        ),
+      )
     } else enterScope(provider(request), next) // Fastify keeps the async context while it reads the body.
   })
   done()

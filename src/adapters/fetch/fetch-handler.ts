@@ -93,9 +93,12 @@ export async function serve(
 function asResponse(value: unknown): Response {
   if (typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value) {
     if (Number(value.status) >= 200) return value as Response
-    throw new SynclessError('INVALID_ARGUMENT', `the fetch handler returned a response with the status ${value.status}`)
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `return a status of 200 or more: the fetch handler returned a response with the status ${value.status}`,
+    )
   }
-  throw new SynclessError('INVALID_ARGUMENT', `the fetch handler returned ${inspect(value)}, which is no Response`)
+  throw new SynclessError('INVALID_ARGUMENT', `return a Response: the fetch handler returned ${inspect(value)}`)
 }
 
 function isAbort(error: unknown): boolean {

@@ -119,9 +119,12 @@ function readBefore(req: IncomingMessage): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (kept === null) {
-        const advice = 'keep it as req.rawBody, or put the fetch handler first'
+        const advice = 'put the fetch handler first, or keep the body as req.rawBody'
         controller.error(
-          new SynclessError('ALREADY_CONSUMED', `the body was read before the fetch handler came: ${advice}`),
+          new SynclessError(
+            'ALREADY_CONSUMED',
+            `${advice}: the body was read before the fetch handler got the request`,
+          ),
         )
         return
       }

@@ -36,7 +36,7 @@ function targetUrl(req: IncomingMessage): string {
   // URLs take it for a slash, and whatever routed the request here did not.
   if (backslash >= 0 && (query < 0 || backslash < query)) throw new TypeError('backslash in the path')
   if (/^https?:\/\//i.test(url)) return url
-  if (!url.startsWith('/')) throw new TypeError(`${url} is no path`)
+  if (!url.startsWith('/')) throw new TypeError(`${url} does not start with '/'`)
   return `${'encrypted' in req.socket ? 'https' : 'http'}://${host(req)}${url}`
 }
 
@@ -47,7 +47,7 @@ function host(req: IncomingMessage): string {
   const name = req.headers.host ?? req.headers[':authority']
   if (typeof name === 'string' && name !== '') {
     if (HOST.test(name)) return name
-    throw new TypeError(`${name} is no host`)
+    throw new TypeError(`${name} is not a valid host`)
   }
   const { localAddress = 'localhost', localPort } = req.socket
   const address = localAddress.includes(':') ? `[${localAddress}]` : localAddress

@@ -58,7 +58,7 @@ export class Iteration<T> {
 
   readonly #checked = <V>(answer: Answer<V>): Answer<V> => {
     if (typeof answer !== 'object' || answer === null)
-      return this.#failed(new TypeError(`${answer} is no iterator result`))
+      return this.#failed(new TypeError(`the iterator result ${answer} is not an object`))
     if (answer.done) this.#over = true
     return answer
   }

@@ -148,10 +148,11 @@ function assertDrainOptions<T>(target: EmitTarget, options: DrainToOptions<T>): 
     if (!(typeof timeout === 'number' && timeout > 0)) {
       throw new SynclessError('INVALID_ARGUMENT', 'ack takes a timeout in milliseconds: { timeout: 5000 }')
     }
-    if (volatile === true) throw new SynclessError('INVALID_ARGUMENT', 'what is volatile is not acknowledged')
+    if (volatile === true)
+      throw new SynclessError('INVALID_ARGUMENT', 'leave out volatile or ack: peers do not acknowledge volatile events')
   }
   if (until !== undefined && !isSocket(target)) {
-    throw new SynclessError('INVALID_ARGUMENT', 'a room cannot leave: until is for a socket')
+    throw new SynclessError('INVALID_ARGUMENT', 'use until only with a socket: a room cannot leave')
   }
 }
 

@@ -79,6 +79,6 @@ function end(scope: Scope, reason: SocketDisconnected): void {
 function failed(socket: AnySocket, error: unknown): void {
   // That the connection was lost is nothing that nobody knows.
   if (error instanceof SocketDisconnected) return
-  report(error, 'a tasklet of a socket failed, which was disconnected for it')
+  report(error, 'a tasklet of a socket failed, so the socket was disconnected')
   socket.disconnect()
 }

@@ -77,5 +77,8 @@ const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'ne
 export function assertEmitted(event: unknown, bridge: string): void {
   assertEvent(event, bridge)
   if (!reserved.includes(event as string)) return
-  throw new SynclessError('INVALID_ARGUMENT', `${bridge} cannot emit "${event}", which Socket.IO has for itself`)
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    `${bridge} cannot emit "${event}": choose another name, as Socket.IO reserves this one`,
+  )
 }

@@ -107,6 +107,8 @@ export function assertWritable(value: unknown): void {
   if (typeof getWriter === 'function' && locked === false) return
   throw new SynclessError(
     'INVALID_ARGUMENT',
-    locked === true ? 'web.drainTo(): the stream is locked to another writer' : 'web.drainTo() takes a WritableStream',
+    locked === true
+      ? 'web.drainTo(): release the other writer first: it has locked the stream'
+      : 'web.drainTo() takes a WritableStream',
   )
 }

@@ -103,7 +103,7 @@ export function drainTo<T>(
 function moved<T>(transfer: NonNullable<DrainToOptions<T>['transfer']>, value: T): readonly Transferable[] {
   const list = answerOf<readonly Transferable[] | null>('transfer of worker.drainTo()', null, transfer(value))
   if (Array.isArray(list)) return list
-  throw new SynclessError('INVALID_ARGUMENT', 'transfer of worker.drainTo() is to give a list of what is moved')
+  throw new SynclessError('INVALID_ARGUMENT', 'transfer of worker.drainTo() must return a list of the objects to move')
 }
 
 /** The sending end of a bridge. */

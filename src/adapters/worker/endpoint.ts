@@ -123,7 +123,7 @@ class WorkerEnd implements Endpoint {
       stop()
       // No bridge is left that would end with it, and Node takes it for handled.
       if (untold && this.#raw.listenerCount('error') === 0)
-        report(cause, 'a worker failed whose bridges had just ended')
+        report(cause, 'a worker failed after its last bridge had ended')
     }
   }
 }
@@ -138,7 +138,7 @@ class ProcessEnd implements Endpoint {
 
   post(message: object, transfer: readonly Transferable[]): void {
     if (transfer.length > 0) {
-      throw new SynclessError('INVALID_ARGUMENT', 'nothing can be transferred to another process: leave out "transfer"')
+      throw new SynclessError('INVALID_ARGUMENT', 'leave out "transfer": nothing can be transferred to another process')
     }
     this.#raw.send?.(message, error => {
       if (error !== null) this.#broken(error)

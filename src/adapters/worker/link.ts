@@ -36,17 +36,17 @@ export class Link implements Ears {
 
   /** Throws `ALREADY_CONSUMED` where the topic has a receiving end on this side. */
   receive(topic: string, end: End<Down>): () => void {
-    return this.#attach(this.#receiving, topic, end, 'received from')
+    return this.#attach(this.#receiving, topic, end, 'receives from')
   }
 
   /** Throws `ALREADY_CONSUMED` where the topic has a sending end on this side. */
   send(topic: string, end: End<Up>): () => void {
-    return this.#attach(this.#sending, topic, end, 'sent to')
+    return this.#attach(this.#sending, topic, end, 'sends to')
   }
 
   assertFree(way: 'receive' | 'send', topic: string): void {
     const taken = way === 'receive' ? this.#receiving : this.#sending
-    if (taken.has(topic)) throw alreadyTaken(topic, way === 'receive' ? 'received from' : 'sent to')
+    if (taken.has(topic)) throw alreadyTaken(topic, way === 'receive' ? 'receives from' : 'sends to')
   }
 
   post(topic: string, frame: Down | Up, transfer: readonly Transferable[] = []): void {
@@ -94,8 +94,5 @@ function isUp(frame: Frame): frame is Frame & Up {
 
 function alreadyTaken(topic: string, how: string): SynclessError {
   const which = topic === '' ? 'the port' : `the topic "${topic}" of the port`
-  return new SynclessError(
-    'ALREADY_CONSUMED',
-    `${which} is ${how} by another bridge already: give each a topic of its own`,
-  )
+  return new SynclessError('ALREADY_CONSUMED', `give each bridge its own topic: another bridge already ${how} ${which}`)
 }

@@ -29,7 +29,7 @@ export function isThreadFailure(error: unknown): error is ThreadFailure {
 export function threadWork(task: unknown, args: unknown, name: unknown): ThreadWork {
   if (!Array.isArray(args)) throw invalid('takes the arguments as an array')
   if (typeof task === 'function') {
-    if (name !== undefined) throw invalid('takes the name of an export with a module only')
+    if (name !== undefined) throw invalid('takes the name of an export only with a module')
     return { source: sourceOf(task), name: task.name || 'function', args }
   }
   if (name !== undefined && typeof name !== 'string') throw invalid('takes the name of an export as a string')
@@ -42,7 +42,8 @@ const sources = new WeakMap<object, string>()
 function sourceOf(fn: object): string {
   const known = sources.get(fn)
   if (known !== undefined) return known
-  if (types.isGeneratorFunction(fn)) throw invalid('takes no generator function: no tasklets run in its threads')
+  if (types.isGeneratorFunction(fn))
+    throw invalid('takes a plain or an async function, not a generator function: its threads run no tasklets')
   const source = Function.prototype.toString.call(fn)
   try {
     new Script(`(${source})`)

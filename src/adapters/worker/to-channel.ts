@@ -102,7 +102,9 @@ class Incoming<T> implements End<Down> {
     switch (frame.kind) {
       case 'value':
         if (++this.#arrived > this.#allowed) {
-          this.values.close(new SynclessError('OVERFLOW', `"${this.values.name}" got more than it has allowed`))
+          this.values.close(
+            new SynclessError('OVERFLOW', `"${this.values.name}" got more values than it had asked for`),
+          )
           return
         }
         // Whoever it was allowed for may have left: it is kept then, beyond the capacity, for the next receiver.

@@ -21,7 +21,7 @@ export function assertWebSocket(value: unknown, bridge: string): void {
   if (typeof pause === 'function' && typeof terminate === 'function' && typeof readyState === 'number') return
   throw new SynclessError(
     'INVALID_ARGUMENT',
-    `ws.${bridge}() takes a WebSocket of the package ws: that of browsers cannot be paused`,
+    `ws.${bridge}() takes a WebSocket of the package ws: a browser's WebSocket cannot be paused`,
   )
 }
 
@@ -61,7 +61,7 @@ export function closeFor(ws: WebSocket, reason: unknown, closeWith: CloseWith = 
   try {
     close(ws, answerOf('closeWith', { code: 1011 }, closeWith(reason)))
   } catch (invalid) {
-    report(invalid, 'closeWith did not give a status that a WebSocket can be closed with')
+    report(invalid, 'closeWith must return a status with which a WebSocket can be closed')
     terminate(ws)
   }
 }

@@ -112,8 +112,8 @@ export interface Ambiguity {
 export function ambiguous(req: IncomingMessage, { front, back, differences = ['spelling'] }: Ambiguity): SynclessError {
   return new SynclessError(
     'AMBIGUOUS_PATH',
-    `${req.method} ${askedPath(req)} is another path to ${front.title} and ${back.title}, and could pass by a guard: write ` +
-      `it plainly, or mount one of them with { accept: ${JSON.stringify(differences)} }`,
+    `send the path plainly, or mount one of the two apps with { accept: ${JSON.stringify(differences)} }: ${front.title} and ` +
+      `${back.title} read ${req.method} ${askedPath(req)} as different paths, so the request could bypass a guard`,
   )
 }
 

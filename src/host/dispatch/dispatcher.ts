@@ -202,8 +202,8 @@ export class Dispatcher implements EngineSink {
     this.#host.report(
       new SynclessError(
         'HAND_OVER_LIMIT',
-        `the body of ${exchange.label} was read by an app that had nothing for it, and is too large to be handed over: ` +
-          'raise the limit, handOver: { limit }',
+        `raise the limit, handOver: { limit }: an app read the body of ${exchange.label} and declined the request, and the ` +
+          'body is too large to hand over',
       ),
     )
   }

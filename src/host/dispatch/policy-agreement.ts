@@ -72,9 +72,9 @@ function assertTargets(front: Party, back: Party): void {
   if (beyond === undefined || accepts(front, back, 'spelling')) return
   throw new SynclessError(
     'PATH_MISMATCH',
-    `${beyond.title} takes the path of a request from more than its target, such as a header or the host, and ` +
-      `${front.title} hands over to ${back.title}: a client may pass by what the first has at a path, such as a guard. ` +
-      "Leave out getPath, or accept it: mount one of the two with { accept: [ 'spelling' ] }",
+    "leave out getPath, or accept the difference: mount one of the two with { accept: [ 'spelling' ] }: " +
+      `${beyond.title} reads the path of a request from more than its target, such as a header or the host, and ` +
+      `${front.title} hands over to ${back.title}. A client can bypass a guard that the first has at a path`,
   )
 }
 
@@ -84,12 +84,12 @@ function assertPaths(front: Party, back: Party): void {
   const paths = wrong.map(trait => pathExamples[trait]).join(' and ')
   const ways = [
     ...wrong.flatMap(trait => remedy(front, back, trait)),
-    `or accept it: mount one of the two with { accept: ${inspect(wrong)} }`,
+    `or accept the difference: mount one of the two with { accept: ${inspect(wrong)} }`,
   ]
   throw new SynclessError(
     'PATH_MISMATCH',
-    `${front.title} and ${back.title}, to which it hands over, disagree on whether ${paths} are /admin: a client passes ` +
-      `by what the first has at a path, such as a guard, and gets what the second has there. Make them agree, ${ways.join('; ')}`,
+    `make ${front.title} and ${back.title} agree, ${ways.join('; ')}. The first hands over to the second, and they disagree ` +
+      `on whether ${paths} are /admin: a client can bypass a guard that the first has at a path, and reach the second`,
   )
 }
 
@@ -109,7 +109,7 @@ function remedy(front: Party, back: Party, trait: PathTrait): string[] {
   const wider = rules(front, trait).every(({ ignored }) => ignored === 'always')
   const [first] = rules(front, trait).flatMap(rule => (wider ? rule.toTell : rule.toIgnore) ?? [])
   const [second] = rules(back, trait).flatMap(rule => (wider ? rule.toIgnore : rule.toTell) ?? [])
-  const ways = [first && `the first by ${first}`, second && `the second by ${second}`].filter(way => way !== undefined)
+  const ways = [first && `in the first ${first}`, second && `in the second ${second}`].filter(way => way !== undefined)
   return ways.length === 0 ? [] : [`${trait}: ${ways.join(', or ')}`]
 }
 
@@ -134,8 +134,8 @@ function trustDifference(a: Party, b: Party): string | undefined {
 function trustMismatch(what: string): SynclessError {
   return new SynclessError(
     'TRUST_MISMATCH',
-    `${what}: they take one client for two, by its address, its host and whether it came by HTTPS. Give both the same ` +
-      'list of proxies, or, where it is meant, mount one of them with { accept: ["trust-proxy"] }',
+    'give both apps the same list of proxies, or, if the difference is meant, mount one of them with { accept: ["trust-proxy"] }: ' +
+      `${what}. The two can see different addresses, hosts and protocols for one client`,
   )
 }
 
@@ -147,7 +147,7 @@ function sameTrust(a: TrustPolicy, b: TrustPolicy): boolean {
 function described(trust: TrustPolicy): string {
   if (typeof trust === 'boolean') return trust ? 'everybody' : 'nobody'
   if (typeof trust === 'number') return `${trust} proxies`
-  return isSet(trust) ? [...trust].join(' and ') : 'whom its own function names'
+  return isSet(trust) ? [...trust].join(' and ') : 'the proxies that its own function names'
 }
 
 function isSet(trust: TrustPolicy): trust is ReadonlySet<string> {

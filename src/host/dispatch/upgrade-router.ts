@@ -198,8 +198,8 @@ function answeredTwice(host: DispatchHost, mount: Mount, req: IncomingMessage): 
   host.report(
     new SynclessError(
       'UPGRADE_TAKEN',
-      `two listeners on the server at "${mount.path}" answered the upgrade of "${askedPath(req)}": let each leave the paths ` +
-        'of the other alone, or give each a server of its own with host.server(path)',
+      'let each listener answer only upgrades of its own paths, or give each its own server with host.server(path): two ' +
+        `listeners on the server at "${mount.path}" answered the upgrade of "${askedPath(req)}"`,
     ),
   )
 }

@@ -45,6 +45,6 @@ function isInside(server: unknown, host: object): boolean {
 function loop(req: IncomingMessage): SynclessError {
   return new SynclessError(
     'HOST_LOOP',
-    `${req.method} ${originalUrl(req)} is served by this host already: give its handler to no app that is mounted on it`,
+    `do not use the handler of a host in an app that is mounted on that host: it already serves ${req.method} ${originalUrl(req)}`,
   )
 }

@@ -27,7 +27,7 @@ export class OuterServers {
     if (server.isInside(host)) {
       throw new SynclessError(
         'INVALID_ARGUMENT',
-        `a host cannot be at "${server.path}" of itself, or of a host inside it`,
+        `attach the host elsewhere: it cannot be at "${server.path}" of itself, or of a host inside it`,
       )
     }
     this.#outer.add(server)
@@ -53,7 +53,8 @@ export class OuterServers {
 
   /** Throws `HOST_STATE` if it is attached there already. `listens` is called when the server listens, if not yet. */
   attach(server: Server, host: Visited, listens: () => void): Attachment {
-    if (this.#taps.has(server)) throw new SynclessError('HOST_STATE', 'host.attach(): it is attached there already')
+    if (this.#taps.has(server))
+      throw new SynclessError('HOST_STATE', 'host.attach(): the host is already attached to this server')
     const tap = new Tap(server, host, server instanceof HostedServer)
     if (!server.listening) server.once('listening', listens)
     const detach = () => {

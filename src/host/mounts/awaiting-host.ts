@@ -55,7 +55,7 @@ function reportWaiting(): void {
 
 function reportWaitingOne({ path, needsListener }: Awaiting, when: string): void {
   if (!needsListener) return
-  report(waitsInVain(path, 'call host.listen(), and do not await the app before'), when)
+  report(waitsInVain(path, 'call host.listen(), and do not await the app before that call'), when)
 }
 
 function waitsInVain(path: string, advice: string): SynclessError {

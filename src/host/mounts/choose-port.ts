@@ -10,8 +10,8 @@ export function choosePort(app: unknown, ports: readonly HostPort[]): HostPort {
   throw new SynclessError(
     'UNKNOWN_APP',
     port === undefined
-      ? `${describe(app)} is no app that can be mounted (known: ${names(ports)})${hint(app)}`
-      : `${describe(app)} is accepted by more than one host port: ${names(accepting)}`,
+      ? `no adapter recognises ${describe(app)} (known: ${names(ports)})${hint(app)}`
+      : `more than one host port accepts ${describe(app)}: ${names(accepting)}`,
   )
 }
 

@@ -80,5 +80,5 @@ function isName(name: unknown): boolean {
 /** Throws `INVALID_ARGUMENT` if `protocols` is set for an app, which needs requests. */
 export function assertNoProtocols(what: string, { protocols }: MountOptions): void {
   if (protocols === undefined) return
-  throw new SynclessError('INVALID_ARGUMENT', `${what} takes no protocols: they are for host.server()`)
+  throw new SynclessError('INVALID_ARGUMENT', `${what}: use protocols with host.server() only`)
 }

@@ -20,10 +20,12 @@ function pathProblem(path: unknown): string | undefined {
   if (typeof path !== 'string') return "is not a string: give a path such as '/api'"
   if (!path.startsWith('/')) return "does not start with '/'"
   if (path.includes('//')) return 'has an empty segment'
-  if (/[?#]/.test(path)) return 'has a query or a fragment: a mount owns every query'
-  if (/[*:(){}]/.test(path)) return 'looks like a pattern: a mount owns a plain prefix; leave patterns to the app in it'
-  if (/\/\.{1,2}(\/|$)/.test(path)) return "has a '.' or '..' segment, which clients remove before they send"
-  if (/[^\x21-\x7e]|["<>\\^`|]/.test(path)) return 'has characters that clients send percent-encoded: write it so'
+  if (/[?#]/.test(path)) return 'has a query or a fragment: leave it out, as a mount owns every query'
+  if (/[*:(){}]/.test(path)) return 'looks like a pattern: give a plain prefix, and leave patterns to the app'
+  if (/\/\.{1,2}(\/|$)/.test(path))
+    return "has a '.' or '..' segment: leave it out, as clients remove it before they send"
+  if (/[^\x21-\x7e]|["<>\\^`|]/.test(path))
+    return 'has characters that clients send percent-encoded: percent-encode them'
   return undefined
 }
 

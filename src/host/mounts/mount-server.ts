@@ -280,8 +280,8 @@ function unowned(this: HostedServer, req: IncomingMessage, res: ServerResponse):
 function upgradeTaken(path: string): SynclessError {
   return new SynclessError(
     'UPGRADE_TAKEN',
-    `upgrades under "${path}" have an owner already: give each WebSocket or Socket.IO server a path of its own with ` +
-      'host.server(path)',
+    'give each WebSocket or Socket.IO server its own path with host.server(path): another mount has the upgrades under ' +
+      `"${path}" already`,
   )
 }
 

@@ -98,8 +98,7 @@ function withMount(mounts: readonly Mount[], mount: Mount): Mount[] {
   if (here.slice(0, -1).every(({ handOverLimit }) => handOverLimit !== null)) return added
   throw new SynclessError(
     'MOUNT_TAKEN',
-    `"${path}" has an app already: mount each app at a path of its own, or the one that is asked first with ` +
-      '{ handOver: true }',
+    `mount each app at its own path, or the app that is asked first with { handOver: true }: "${path}" has an app already`,
   )
 }
 
@@ -107,7 +106,10 @@ function withUpgrades(mounts: readonly Mount[], mount: Mount, protocols: Readonl
   const rival = mounts.find(other => other.path === mount.path && shares(other, protocols))
   if (rival === undefined || rival.over) return inPlaceOf(mounts, mount, other => other === rival)
   const names = [...protocols].join(', ')
-  throw new SynclessError('UPGRADE_TAKEN', `upgrades under "${mount.path}" to one of ${names} have an owner already`)
+  throw new SynclessError(
+    'UPGRADE_TAKEN',
+    `choose another path or other protocols: another mount has the upgrades under "${mount.path}" to one of ${names}`,
+  )
 }
 
 /** `mounts` with one more: in place of the first that `isOver`, else behind those with a path as long. */

@@ -261,7 +261,7 @@ export class Mount implements ExchangeOwner {
 
 /** A function that says by its parameters whether it takes `next`. */
 function declaring(app: unknown, takesNext: boolean): unknown {
-  if (typeof app !== 'function') throw new SynclessError('INVALID_ARGUMENT', 'the option next is for functions alone')
+  if (typeof app !== 'function') throw new SynclessError('INVALID_ARGUMENT', 'use the option next with functions only')
   return takesNext
     ? (req: unknown, res: unknown, next: unknown) => app(req, res, next)
     : (req: unknown, res: unknown) => app(req, res)

@@ -105,7 +105,11 @@ export class Mounting {
 
   #add(path: string, options: MountOptions): Mount {
     const { draining, mounts } = this.#host
-    if (draining) throw new SynclessError('HOST_STATE', `"${path}" cannot be mounted: the host has been closed`)
+    if (draining)
+      throw new SynclessError(
+        'HOST_STATE',
+        `make another host with createHost(): "${path}" cannot be mounted, as this one has been closed`,
+      )
     const mount = new Mount(path, options, this.#host)
     mount.stages = this.#stages.make(mount, options)
     mounts.add(mount)
@@ -120,8 +124,8 @@ export class Mounting {
       if (port === undefined) continue
       throw new SynclessError(
         'HTTP2_UNSUPPORTED',
-        `the ${port.name} at "${mount.path}" cannot be served over HTTP/2: ${port.http1Only}. Mount it on a host ` +
-          'without http2',
+        `mount the ${port.name} at "${mount.path}" on a host without http2: it cannot be served over HTTP/2 (` +
+          `${port.http1Only})`,
       )
     }
   }

@@ -95,7 +95,7 @@ function tellAll(host: DrainHost): void {
 }
 
 async function cancelAll(host: DrainHost, exchanges: readonly Exchange[], deadline: number): Promise<number> {
-  const reason = new SynclessError('HOST_STATE', `the host closed, and its deadline of ${deadline} ms had passed`)
+  const reason = new SynclessError('HOST_STATE', `the host closed, and its deadline of ${deadline} ms passed`)
   const scopes = host.traffic.scopes(exchanges)
   const tasklets = host.traffic.tasklets(exchanges)
   for (const scope of scopes) scope.cancel(reason)

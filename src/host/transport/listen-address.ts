@@ -41,9 +41,9 @@ export async function bindError(error: unknown, address: ListenAddress): Promise
 }
 
 const advices: Record<string, string> = {
-  EADDRINUSE: 'is taken by another server: stop that one, or listen on another; port 0 finds a free one',
-  EACCES: 'may not be used by this process: ports below 1024 need a privilege; choose a higher one',
-  EADDRNOTAVAIL: 'is no address of this machine: leave `host` out to listen on all of them',
+  EADDRINUSE: 'is taken by another server: stop that server, or listen on another port; port 0 finds a free one',
+  EACCES: 'is not allowed to this process: choose a port of 1024 or higher, as lower ports need a privilege',
+  EADDRNOTAVAIL: 'is not an address of this machine: leave `host` out to listen on all its addresses',
 }
 
 async function unixError(cause: unknown, path: string): Promise<SynclessError> {
@@ -51,18 +51,18 @@ async function unixError(cause: unknown, path: string): Promise<SynclessError> {
     case 'stale':
       return new SynclessError(
         'STALE_SOCKET',
-        `${shownPath(path)} is a socket at which nobody listens, left by a process that is gone: remove it, or listen with ` +
-          '{ replaceStale: true }',
+        `remove ${shownPath(path)}, or listen with { replaceStale: true }: an ended process left this socket, and no server ` +
+          'listens there',
         { cause },
       )
     case 'file':
-      return new SynclessError('ADDRESS_IN_USE', `${shownPath(path)} is a file and no socket: choose another path`, {
+      return new SynclessError('ADDRESS_IN_USE', `choose another path: ${shownPath(path)} is a file, not a socket`, {
         cause,
       })
     default:
       return new SynclessError(
         'ADDRESS_IN_USE',
-        `${shownPath(path)} is another server's: stop that one, or choose another path`,
+        `stop the other server, or choose another path: ${shownPath(path)} is the socket of another server`,
         {
           cause,
         },

@@ -6,5 +6,5 @@ export function malformed(error: Error): SynclessError | undefined {
   const code = codeOf(error)
   const late = code === 'ERR_HTTP_REQUEST_TIMEOUT'
   if (!late && (!code.startsWith('HPE_') || code === 'HPE_INVALID_EOF_STATE')) return undefined
-  return new SynclessError('MALFORMED_REQUEST', `a client sent no valid HTTP request (${code})`, { cause: error })
+  return new SynclessError('MALFORMED_REQUEST', `a client sent an invalid HTTP request (${code})`, { cause: error })
 }

@@ -153,8 +153,8 @@ function serve(
   sink.failed(
     new SynclessError(
       'HTTP2_UNSUPPORTED',
-      `what serves ${req.method} ${askedPath(req as unknown as IncomingMessage)} makes HTTP/1 objects of its request and response, as Express does: mount it ` +
-        'on a host without http2',
+      `mount the app that serves ${req.method} ${askedPath(req as unknown as IncomingMessage)} on a host without http2: ` +
+        'the app turns its request and response into HTTP/1 objects, as Express does',
     ),
   )
 }

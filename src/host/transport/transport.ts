@@ -53,7 +53,7 @@ export class Transport {
     if (this.#http2 === null || this.#secure !== null) return
     throw new SynclessError(
       'INVALID_ARGUMENT',
-      'createHost({ http2 }): clients choose HTTP/2 in their TLS handshake: pass { tls } with a certificate',
+      'createHost({ http2 }): pass { tls } with a certificate: clients choose HTTP/2 in their TLS handshake',
     )
   }
 
@@ -114,7 +114,7 @@ export class Transport {
     if (this.#secure === null && protocol !== 'http') {
       throw new SynclessError(
         'INVALID_ARGUMENT',
-        `${addressName(address)} is to speak ${protocol}, and the host has no certificate: pass createHost({ tls })`,
+        `pass createHost({ tls }): ${addressName(address)} speaks ${protocol}, and the host has no certificate`,
       )
     }
     const { noDelay = true, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#http

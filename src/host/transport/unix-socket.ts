@@ -74,19 +74,19 @@ export function closeKeepingOthers(path: string, file: string | undefined, close
   } catch (cause) {
     // Who may not move a file in its folder may not remove it either.
     close()
-    return closeFailed(`${path} is another server's socket by now, and could not be moved out of the way`, cause)
+    return closeFailed(`${path} is now the socket of another server, and could not be moved out of the way`, cause)
   }
   close()
   try {
     renameSync(aside, path)
     return null
   } catch (cause) {
-    return closeFailed(`${path} is another server's socket, and could not be moved back: it is ${aside}`, cause)
+    return closeFailed(`the socket of another server could not be moved back from ${aside} to ${path}`, cause)
   }
 }
 
 function closeFailed(what: string, cause: unknown): SynclessError {
-  return new SynclessError('CLOSE_FAILED', `look after the file: ${what} (${codeOf(cause)})`, { cause })
+  return new SynclessError('CLOSE_FAILED', `check the file: ${what} (${codeOf(cause)})`, { cause })
 }
 
 /** Whether a path is a name of Linux without a file. */

@@ -279,7 +279,7 @@ describe.each(cases)('$name', ({ make, hosted }) => {
     app.get('/', function* () {})
     app.register(syncless)
     const { url } = await listen()
-    expect(await text(url)).toMatch(/^500 .*"code":"MISUSE".*came too early/)
+    expect(await text(url)).toMatch(/^500 .*"code":"MISUSE".*was added before the plugin was loaded/)
   })
 
   test('a client that leaves ends the handler and what it has started; no error handler is told', async () => {
@@ -448,7 +448,7 @@ describe.each(cases)('$name', ({ make, hosted }) => {
     const warnings = await reported(async () => {
       await expect(text(`${url}/other`)).rejects.toThrow()
     })
-    expect(warnings.join()).toContain('failed when its reply had been broken off: other')
+    expect(warnings.join()).toContain('failed after its reply had been broken off: other')
     expect(seen).toEqual([failure])
   })
 

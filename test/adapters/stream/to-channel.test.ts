@@ -207,7 +207,7 @@ describe('the end', () => {
       await turns()
       ch.cancel()
     })
-    expect(warnings).toEqual([expect.stringContaining('"upload" ended with an error that nobody received: failure')])
+    expect(warnings).toEqual([expect.stringContaining('"upload" ended with an error that no receiver got: failure')])
   })
 })
 

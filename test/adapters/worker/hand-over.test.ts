@@ -7,7 +7,7 @@ import { meantWarnings } from '../../warnings.js'
 import { turns, watch } from '../support.js'
 import { end, startThread } from './start.js'
 
-meantWarnings(/"port" ended with an error that nobody received/)
+meantWarnings(/"port" ended with an error that no receiver got/)
 
 let thread: Worker
 beforeAll(() => {

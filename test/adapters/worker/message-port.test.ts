@@ -8,7 +8,7 @@ import { meantWarnings } from '../../warnings.js'
 import { outcome, reported, TestScope, turns, watch } from '../support.js'
 import { listeners } from './participant.js'
 
-meantWarnings(/"port" ended with an error that nobody received/)
+meantWarnings(/"port" ended with an error that no receiver got/)
 
 let port1: MessagePort
 let port2: MessagePort

@@ -203,12 +203,13 @@ describe('an app that is narrower about paths than the one that it hands over to
     guards.fastify()(host)
     handlers.express()(host)
     await expect(started(host)).rejects.toThrow(
-      'the Fastify instance at "/" and the Express app at "/", to which it hands over, disagree on whether /Admin and ' +
-        '/admin/ are /admin: a client passes by what the first has at a path, such as a guard, and gets what the second ' +
-        'has there. Make them agree, case: the first by fastify({ routerOptions: { caseSensitive: false } }), or the second ' +
-        'by app.enable("case sensitive routing") ahead of its routes, and express.Router({ caseSensitive: true }); ' +
-        'trailing-slash: the first by fastify({ routerOptions: { ignoreTrailingSlash: true } }); or accept it: mount one ' +
-        "of the two with { accept: [ 'case', 'trailing-slash' ] }",
+      'make the Fastify instance at "/" and the Express app at "/" agree, ' +
+        'case: in the first fastify({ routerOptions: { caseSensitive: false } }), or in the second ' +
+        'app.enable("case sensitive routing") ahead of its routes, and express.Router({ caseSensitive: true }); ' +
+        'trailing-slash: in the first fastify({ routerOptions: { ignoreTrailingSlash: true } }); or accept the difference: ' +
+        "mount one of the two with { accept: [ 'case', 'trailing-slash' ] }. The first hands over to the second, and they " +
+        'disagree on whether /Admin and /admin/ are /admin: a client can bypass a guard that the first has at a path, and ' +
+        'reach the second',
     )
   })
 
@@ -218,7 +219,7 @@ describe('an app that is narrower about paths than the one that it hands over to
     handlers.express()(host)
     const error = await started(host).catch(error => error)
     expect(error.message).toContain(
-      "agree, semicolon: the first by fastify({ useSemicolonDelimiter: false }); or accept it: mount one of the two with { accept: [ 'semicolon' ] }",
+      "agree, semicolon: in the first fastify({ useSemicolonDelimiter: false }); or accept the difference: mount one of the two with { accept: [ 'semicolon' ] }",
     )
   })
 
@@ -240,7 +241,7 @@ describe('an app that is narrower about paths than the one that it hands over to
       return started(host)
     }
     await expect(make(['case'])).rejects.toThrow(
-      /Fastify instance at "\/shop" and the Express app at "\/", .* whether \/admin\/ are/,
+      /Fastify instance at "\/shop" and the Express app at "\/" agree, .* whether \/admin\/ are/,
     )
     await make(['case', 'trailing-slash'])
   })
@@ -275,7 +276,7 @@ describe('an app that is narrower about paths than the one that it hands over to
       return { host, server }
     }
     await expect(attached()).rejects.toThrow(
-      /^the Fastify instance at "\/" and what the server itself has, to which it hands over, disagree on whether \/Admin and/,
+      /^make the Fastify instance at "\/" and what the server itself has agree, .* disagree on whether \/Admin and/,
     )
     const { host, server } = await attached(['case', 'trailing-slash'])
     await alone(server, async port => {
@@ -309,7 +310,7 @@ describe('an app that is narrower about paths than the one that it hands over to
     guards.fastify()(front)
     const outer = newHost().mount('/', front, handOver)
     handlers.express()(outer)
-    await expect(started(outer)).rejects.toThrow(/^the host at "\/" and the Express app at "\/"/)
+    await expect(started(outer)).rejects.toThrow(/^make the host at "\/" and the Express app at "\/"/)
 
     const back = newHost()
     handlers.express()(back)
@@ -415,10 +416,10 @@ describe('whom to believe about clients', () => {
     await expect(make([])).rejects.toMatchObject({
       code: 'TRUST_MISMATCH',
       message:
-        'the Express app at "/" believes the X-Forwarded headers of everybody, the Express app at "/" of 127.0.0.1/8 and ' +
-        '::1/128 and 10.0.0.1, and the first hands over to the second: they take one client for two, by its address, its ' +
-        'host and whether it came by HTTPS. Give both the same list of proxies, or, where it is meant, mount one of them ' +
-        'with { accept: ["trust-proxy"] }',
+        'give both apps the same list of proxies, or, if the difference is meant, mount one of them with ' +
+        '{ accept: ["trust-proxy"] }: the Express app at "/" believes the X-Forwarded headers of everybody, the Express app ' +
+        'at "/" of 127.0.0.1/8 and ::1/128 and 10.0.0.1, and the first hands over to the second. The two can see different ' +
+        'addresses, hosts and protocols for one client',
     })
     await make(['trust-proxy'])
   })

@@ -33,6 +33,6 @@ export function claiming<R>(source: object, what: string, make: () => R): R {
 export function alreadyConsumed(what: string): SynclessError {
   return new SynclessError(
     'ALREADY_CONSUMED',
-    `${what} is read by another bridge already: use broadcast() and give each consumer a subscription of its own`,
+    `use broadcast() and give each consumer its own subscription: another bridge already reads ${what}`,
   )
 }

@@ -19,7 +19,7 @@ export function asReason(reason: unknown): Error | undefined {
 /** The error that a stream fails with: the same object if it is one, else an error with it as the cause. */
 export function asError(value: unknown): Error {
   if (isError(value)) return value
-  return new SynclessError('CHANNEL_CLOSED', `the channel ended with ${String(value)}, which is no Error`, {
+  return new SynclessError('CHANNEL_CLOSED', `the channel ended with ${String(value)}, which is not an Error`, {
     cause: value,
   })
 }

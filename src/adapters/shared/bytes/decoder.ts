@@ -32,7 +32,7 @@ export function decoderOf<T>(decode: () => Decoder<T>): Decoder<T> {
   const made: unknown = typeof decode === 'function' ? decode() : undefined
   const { push, end }: { push?: unknown; end?: unknown } = Object(made)
   if (typeof push === 'function' && typeof end === 'function') return made as Decoder<T>
-  throw new SynclessError('INVALID_ARGUMENT', 'decode takes a function that gives a decoder, such as decodeLines()')
+  throw new SynclessError('INVALID_ARGUMENT', 'decode takes a function that returns a decoder, such as decodeLines()')
 }
 
 /** What a decoder is given. Throws `INVALID_ARGUMENT` for what is neither bytes nor text. */

@@ -61,7 +61,7 @@ function parse<T>(line: string, number: number): T {
   try {
     return JSON.parse(line)
   } catch (error) {
-    throw new SynclessError('FRAME_INVALID', `line ${number} is no JSON`, { cause: error })
+    throw new SynclessError('FRAME_INVALID', `line ${number} is not valid JSON`, { cause: error })
   }
 }
 

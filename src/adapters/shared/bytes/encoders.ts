@@ -19,7 +19,10 @@ export function ndjson(value: unknown): string {
   // The declared type leaves out that it gives undefined for a value that is not JSON.
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined) {
-    throw new SynclessError('INVALID_ARGUMENT', `ndjson: a value of type ${typeof value} has no JSON text`)
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `ndjson: give a value that JSON can hold: type ${typeof value} has no JSON text`,
+    )
   }
   return `${text}\n`
 }

@@ -35,7 +35,10 @@ export function frames(options: FrameOptions = {}): Encoder<Uint8Array | string>
   return value => {
     const bytes = typeof value === 'string' ? Buffer.from(value) : value
     if (bytes.length >= 2 ** (8 * size)) {
-      throw new SynclessError('INVALID_ARGUMENT', `a frame of ${bytes.length} bytes has no length of ${size} bytes`)
+      throw new SynclessError(
+        'INVALID_ARGUMENT',
+        `set a larger size or send smaller frames: a length of ${size} bytes cannot count ${bytes.length} bytes`,
+      )
     }
     const frame = Buffer.allocUnsafe(size + bytes.length)
     if (options.littleEndian) frame.writeUIntLE(bytes.length, 0, size)

@@ -73,14 +73,14 @@ function linesOf(text: string): string[] {
 
 function oneLine(field: string, value: string): string {
   if (!/[\r\n]/.test(value) && !(field === 'id' && value.includes('\0'))) return value
-  throw invalid(`the ${field} ${JSON.stringify(value)} does not fit on a line`)
+  throw invalid(`give ${field} on one line: got ${JSON.stringify(value)}`)
 }
 
 function textOf(data: unknown): string {
   if (typeof data === 'string') return data
   // The declared type leaves out that it gives undefined for a value that is not JSON.
   const text: string | undefined = JSON.stringify(data)
-  if (text === undefined) throw invalid(`data of type ${typeof data} has no JSON text`)
+  if (text === undefined) throw invalid(`give data that JSON can hold: type ${typeof data} has no JSON text`)
   return text
 }
 

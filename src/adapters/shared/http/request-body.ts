@@ -49,8 +49,8 @@ export function bodyToChannel<T>(source: BodySource, options: BodyOptions): Rece
   }
   const decoder = decoderFor(options) as BodyDecoder<T>
   if (body.readableDidRead || body.readableFlowing === true) {
-    const advice = 'take it before a parser does, or let no parser have this route'
-    throw new SynclessError('ALREADY_CONSUMED', `the ${name} has been read already: ${advice}`)
+    const advice = 'call toChannel() before a body parser runs, or use no body parser on this route'
+    throw new SynclessError('ALREADY_CONSUMED', `${advice}: the ${name} has been read already`)
   }
   const values = new DemandChannel<T>(capacity, name, () => reader.demand())
   // Whoever receives from a request whose client is gone is told so, whichever is noticed first.

@@ -14,7 +14,7 @@ export class RequestError extends SynclessError {
 
 /** What a client left behind that was gone before its request, or the response to it, had ended. */
 export function clientGone(what: string, cause?: unknown): SynclessError {
-  return new SynclessError('CLIENT_GONE', `the client was gone before ${what} had ended`, { cause })
+  return new SynclessError('CLIENT_GONE', `the client left before ${what} had ended`, { cause })
 }
 
 /** The error of a client that is gone, where an exit was thrown because of that. */

@@ -52,7 +52,7 @@ export function drainResponse<T>(
   if (taken.has(res)) {
     throw new SynclessError(
       'MISUSE',
-      `${labelOf(res.req)} is answered by another channel already: send both to one of them`,
+      `send all items to one channel: another channel already answers ${labelOf(res.req)}`,
     )
   }
   const scope = currentScope() ?? requestScopeOf(res.req, res)

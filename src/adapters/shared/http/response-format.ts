@@ -52,7 +52,7 @@ export function responseFormat<T>(options: ResponseOptions<T>): ResponseFormat<T
     }
   }
   if (event !== undefined || retry !== undefined || Object(options).heartbeat !== undefined) {
-    throw invalid("event, heartbeat and retry only where the format is 'sse'")
+    throw invalid("event, heartbeat and retry only with the format 'sse'")
   }
   if (format === 'ndjson') {
     const headers = { 'Content-Type': 'application/x-ndjson', 'X-Accel-Buffering': 'no' }
@@ -66,7 +66,10 @@ export function responseFormat<T>(options: ResponseOptions<T>): ResponseFormat<T
 /** An event that a value is to be has data, even if JSON has no text for it: then it is refused. */
 function present(value: unknown): unknown {
   if (value !== undefined) return value
-  throw new SynclessError('INVALID_ARGUMENT', 'server-sent event: undefined has no JSON text')
+  throw new SynclessError(
+    'INVALID_ARGUMENT',
+    'server-sent event: give data that JSON can hold: type undefined has no JSON text',
+  )
 }
 
 function made(event: ServerSentEvent): ServerSentEvent {

@@ -41,13 +41,13 @@ export function runHandler<T>(request: Scope, name: string, body: () => Co<T>, o
 /** Types cannot tell a plain function that returns a generator from one that lacks its star. */
 function generatorOf<T>(name: string, made: Co<T>): Co<T> {
   if (typeof Object(made)[Symbol.iterator] === 'function') return made
-  throw new SynclessError('MISUSE', `"${name}" is no generator function: write function* (with the star)`)
+  throw new SynclessError('MISUSE', `write function* (with the star): "${name}" is not a generator function`)
 }
 
 /** Throws `INVALID_ARGUMENT` for anything except a function, and for functions that cannot wait with `yield*`. */
 export function assertGenerator(what: string, fn: unknown): void {
   if (typeof fn === 'function' && !types.isAsyncFunction(fn)) return
-  const got = typeof fn === 'function' ? 'an async function, which the framework takes as it is' : typeof fn
+  const got = typeof fn === 'function' ? 'an async function: give it to the framework directly' : typeof fn
   throw new SynclessError('INVALID_ARGUMENT', `${what} takes a generator function, and got ${got}`)
 }
 

@@ -124,7 +124,7 @@ describe('NDJSON', () => {
   test('skips empty lines, and names the line that is none', () => {
     expect(decoded(decodeNdjson(), Buffer.from('1\n\n \n2'))).toEqual([1, 2])
     expect(() => decoded(decodeNdjson(), Buffer.from('1\n\nno\n'))).toThrow(
-      expect.objectContaining({ code: 'FRAME_INVALID', message: 'line 3 is no JSON', cause: expect.anything() }),
+      expect.objectContaining({ code: 'FRAME_INVALID', message: 'line 3 is not valid JSON', cause: expect.anything() }),
     )
   })
 })
