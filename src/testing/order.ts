@@ -52,5 +52,5 @@ export function runNext(): ReturnType<Chooser> {
 /** Throws `MISUSE` in a tasklet: the drain that runs it has its order already. */
 export function assertOutside(what: string): void {
   if (loop.current === null) return
-  throw new SynclessError('MISUSE', `${what} was called in a tasklet: call it in the test that starts them`)
+  throw new SynclessError('MISUSE', `call ${what} in the test that starts the tasklets, not in a tasklet`)
 }

@@ -55,7 +55,7 @@ export function reportUnreceived(end: ErrorEnd): void {
 
 function describe(end: ErrorEnd): SynclessError {
   const message = end.value instanceof Error ? end.value.message : String(end.value)
-  return new SynclessError('UNRECEIVED_ERROR', `${end.label} ended with an error that nobody received: ${message}`, {
+  return new SynclessError('UNRECEIVED_ERROR', `${end.label} ended with an error that no receiver got: ${message}`, {
     cause: end.value,
   })
 }

@@ -15,13 +15,13 @@ export function assertOverflow(policy: unknown, capacity: number): asserts polic
   if (typeof policy !== 'string' || !policies.includes(policy)) {
     throw new SynclessError(
       'INVALID_ARGUMENT',
-      `this source cannot be paused: say what its overflow is to do, one of ${policies.join(', ')}; got ${String(policy)}`,
+      `set overflow to one of ${policies.join(', ')}, as this source cannot be paused; got ${String(policy)}`,
     )
   }
   if (capacity === 0 && (policy === 'drop-oldest' || policy === 'latest')) {
     throw new SynclessError(
       'INVALID_ARGUMENT',
-      `overflow '${policy}' keeps an item: give the channel a capacity of 1 or more`,
+      `give the channel a capacity of 1 or more: overflow '${policy}' keeps an item`,
     )
   }
 }
@@ -44,7 +44,7 @@ export function offer<T>(channel: Channel<T>, value: T, policy: Overflow): boole
     case 'error':
       channel.countDropped()
       channel.close(
-        new SynclessError('OVERFLOW', `a source outran ${channel.label}, which holds ${channel.capacity} items`),
+        new SynclessError('OVERFLOW', `a source sent more than ${channel.label} can hold (${channel.capacity} items)`),
       )
       return false
   }

@@ -101,7 +101,7 @@ export abstract class Composite<T> extends Node<T> implements Waiter {
       if (seen.has(leaf)) {
         throw new SynclessError(
           'OP_REUSED',
-          `"${leaf.describe()}" stands twice in one select: make one for each branch`,
+          `make an operation for each branch of a select: "${leaf.describe()}" is in two of them`,
         )
       }
       seen.add(leaf)

@@ -173,7 +173,7 @@ export function select<B extends Branches, F = never>(branches: B, options: Sele
     if (!(op instanceof Op)) {
       throw new SynclessError(
         'INVALID_ARGUMENT',
-        `select: branch "${key}" is not an operation; wrap a promise in until()`,
+        `select: branch "${key}" is not an operation: wrap a promise in until()`,
       )
     }
     list.push({ key, node: op.node() })

@@ -48,7 +48,7 @@ class Until<T> extends Latched<T> {
   }
 
   #reportUnlessReceived(error: unknown): void {
-    if (!this.#received) report(error, 'a promise was rejected after those who waited for it had left')
+    if (!this.#received) report(error, 'a promise was rejected after all who waited for it had left')
   }
 }
 

@@ -75,7 +75,7 @@ export function detach<A extends unknown[], T>(fn: (...args: A) => Co<T> | Promi
  */
 export function current(): Tasklet<unknown> {
   const tasklet = currentTasklet()
-  if (tasklet === null) throw new SynclessError('MISUSE', 'current() was called where no tasklet runs')
+  if (tasklet === null) throw new SynclessError('MISUSE', 'call current() only in a tasklet: no tasklet runs here')
   return tasklet.owner
 }
 

@@ -58,7 +58,7 @@ export function race<R extends Record<string, unknown>>(competitors: Works<R>): 
       competitor.name = key
       const gone = () => {
         if (competitor.state === 'killed' && --left === 0)
-          finish.reject(new TaskletKilled(key, 'nobody is left to win'))
+          finish.reject(new TaskletKilled(key, 'no competitor is left to win'))
       }
       competitor.gone.node().performFor({ wake: gone })
     }
@@ -116,5 +116,5 @@ export function all<R extends Record<string, unknown> | unknown[] | []>(works: W
 
 function assertWork(work: unknown, what: string): void {
   if (work instanceof Op || typeof work === 'function') return
-  throw new SynclessError('INVALID_ARGUMENT', `${what} is neither an operation nor a function`)
+  throw new SynclessError('INVALID_ARGUMENT', `${what}: give an operation or a function`)
 }

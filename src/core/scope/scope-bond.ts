@@ -20,7 +20,7 @@ export function bondToScope(
   scope: Scope | null = currentScope(),
 ): () => void {
   if (scope === null) return () => {}
-  if (scope.ended) throw new SynclessError('SCOPE_CLOSED', `${scope.name} has ended: make ${what} elsewhere`)
+  if (scope.ended) throw new SynclessError('SCOPE_CLOSED', `make ${what} in another scope: ${scope.name} has ended`)
   const { signal } = scope
   let bonded = true
   const conclude = () => {

@@ -252,7 +252,7 @@ export class Scope implements ScopeProvider {
 
   /** @internal */
   hold(child: Child): void {
-    this.#assertOpen('start the tasklet elsewhere, or use detach()')
+    this.#assertOpen('start the tasklet in another scope, or use detach()')
     this.#children.add(child)
   }
 
@@ -261,7 +261,7 @@ export class Scope implements ScopeProvider {
    * cancelled and its last tasklet is gone; cleanup may use it until then. The scope ends when the member has ended.
    */
   keep(child: Child): void {
-    this.#assertOpen('what is made in it would end with it')
+    this.#assertOpen('make the resource in another scope')
     this.#kept ??= new Kept()
     this.#kept.add(child)
     this.#endIfEmpty()
@@ -305,7 +305,7 @@ export class Scope implements ScopeProvider {
   }
 
   #assertOpen(advice: string): void {
-    if (this.ended) throw new SynclessError('SCOPE_CLOSED', `${this.name} has ended: ${advice}`)
+    if (this.ended) throw new SynclessError('SCOPE_CLOSED', `${advice}: ${this.name} has ended`)
   }
 
   #endIfEmpty(): void {

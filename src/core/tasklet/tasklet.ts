@@ -544,7 +544,10 @@ export class Barrier extends Tasklet<void> {}
 class JoinNode<T> extends LatchNode<T> {
   override poll(): boolean {
     if (currentTasklet()?.owner === this.latch) {
-      throw new SynclessError('MISUSE', `"${this.describe()}" in that very tasklet would never end`)
+      throw new SynclessError(
+        'MISUSE',
+        `"${this.describe()}" would never end in the tasklet itself: join another tasklet`,
+      )
     }
     return super.poll()
   }

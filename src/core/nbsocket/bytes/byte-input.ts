@@ -68,7 +68,7 @@ export class ByteInput implements ByteSource {
     if (this.#ended || this.#readable.destroyed) {
       throw new SynclessError(
         'ALREADY_CONSUMED',
-        `${what}: read the ${held} bytes first that a file over it holds; the stream is over, and takes none back`,
+        `${what}: first read the ${held} bytes that a file over the stream still holds: the stream has ended and takes no bytes back`,
       )
     }
     this.#readable.unshift(this.#ahead.take())
@@ -164,7 +164,10 @@ export class ByteInput implements ByteSource {
   }
 
   #busy(node: TakeNode): SynclessError {
-    return new SynclessError('BUSY', `${node.describe()}: another operation waits for its bytes already`)
+    return new SynclessError(
+      'BUSY',
+      `${node.describe()}: wait for the other operation first, which already waits for bytes`,
+    )
   }
 
   #listen(): void {
@@ -312,7 +315,9 @@ class PeekNode extends RecvNode {
 
 class ExactNode extends TakeNode {
   atEnd(there: number): void {
-    this.fail(new SynclessError('UNEXPECTED_END', `${this.describe()}: the stream ended, and has only ${there} left`))
+    this.fail(
+      new SynclessError('UNEXPECTED_END', `${this.describe()}: the stream ended, and only ${there} bytes are left`),
+    )
   }
 }
 
@@ -407,7 +412,8 @@ export function byteInput(readable: Readable): ByteInput {
 export function endSourceOf(readable: Readable, what: string): void {
   const source = sources.get(readable)
   if (source === undefined) return
-  if (source.busy) throw new SynclessError('BUSY', `${what}: an operation waits for bytes of the stream`)
+  if (source.busy)
+    throw new SynclessError('BUSY', `${what}: wait for the other operation first, which waits for bytes of the stream`)
   source.takeBack(what)
   sources.delete(readable)
   source.release(op => new SynclessError('ALREADY_CONSUMED', `${op}: the stream was given to another reader`))

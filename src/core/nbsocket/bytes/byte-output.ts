@@ -185,8 +185,8 @@ export class ByteOutput implements ByteSink {
     const { readableEnded, allowHalfOpen } = this.#writable as Partial<Duplex>
     const withPeer = readableEnded === true && allowHalfOpen === false
     const why = withPeer
-      ? 'the stream does not stay half-open, and was ended when its peer ended it'
-      : 'its stream was ended by other code'
+      ? 'its peer ended the stream, and the stream does not stay half-open'
+      : 'other code ended the stream'
     return new SynclessError('SOCKET_CLOSED', `${what}: ${why}; nothing more can be sent`)
   }
 
@@ -202,7 +202,7 @@ export class ByteOutput implements ByteSink {
   #busy(what: string): SynclessError {
     return new SynclessError(
       'BUSY',
-      `${what}: a sendAll() is under way, and what is sent meanwhile would be mixed into it`,
+      `${what}: wait for the sendAll() that is under way: other bytes would be mixed into its own`,
     )
   }
 

@@ -58,7 +58,7 @@ export function getaddrinfo(host: string, port = 0, options: GetAddrInfoOptions 
       }))
       // Node returns an IP address unchanged, whatever its family is.
       if (family === undefined || addresses[0]?.family === family) return addresses
-      throw new SocketError('NAME_NOT_FOUND', `${what}: it is no ${family} address`)
+      throw new SocketError('NAME_NOT_FOUND', `${what}: it is not an ${family} address`)
     },
   )
 }
@@ -120,7 +120,7 @@ export function gethostbyaddr(address: string): Op<HostEntry> {
   const what = `gethostbyaddr of ${address}`
   return query<string>(what, answered => lookupService(address, 0, answered)).map(hostname => {
     // The system gives the address back if there is no name.
-    if (isIP(hostname) !== 0) throw new SocketError('NAME_NOT_FOUND', `${what}: it has no name`)
+    if (isIP(hostname) !== 0) throw new SocketError('NAME_NOT_FOUND', `${what}: the address has no name`)
     return { hostname, aliases: [], addresses: [address] }
   })
 }

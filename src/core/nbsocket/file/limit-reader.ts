@@ -102,7 +102,8 @@ class LimitedRecv extends Node<Buffer> implements Waiter {
     }
     this.#limited.left -= bytes.length
     if (bytes.length > 0 || !exact) this.complete(bytes)
-    else this.fail(new SynclessError('UNEXPECTED_END', `the stream ended ${left} bytes before what was to come did`))
+    else
+      this.fail(new SynclessError('UNEXPECTED_END', `the stream ended, and ${left} of the expected bytes are missing`))
   }
 
   override external(): boolean {

@@ -80,6 +80,6 @@ export class ReaderInput implements ReadAhead {
   }
 
   busy(what: string): SynclessError {
-    return new SynclessError('BUSY', `cannot ${what}: another read of it waits already`)
+    return new SynclessError('BUSY', `cannot ${what}: wait for the other read first, which already waits`)
   }
 }

@@ -242,7 +242,7 @@ export class ReadDelimited<T> extends ReadNode<T> {
     return this.refuse(
       new SynclessError(
         'READ_LIMIT',
-        `${this.describe()}: none ended within ${this.#limit} bytes, which are unread still`,
+        `${this.describe()}: raise the limit: no end within ${this.#limit} bytes, which stay unread`,
       ),
     )
   }
@@ -276,7 +276,7 @@ export class ReadAll<D> extends ReadNode<D> {
       return this.refuse(
         new SynclessError(
           'READ_LIMIT',
-          `${this.describe()}: it is more than ${this.#limit} bytes, which are unread still`,
+          `${this.describe()}: raise the limit: there are more than ${this.#limit} bytes, which stay unread`,
         ),
       )
     }

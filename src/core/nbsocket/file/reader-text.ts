@@ -40,7 +40,7 @@ function decoded(name: TextEncoding, whole: (bytes: Buffer) => number): Form<str
 /** @internal Throws `INVALID_ARGUMENT` if the encoding is unknown. */
 export function textForm(encoding: TextEncoding): Form<string> {
   if (Object.hasOwn(textForms, encoding)) return textForms[encoding]
-  throw new SynclessError('INVALID_ARGUMENT', `text is read as 'utf8' or 'latin1', and not as ${String(encoding)}`)
+  throw new SynclessError('INVALID_ARGUMENT', `text is read as 'utf8' or 'latin1', not as ${String(encoding)}`)
 }
 
 /**

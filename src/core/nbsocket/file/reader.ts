@@ -166,7 +166,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
     if (count > this.input.limit) {
       throw new SynclessError(
         'INVALID_ARGUMENT',
-        `discard() waits until all is there, at most ${this.input.limit} bytes: use skip() for ${count}`,
+        `use skip() for ${count} bytes: discard() waits until all bytes are there, at most ${this.input.limit}`,
       )
     }
     return new ReadFixed(this.input, `discard ${count} bytes`, count, ({ buffer }) => {
@@ -287,7 +287,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   #position(index: number): number {
     const { buffered } = this
     if (!Number.isInteger(index) && index !== Number.POSITIVE_INFINITY) {
-      throw new SynclessError('INVALID_ARGUMENT', `a place is a whole number, and not ${String(index)}`)
+      throw new SynclessError('INVALID_ARGUMENT', `an index is a whole number, not ${String(index)}`)
     }
     return Math.max(0, index < 0 ? buffered + index : Math.min(index, buffered))
   }
@@ -295,7 +295,7 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
   #sought(what: Uint8Array | string, method: string): Uint8Array {
     const bytes = this.encoded(what, method)
     if (bytes.length > 0) return bytes
-    throw new SynclessError('INVALID_ARGUMENT', `${method}: there is nothing to look for`)
+    throw new SynclessError('INVALID_ARGUMENT', `${method}: give at least one byte to look for`)
   }
 
   /** @internal Returns bytes unchanged, and text in the encoding of the reader. */
@@ -307,7 +307,10 @@ export class NbReader<D extends Buffer | string = Buffer> implements ByteSource 
 }
 
 function unexpectedEnd(what: string, left: number): SynclessError {
-  return new SynclessError('UNEXPECTED_END', `${what}: the stream ended, and only ${left} bytes are left, unread`)
+  return new SynclessError(
+    'UNEXPECTED_END',
+    `${what}: the stream ended, and only ${left} bytes are left, which stay unread`,
+  )
 }
 
 /** @internal Throws `INVALID_ARGUMENT` unless `size` is a number of bytes, of at least `least`. */

@@ -143,7 +143,10 @@ export class Process {
 
   #piped<T>(pipe: T | null, name: string): T {
     if (pipe !== null) return pipe
-    throw new SynclessError('INVALID_ARGUMENT', `${name} of "${this.command}" is no pipe: it was not asked for`)
+    throw new SynclessError(
+      'INVALID_ARGUMENT',
+      `start "${this.command}" with its ${name} as 'pipe': its ${name} is not a pipe`,
+    )
   }
 }
 

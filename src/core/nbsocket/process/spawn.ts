@@ -66,7 +66,8 @@ class SpawnNode extends Node<Process> {
   protected link(): void {
     try {
       const scope = currentScope()
-      if (scope?.ended) throw new SynclessError('SCOPE_CLOSED', `${scope.name} has ended: start the process elsewhere`)
+      if (scope?.ended)
+        throw new SynclessError('SCOPE_CLOSED', `start the process in another scope: ${scope.name} has ended`)
       this.#watch(this.#start(), scope)
     } catch (error) {
       this.fail(error instanceof SynclessError ? error : this.#failure(error))
@@ -172,7 +173,7 @@ export function limits(options: SpawnProcessOptions): { grace: number; group: bo
 function assertCommand(command: unknown, args: unknown): void {
   const texts = Array.isArray(args) && args.every(arg => typeof arg === 'string')
   if (typeof command === 'string' && command !== '' && texts) return
-  throw new SynclessError('INVALID_ARGUMENT', 'a process is started by the name of a program, and a list of arguments')
+  throw new SynclessError('INVALID_ARGUMENT', 'a process takes the name of a program and a list of arguments')
 }
 
 const KINDS: readonly unknown[] = ['pipe', 'ignore', 'inherit', undefined]

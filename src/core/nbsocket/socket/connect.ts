@@ -137,10 +137,10 @@ function dial(
 }
 
 const meanings: Record<string, string> = {
-  ECONNREFUSED: 'it was refused, nobody listens there (ECONNREFUSED)',
-  ENOTFOUND: 'there is no such name (ENOTFOUND)',
-  ENOENT: 'there is no such socket (ENOENT)',
-  ETIMEDOUT: 'nobody answered (ETIMEDOUT)',
-  EACCES: 'this process may not use it (EACCES)',
+  ECONNREFUSED: 'it was refused, as no server listens there (ECONNREFUSED)',
+  ENOTFOUND: 'the name does not exist (ENOTFOUND)',
+  ENOENT: 'the socket does not exist (ENOENT)',
+  ETIMEDOUT: 'no answer came in time (ETIMEDOUT)',
+  EACCES: 'this process may not use the address (EACCES)',
   EMFILE: 'this process has too many files open (EMFILE)',
 }

@@ -518,7 +518,7 @@ function listenError(error: Error, where: string): SocketError {
 }
 
 const advices: Record<string, string> = {
-  EADDRINUSE: 'is taken: another server listens there; a Unix-domain socket may have been left by one that is gone',
-  EACCES: 'may not be used by this process: ports below 1024 need a privilege',
-  EADDRNOTAVAIL: 'is no address of this machine: leave `host` out to listen on all of them',
+  EADDRINUSE: 'is taken: stop the other server, or remove the Unix-domain socket that an ended server has left',
+  EACCES: 'is not allowed to this process: choose a port of 1024 or higher, as lower ports need a privilege',
+  EADDRNOTAVAIL: 'is not an address of this machine: leave `host` out to listen on all its addresses',
 }

@@ -116,7 +116,10 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       accepted = false,
     } = options
     if (owned.has(stream)) {
-      throw new SynclessError('ALREADY_CONSUMED', 'this stream is read and written by another nbsocket already')
+      throw new SynclessError(
+        'ALREADY_CONSUMED',
+        'use the other nbsocket of this stream: it reads and writes the stream already',
+      )
     }
     endSourceOf(stream, 'fromSocket()')
     owned.add(stream)
@@ -344,7 +347,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       const begin = () => {
         this.#assertSecurable(options)
         this.#input.takeBack(what)
-        const raw = this.#giveUp('it is secured now: use the socket that startTls() gave')
+        const raw = this.#giveUp('use the socket that startTls() returned: the connection is secured now')
         this.#endHandshake = refusal => {
           over()
           stop()
@@ -466,7 +469,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
   #assertIdle(what: string): void {
     if (this.#refusal !== null) throw this.#refusal(`${what} on ${this.name}`)
     if (this.#input.busy || this.#output.busy) {
-      throw new SynclessError('BUSY', `${what} on ${this.name}: an operation waits on it`)
+      throw new SynclessError('BUSY', `${what} on ${this.name}: wait for the operation that still uses the socket`)
     }
   }
 
@@ -475,7 +478,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
     const stream = this.#stream
     if (!stream.destroyed) return
     if (stream.errored === null && stream.readableEnded && stream.writableFinished) {
-      throw new SocketError('SOCKET_CLOSED', `${what}: the connection is over, as both sides have ended it`)
+      throw new SocketError('SOCKET_CLOSED', `${what}: both sides have ended the connection`)
     }
     throw explain(stream.errored, what)
   }
@@ -488,7 +491,7 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
       this.destroy()
       throw new SocketError(
         'STARTTLS_PLAINTEXT',
-        `${what}: ${there} bytes have arrived in the clear, before the handshake`,
+        `${what}: ${there} bytes arrived in the clear before the handshake, and may be forged`,
       )
     }
     // A handshake does not report an end that came before it.
