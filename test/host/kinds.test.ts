@@ -250,7 +250,7 @@ describe('what an app is', () => {
     const both = Object.assign(new Koa(), { fetch: () => new Response() })
     const claimed = expect.objectContaining({
       code: 'UNKNOWN_APP',
-      message: expect.stringMatching(/more than one host port accepts .*Koa app.*fetch app/),
+      message: expect.stringMatching(/more than one host port accepts .*: fetch app, Koa app/),
     })
     expect(() => newHost().mount('/', both)).toThrow(claimed)
     expect(() => newHost().mount('/', Object.assign(express(), { fetch: () => new Response() }))).toThrow(
