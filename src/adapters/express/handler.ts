@@ -7,18 +7,18 @@ import type { Scope } from '../../core/scope/scope.js'
 import { lastingScopeOf, requestScopeOf } from '../shared/http/request-scope.js'
 import { assertGenerator, runHandler } from '../shared/http/run-handler.js'
 
-/** Made by {@link handler}: a handler for a route, or middleware. */
+/** A handler for a route, or middleware, made by {@link handler}. */
 export type Handler<Req, Res> = (req: Req, res: Res, next: NextFunction) => void
 
 /**
- * An Express handler, or middleware, that is a tasklet: `app.get(path, handler(function* (req, res, next) { ... }))`.
- * On Express 4 and 5, hosted or not.
+ * Makes an Express handler, or middleware, from a generator function: `app.get(path, handler(function* (req, res,
+ * next) { ... }))`. On Express 4 and 5, hosted or not.
  *
- * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it
- * waits, and so is all that it has started with `go()`. What it throws, or what one of those fails with, goes to
- * `next`, once. It may call `next()`, `next('route')` or `next(error)` itself, once: later calls do nothing, and
- * errors that come after it are reported and fail the request with 500, or break it off. What it returns is ignored,
- * as Express does.
+ * The tasklet runs in the scope of its request. If the client leaves before the response has ended, the tasklet is
+ * killed, and so are all tasklets that it has started with `go()`. An error of any of them goes to `next`, once. The
+ * handler may call `next()`, `next('route')` or `next(error)` itself, once: later calls do nothing, and errors that
+ * come after the call are reported and fail the request with 500, or break it off. The return value is ignored, as in
+ * Express.
  *
  * `taskletHandler` of `syncless/host` is the same for `host.mount()` and `node:http`, which have no error handlers.
  * Throws `INVALID_ARGUMENT` for anything except a generator function.
@@ -52,9 +52,9 @@ export function handler<Req extends IncomingMessage = Request, Res extends Serve
 }
 
 /**
- * As {@link handler}, for errors: `app.use(errorHandler(function* (error, req, res, next) { ... }))`. An error that
- * it throws goes on to the next one. A handler that starts after the client has gone runs to its end, so that no
- * error is lost.
+ * Makes an error handler as {@link handler} does: `app.use(errorHandler(function* (error, req, res, next) { ... }))`.
+ * An error that it throws goes on to the next error handler. A handler that starts after the client has gone runs to
+ * its end, so that no error is lost.
  *
  * @example
  * ```ts
@@ -89,8 +89,8 @@ export function errorHandler<Req extends Request = Request, Res extends Response
 }
 
 /**
- * As {@link handler}, for a parameter of routes: `app.param('id', paramHandler(function* (req, res, next, id) { ... }))`.
- * It has to call `next()` for the route to be reached.
+ * Makes a handler for a route parameter as {@link handler} does: `app.param('id', paramHandler(function* (req, res,
+ * next, id) { ... }))`. The route is reached only if it calls `next()`.
  *
  * @example
  * ```ts

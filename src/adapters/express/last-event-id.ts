@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { lastEventIdOf } from '../shared/bytes/server-sent-events.js'
 
 /**
- * The `id` of the last server-sent event that a client has seen, from its `Last-Event-ID`; null for one that connects
- * for the first time. Pass it to the source of the channel, so that the client gets the events that it has missed.
+ * Returns the `id` of the last server-sent event that a client has seen, from its `Last-Event-ID`; null if the client
+ * connects for the first time. Pass it to the source of the channel, so that the client gets the events that it has
+ * missed.
  *
  * @example
  * ```ts

@@ -5,14 +5,15 @@ import type { Receiver } from '../../core/channel/channel.js'
 import { type BodyOptions, bodyToChannel } from '../shared/http/request-body.js'
 
 /**
- * The body of a request as a channel: chunks of bytes, or with `format: 'ndjson'` the values of its lines. Nothing is
- * read before the first receive, and then no more than one read ahead and `capacity`: a slow receiver slows down the
- * client.
+ * Returns the body of a request as a channel: chunks of bytes, or with `format: 'ndjson'` the values of its lines.
+ * Nothing is read before the first receive, and then at most one read ahead and `capacity`: a slow receiver slows
+ * down the client.
  *
- * The end of the body closes the channel. It fails with `CLIENT_GONE` if the client breaks off; with `BODY_TOO_LARGE`
- * beyond `limit` bytes or `lineLimit` bytes a line, and `MALFORMED_BODY` for a line that is no JSON text: these carry
- * the status 413 or 400, with which Express answers if they are passed to `next`. Cancelling the channel, as leaving
- * a `for await` does, leaves the connection for your answer, and reads no more of the body before that has been sent.
+ * The end of the body closes the channel. It fails with `CLIENT_GONE` if the client breaks off, with `BODY_TOO_LARGE`
+ * beyond `limit` bytes or `lineLimit` bytes a line, and with `MALFORMED_BODY` for a line that is not JSON. The last
+ * two carry the status 413 or 400: Express answers with it if you pass the error to `next`. Cancelling the channel,
+ * as leaving a `for await` does, keeps the connection for your answer. No more of the body is read before the answer
+ * has been sent.
  *
  * The bridge belongs to the scope in which it is made, or else to its request. Throws `ALREADY_CONSUMED` for a body
  * that a parser or another bridge has taken, `INVALID_ARGUMENT` for anything except a request and for wrong options,

@@ -12,23 +12,23 @@ import { breakOff } from '../underlying-stream.js'
 import { drained } from './responses.js'
 
 /**
- * Answers a request with what a channel receives: NDJSON, server-sent events, or bytes as they are. It receives only
- * while the client takes what was sent. `Content-Type` and the headers that keep proxies from holding back are set,
- * unless you have set them; the status is yours. The reply is sent as a stream, so that hooks, and the headers that
- * plugins set, hold.
+ * Answers a request with the values of a channel: NDJSON, server-sent events, or bytes as they are. It receives only
+ * while the client takes the response. It sets `Content-Type` and the headers that keep proxies from buffering,
+ * unless you have set them. The status is yours. The reply is sent as a stream, so that hooks, and the headers that
+ * plugins set, still apply.
  *
  * The head goes out with the first value, for `'sse'` at once. The tasklet returns `'ended'` when the channel has
- * ended and the response has been sent, `'left'` when the client was gone before, and for `HEAD`, which has no body:
- * the channel is cancelled then in the same turn, with `CLIENT_GONE` as the reason if it is gone.
+ * ended and the response has been sent. It returns `'left'` if the client was gone before, and for `HEAD`, which has
+ * no body: the channel is then cancelled in the same turn, with `CLIENT_GONE` as the reason if the client is gone.
  *
- * The tasklet fails with the error of the channel, the same object. If nothing was sent by then, a handler that is a generator
- * function passes the error to Fastify's error handler; else the connection is broken off, so that no client takes
- * the answer for complete. An async handler has to wait for the tasklet, and `return reply`; in a plain one, an error
- * that you do not join fails the request with 500. A kill breaks off the response.
+ * The tasklet fails with the error of the channel, as the same object. If nothing was sent by then, a handler that is
+ * a generator function passes the error to Fastify's error handler. Otherwise the connection is broken off, so that
+ * no client takes the answer for complete. An async handler has to wait for the tasklet, and `return reply`. In a
+ * plain handler, an error that you do not join fails the request with 500. A kill breaks off the response.
  *
- * It belongs to the scope in which it is made, or else to its request. Throws `ALREADY_CONSUMED` if another bridge
- * reads the channel, `INVALID_ARGUMENT` for anything except a reply and for wrong options, `SCOPE_CLOSED` if the
- * scope has ended.
+ * The bridge belongs to the scope in which it is made, or else to its request. Throws `ALREADY_CONSUMED` if another
+ * bridge reads the channel, `INVALID_ARGUMENT` for anything except a reply and for wrong options, `SCOPE_CLOSED` if
+ * the scope has ended.
  *
  * @example
  * ```ts

@@ -10,13 +10,13 @@ type Replying = Pick<FastifyReply, 'raw'>
 type Requesting = Pick<FastifyRequest, 'raw'>
 
 /**
- * A Fastify handler that is a tasklet: `app.get(path, handler(function* (request, reply) { ... }))`. On Fastify 4 and
- * 5, hosted or not; where the plugin is registered, `handler` may be left out.
+ * Makes a Fastify handler from a generator function: `app.get(path, handler(function* (request, reply) { ... }))`. On
+ * Fastify 4 and 5, hosted or not. Where the plugin is registered, `handler` may be left out.
  *
- * It runs in the scope of its request: when the client leaves before the response has ended, it is killed where it
- * waits, and so is all that it has started with `go()`. What it returns is sent, as from an async handler; what it
- * throws, or what one of those fails with, goes to Fastify's error handler. Throws `INVALID_ARGUMENT` for anything
- * except a generator function.
+ * The tasklet runs in the scope of its request. If the client leaves before the response has ended, the tasklet is
+ * killed, and so are all tasklets that it has started with `go()`. Its return value is sent, as from an async
+ * handler. An error of any of them goes to Fastify's error handler. Throws `INVALID_ARGUMENT` for anything except a
+ * generator function.
  *
  * @example
  * ```ts
@@ -46,10 +46,10 @@ export function handler<Req extends Requesting = FastifyRequest, Rep extends Rep
 }
 
 /**
- * A Fastify hook that is a tasklet: `app.addHook('preHandler', hook(function* (request, reply) { ... }))`, for every
- * hook of a request. What it returns is what an async hook returns: the payload, in `preParsing`, `preSerialization`
- * and `onSend`. It runs as a {@link handler} does; one that begins when the request is over, as `onResponse`, runs to
- * its end. Throws `INVALID_ARGUMENT` for anything except a generator function.
+ * Makes a Fastify hook from a generator function: `app.addHook('preHandler', hook(function* (request, reply) { ...
+ * }))`, for every hook of a request. It returns what an async hook returns: the payload, in `preParsing`,
+ * `preSerialization` and `onSend`. It runs as a {@link handler} does; a hook that starts when the request is over,
+ * such as `onResponse`, runs to its end. Throws `INVALID_ARGUMENT` for anything except a generator function.
  *
  * @example
  * ```ts
@@ -84,9 +84,9 @@ export function hook<
 }
 
 /**
- * As {@link handler}, for errors: `app.setErrorHandler(errorHandler(function* (error, request, reply) { ... }))`, and
- * for the `errorHandler` of a route. A handler that starts after the client has gone runs to its end, so that no
- * error is lost. Throws `INVALID_ARGUMENT` for anything except a generator function.
+ * Makes an error handler as {@link handler} does: `app.setErrorHandler(errorHandler(function* (error, request, reply)
+ * { ... }))`, also for the `errorHandler` of a route. A handler that starts after the client has gone runs to its
+ * end, so that no error is lost. Throws `INVALID_ARGUMENT` for anything except a generator function.
  *
  * @example
  * ```ts

@@ -21,11 +21,11 @@ const HOOKS = [
 ] as const
 
 /**
- * A Fastify plugin: the handlers and hooks of routes may be generator functions, `request.scope` is the scope of the request,
- * and `go()` in a handler joins it, also after the body was parsed. Register it before the routes, and wait for it:
- * `await app.register(syncless)`; a route that came before it answers 500 with `MISUSE`. It holds for the instance that it
- * is registered on and all in it, as if made by fastify-plugin. Hooks of `app.addHook` are wrapped with `hook`, since no
- * plugin can see them.
+ * A Fastify plugin for tasklets: the handlers and hooks of routes may be generator functions, `request.scope` is the
+ * scope of the request, and `go()` in a handler joins that scope, even after the body was parsed. Register the plugin
+ * before the routes, and wait for it: `await app.register(syncless)`. A route that came before the plugin answers 500
+ * with `MISUSE`. The plugin applies to the instance on which it is registered and to everything in it, as if made by
+ * fastify-plugin. Wrap hooks of `app.addHook` with `hook`, because no plugin can see them.
  *
  * @example
  * ```ts

@@ -10,27 +10,26 @@ import { Iteration, type Source } from './iteration.js'
 
 /** Options of `toChannel`. */
 export interface ToChannelOptions {
-  /** How many values are asked for ahead of the receiver. Default 0. */
+  /** How many values are requested ahead of the receiver. Default 0. */
   capacity?: number
   /** A name for descriptions and dumps. */
   name?: string
 }
 
 /**
- * Gives what an iterable or an iterator yields as a channel, be it synchronous or async. `next()` is called when
- * somebody receives, and ahead of that as far as `capacity` goes, never twice at a time: a receiver that stalls holds
- * the source back.
+ * Returns the values of an iterable or an iterator, synchronous or async, as a channel. `next()` is called when
+ * somebody receives, and up to `capacity` values ahead, never twice at a time: a slow receiver slows down the source.
  *
- * The end of the iteration closes the channel, an error closes it with the same object. Cancelling the channel calls
- * `return()` in the same turn, once, also while a `next()` is pending, and waits for nothing: an iterator whose
- * `return()` ends a pending `next()` ends it then; an async generator sees its `return()` when what it awaits has
- * settled, however long that takes, and what it yields meanwhile is nobody's. To stop it at once, give a function: it
- * gets an AbortSignal, which is aborted first, and is called at the first receive. What such a late `next()` fails
- * with is not told; if `return()` itself fails, that is reported. A receive that is withdrawn while `next()` is
- * pending loses nothing: the value waits for the next one.
+ * The end of the iteration closes the channel, and an error closes it with the same object. Cancelling the channel
+ * calls `return()` in the same turn, once, even while a `next()` is pending, and waits for nothing. If `return()` of
+ * an iterator ends a pending `next()`, it ends then. An async generator sees its `return()` only when its pending
+ * `await` has settled, however long that takes; values that it yields meanwhile are lost. To stop the source at once,
+ * give a function: it gets an AbortSignal, which is aborted first, and is called at the first receive. The error of
+ * such a late `next()` is not reported; the error of `return()` itself is. A receive that is withdrawn while `next()`
+ * is pending loses nothing: the value waits for the next receive.
  *
- * The bridge belongs to the scope in which it is made: when the scope is cancelled, the iterator is left, and whoever
- * still receives gets `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for what cannot be iterated over and for a wrong
+ * The bridge belongs to the scope in which it is made: when the scope is cancelled, the iterator is left, and
+ * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for a source that cannot be iterated over and for a wrong
  * capacity, `ALREADY_CONSUMED` for an iterator that has been bridged, `SCOPE_CLOSED` if the scope has ended.
  * Semantics: `for await`.
  *

@@ -19,11 +19,14 @@ import { endAttributes, errorType, expressRoute, spanName, startAttributes, whol
 
 /** Options of {@link traceRequests}. */
 export interface TraceRequestsOptions {
-  /** Default: the tracer `syncless` of the global provider. */
+  /** The tracer. Default: the tracer `syncless` of the global provider. */
   tracer?: Tracer
-  /** Requests for which there is to be no span, such as those of a health check. Default: none. */
+  /** Returns true for requests without a span, such as those of a health check. Default: none. */
   ignore?: (request: IncomingMessage) => boolean
-  /** More attributes of a span, asked for when it starts. An error of these functions is reported, and the request goes on. */
+  /**
+   * Returns more attributes of a span, when the span starts. An error of these functions is reported, and the request
+   * goes on.
+   */
   attributes?: (trace: RequestTrace) => Attributes
 }
 
@@ -32,14 +35,17 @@ const HOST = 'tracing:syncless.http'
 const FASTIFY = 'tracing:fastify.request.handler:start'
 
 /**
- * Makes a span for every request that a host of this process dispatches to an app, by the semantic conventions for HTTP
- * servers, and returns what stops it: requests that have begun by then still get the end of their span. The span is the
- * active one of whatever runs for the request: the app, after an `await`, in tasklets, and in the app to which it is handed
- * over. It continues the trace that the client has sent, or one that another instrumentation has begun on this server, of
- * which it is then an internal part. `error.type` is the name of the error that the host was told of, the status if that is
- * 500 or more, or `CLIENT_GONE`. The URL's query, which may hold secrets, is left out; upgrades get no span.
+ * Makes a span for every request that a host of this process dispatches to an app, by the semantic conventions for
+ * HTTP servers. Returns a function that stops it; requests that have begun by then still get the end of their span.
  *
- * It needs the peer `@opentelemetry/api`, and the provider, context manager and propagator that the application registers.
+ * The span is active in all code that runs for the request: in the app, after an `await`, in tasklets, and in the app
+ * to which the request is handed over. It continues the trace that the client has sent, or one that another
+ * instrumentation has begun on this server; in the second case it is an internal part of that trace. `error.type` is
+ * the name of the error that the host got, the status if that is 500 or more, or `CLIENT_GONE`. The URL's query,
+ * which may hold secrets, is left out. Upgrades get no span.
+ *
+ * It needs the peer `@opentelemetry/api`, and the provider, context manager and propagator that the application
+ * registers.
  *
  * @example
  * ```ts

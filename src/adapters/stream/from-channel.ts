@@ -11,25 +11,25 @@ import { Reading } from './reading.js'
 export interface FromChannelOptions<T> {
   /** Turns each value into bytes or text, such as `ndjson` or `lines`. Without it, values pass as they are. */
   encode?: Encoder<T>
-  /** Whether the stream carries objects. Default: only where nothing encodes them. */
+  /** Whether the stream carries objects. Default: true unless `encode` is set. */
   objectMode?: boolean
   /** How far the stream reads ahead: in bytes, or in objects in object mode. Default: Node's own. */
   highWaterMark?: number
 }
 
 /**
- * A readable stream of what a channel receives. It receives when it is read, `highWaterMark` ahead and no further, so
- * that a client that reads slowly holds back the producer.
+ * Returns a readable stream of the values of a channel. It receives when it is read, at most `highWaterMark` ahead,
+ * so that a slow client slows down the producer.
  *
- * The end of the channel ends the stream. An error of the channel, or one that `encode` throws, destroys it with the
- * same object (what is no Error becomes the `cause` of a `CHANNEL_CLOSED`); as in every Node stream, what was read
- * ahead is lost then. Destroying the stream cancels the channel in the same turn, also while a receive is pending,
- * with the error as the reason. `null` means the end to Node: receiving it destroys an object stream with
- * `INVALID_ARGUMENT`.
+ * The end of the channel ends the stream. An error of the channel, or one that `encode` throws, destroys the stream
+ * with the same object. A value that is no Error becomes the `cause` of a `CHANNEL_CLOSED`. As in every Node stream,
+ * values that were read ahead are then lost. Destroying the stream cancels the channel in the same turn, even while a
+ * receive is pending, with the error as the reason. `null` means the end to Node: receiving it destroys an object
+ * stream with `INVALID_ARGUMENT`.
  *
  * The bridge belongs to the scope in which it is made: when the scope is cancelled, the stream is destroyed before
- * its end, with no error event. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()` to
- * fan out), and `SCOPE_CLOSED` if the scope has ended. Semantics: `stream.Readable` with `read()`.
+ * its end, without an error event. Throws `ALREADY_CONSUMED` if another bridge reads the channel (use `broadcast()`
+ * to fan out), and `SCOPE_CLOSED` if the scope has ended. Semantics: `stream.Readable` with `read()`.
  *
  * @example
  * ```ts

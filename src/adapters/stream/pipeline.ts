@@ -12,17 +12,17 @@ import { asReason, destroyQuietly, isPrematureClose } from '../shared/bridge/str
 import { fromChannel } from './from-channel.js'
 import { TaskletTransform, type TransformBody } from './transform.js'
 
-/** What may stand between the source and the sink of a pipeline: a Duplex, or the body of a `transform`. */
+/** A stage between the source and the sink of a pipeline: a Duplex, or the body of a `transform`. */
 export type Stage = NodeJS.ReadWriteStream | TransformBody<never, unknown>
 
 /**
  * Connects streams, as Node's own `pipeline` does, and waits until the last one has finished. Generator functions
  * between them are the bodies of transforms (see `transform`), and the source may be a channel. A failure anywhere
- * destroys all of them and is thrown, the same object; so does a kill. A body that returns before its input has ended
- * stops the source, and that is no failure.
+ * destroys all streams and is thrown as the same object. A kill destroys them, too. A body that returns before its
+ * input has ended stops the source; this is no failure.
  *
- * It is a tasklet of the scope it is called in. Throws `INVALID_ARGUMENT` for fewer than two stages and for anything
- * except a source, `ALREADY_CONSUMED` for a channel that is bridged.
+ * The pipeline is a tasklet of the scope in which it is called. Throws `INVALID_ARGUMENT` for fewer than two stages
+ * and for anything except a source, `ALREADY_CONSUMED` for a channel that is bridged.
  *
  * @example
  * ```ts

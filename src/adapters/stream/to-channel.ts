@@ -22,24 +22,25 @@ export interface ToChannelOptions<T = unknown> {
 }
 
 /**
- * Gives what a readable stream reads as a channel: objects in object mode, else chunks as `readable.read()` gives
- * them (everything that has arrived, at most about `highWaterMark` bytes), as strings where the stream has an
- * encoding.
+ * Returns the data of a readable stream as a channel: objects in object mode, else chunks as `readable.read()` gives
+ * them (everything that has arrived, at most about `highWaterMark` bytes), as strings if the stream has an encoding.
  *
  * Bytes that an `nbfile` over the stream has read ahead are put back, and received first. Nothing is read before the
- * first receive; then at most the stream's own `highWaterMark` and `capacity` chunks are read ahead, so that a source
- * is held back by a receiver that stalls. The end of the stream closes the channel; its error closes it with the same
- * object, and so does a `destroy()` before its end, with Node's `ERR_STREAM_PREMATURE_CLOSE`. Cancelling the channel
- * destroys the stream in the same turn, with the reason if that is an Error; this raises no unhandled `error` event.
+ * first receive. Then at most the stream's own `highWaterMark` and `capacity` chunks are read ahead, so that a slow
+ * receiver slows down the source. The end of the stream closes the channel. An error of the stream closes it with the
+ * same object; a `destroy()` before the end closes it with Node's `ERR_STREAM_PREMATURE_CLOSE`. Cancelling the
+ * channel destroys the stream in the same turn, with the reason if that is an Error; this raises no unhandled `error`
+ * event.
  *
- * With `decode`, the bytes become values: a chunk is read when the values of the one before have been received. If
- * the decoder fails, the channel is closed with its error, after the values before it, and destroys the stream.
- * Decoded values are received before the end or the error of the stream.
+ * With `decode`, the bytes become values: a chunk is read when the values of the chunk before have been received. If
+ * the decoder fails, the values before the error are received first; then the channel is closed with the error, and
+ * the stream is destroyed. Decoded values are received before the end or the error of the stream.
  *
  * The bridge belongs to the scope in which it is made: when the scope is cancelled, the stream is destroyed, and
  * receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a Readable and for wrong options,
- * `ALREADY_CONSUMED` for a stream that has been bridged, or has ended with bytes left in a file over it, `BUSY` where
- * a read of one waits, `SCOPE_CLOSED` if the scope has ended. Semantics: `readable` events and `stream.finished`.
+ * `ALREADY_CONSUMED` for a stream that has been bridged, or has ended with bytes left in a file over it, `BUSY` if a
+ * read of such a file waits, `SCOPE_CLOSED` if the scope has ended. Semantics: `readable` events and
+ * `stream.finished`.
  *
  * @example
  * ```ts

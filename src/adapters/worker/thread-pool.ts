@@ -113,23 +113,25 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /**
-   * Runs a function in a thread, and gives its result, or that of its promise.
+   * Runs a function in a thread, and returns its result, or that of its promise.
    *
-   * A function is sent as its source: it sees its arguments and the globals of the thread, and nothing of the place where
-   * it was written; `await import('node:zlib')` works in it. A function of a module is named by the module's URL
-   * (`file:`, `node:` or `data:`) or absolute path, and the export `name`; `run<typeof resize>(url, args, { name: 'resize' })`
-   * has its types. A thread evaluates a module once. Arguments and results are copied by structured clone when a thread
-   * takes the task; `transfer` moves arguments, and piscina's `move()` a result.
+   * A function is sent as its source. It sees its arguments and the globals of the thread, and nothing of the place
+   * where it was written; `await import('node:zlib')` works in it. A function of a module is named by the module's
+   * URL (`file:`, `node:` or `data:`) or absolute path, and the export `name`; `run<typeof resize>(url, args, { name:
+   * 'resize' })` has its types. A thread evaluates a module once. Arguments and results are copied by structured
+   * clone when a thread takes the task; `transfer` moves arguments, and piscina's `move()` a result.
    *
-   * The task waits in the queue for a thread, first come, first served; before that for room in the queue. Whoever loses,
-   * is killed or times out, leaves the queue, or ends the thread that runs the task, spinning or not; another thread takes
-   * its place. A native function that blocks, such as `scryptSync`, ends only when it is over.
+   * The task waits for room in the queue, and then in the queue for a thread, first come, first served. If the
+   * operation loses, is killed or times out, the task leaves the queue, or the thread that runs it is ended, spinning
+   * or not; another thread takes its place. A native function that blocks, such as `scryptSync`, ends only when it is
+   * over.
    *
-   * Fails with an error like the one that the function has thrown, as far as a copy can be (see docs/bridges/worker.md);
-   * with a `DataCloneError` for what cannot be copied; with `PEER_GONE` where the thread ended: by an uncaught error, which
-   * is the cause, by `process.exit()`, or for want of memory; with `SCOPE_CLOSED` where the pool has ended with its scope,
-   * `POOL_DESTROYED` where it was destroyed; with `PACKAGE_MISSING` where piscina is not installed. Throws
-   * `INVALID_ARGUMENT` for what no thread can run: a generator function, a method, a bound or a native function.
+   * Fails with an error like the one that the function has thrown, as far as a copy can be (see
+   * docs/bridges/worker.md); with a `DataCloneError` for a value that cannot be copied; with `PEER_GONE` if the
+   * thread ended: by an uncaught error, which is the cause, by `process.exit()`, or because it ran out of memory;
+   * with `SCOPE_CLOSED` if the pool has ended with its scope, `POOL_DESTROYED` if it was destroyed; with
+   * `PACKAGE_MISSING` if piscina is not installed. Throws `INVALID_ARGUMENT` for a function that no thread can run: a
+   * generator function, a method, a bound or a native function.
    */
   run<A extends unknown[], R>(fn: (...args: A) => R, args: readonly [...A], options?: ThreadTaskOptions): Op<Awaited<R>>
   run<F extends ThreadFunction>(

@@ -14,8 +14,8 @@ import { checkedTopic, type TopicOption } from './options.js'
 /** Options of `toChannel`. */
 export interface ToChannelOptions extends TopicOption {
   /**
-   * The window: how many values may be under way or lie in the buffer while nobody receives. Default 16. With 0 the other
-   * side sends a value when somebody receives, which takes a journey to there and back for each.
+   * The window: how many values may be under way or in the buffer while nobody receives. Default 16. With 0 the other
+   * side sends a value only when somebody receives, which costs one round trip for each value.
    */
   capacity?: number
   /** A name for descriptions and dumps. */
@@ -23,18 +23,20 @@ export interface ToChannelOptions extends TopicOption {
 }
 
 /**
- * Gives what the other side of a port drains to it, with `drainTo` or `connect` of this package, as a channel. The
- * other side sends so much as this side allows it, so that a receiver that stalls makes the channel over there wait.
+ * Returns the values that the other side of a port drains to it, with `drainTo` or `connect` of this package, as a
+ * channel. The other side sends only as many values as this side allows, so that a slow receiver makes the other
+ * side's channel wait.
  *
- * The end of the channel there closes this one; its error closes it with an error that is like it, as far as a copy
- * can be: see docs/bridges/worker.md. Where the other side goes without a word (the port is closed, the worker or the
- * process ends, the IPC channel is disconnected) it closes with `PEER_GONE`, after what has arrived; the error that a
- * worker has died of is the cause. Cancelling the channel cancels the one over there, with the reason.
+ * The end of the other side's channel closes this one. An error of that channel closes it with a similar error, as
+ * far as a copy can be: see docs/bridges/worker.md. If the other side goes without a message (the port is closed, the
+ * worker or the process ends, the IPC channel is disconnected), the channel closes with `PEER_GONE`, after the values
+ * that have arrived. If a worker died of an error, that error is the cause. Cancelling the channel cancels the other
+ * side's channel, with the reason.
  *
- * Other messages on the port are not touched. A port that is listened to keeps the process alive as it always does;
+ * Other messages on the port are not touched. A port with a listener keeps the process alive, as always, and
  * `port.unref()` works as always. The bridge belongs to the scope in which it is made: when the scope is cancelled,
- * it ends, and receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a port and wrong options,
- * `ALREADY_CONSUMED` where the topic is received from already, `SCOPE_CLOSED` if the scope has ended.
+ * the bridge ends, and receivers get `SCOPE_CLOSED`. Throws `INVALID_ARGUMENT` for anything except a port and for
+ * wrong options, `ALREADY_CONSUMED` if the topic is received from already, `SCOPE_CLOSED` if the scope has ended.
  *
  * @example
  * ```ts

@@ -78,7 +78,7 @@ export class BodyReplay {
     const { read, unshift } = Object.getPrototypeOf(req)
     const flowing = req.readableFlowing === true
     const uncover = cover(req, 'emit', () => false)
-    // What is put back into a stream that flows is not kept there.
+    // A flowing stream does not keep bytes that are put back into it.
     if (flowing) req.pause()
     const pieces: Buffer[] = []
     // To ask for more at once raises the mark.
@@ -93,7 +93,7 @@ export class BodyReplay {
   }
 
   #note(bytes: Buffer): void {
-    // What still waits in the stream has not been read and need not be kept; the stream itself bounds it.
+    // Bytes that still wait in the stream have not been read and need not be kept; the stream itself bounds them.
     if (this.#size - this.#req.readableLength > this.limit) this.#chunks = null
     this.#size += bytes.length
     this.#chunks?.push(bytes)

@@ -14,7 +14,7 @@ interface Counter {
   unavailable(path: string): void
 }
 
-/** What dispatch needs of its host. */
+/** The parts of a host that dispatch uses. */
 export interface DispatchHost {
   readonly traffic: Traffic
   readonly mounts: MountTable

@@ -12,14 +12,14 @@ import { RequestSnapshot } from './request-snapshot.js'
 export class HandOver implements PendingHandOver {
   /** Whether the client waits to be told to send its body, and nobody but a handler of an app's own can have done so. */
   awaitsContinue: boolean
-  /** What the client has asked for. */
+  /** The request target that the client has sent. */
   readonly target: string
   readonly #exchange: Exchange
   /** The apps that may still get the request, in order. */
   readonly #rest: Mount[]
   /** Whether the server from which it has come gets what the last of them has nothing for. */
   readonly #visits: boolean
-  /** Those that have had it. */
+  /** The mounts that have had it. */
   readonly passed: Mount[]
   readonly #marks: RequestSnapshot
   readonly #body: BodyReplay

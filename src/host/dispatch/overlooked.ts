@@ -11,7 +11,7 @@ import { originForm } from '../transport/request-target.js'
 import { type Ambiguity, plainPath, policiesOf } from './ambiguous-path.js'
 import { accepts, outside, type Party } from './policy-agreement.js'
 
-/** What calls a host, and gets what the host has nothing for. It cannot be asked; in most cases it is an Express app. */
+/** The caller of a host, which gets the requests that no mount owns. It cannot be asked; in most cases it is an Express app. */
 export const unseen: Party = {
   ...outside([
     {

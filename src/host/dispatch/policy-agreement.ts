@@ -19,12 +19,12 @@ export interface Party {
   readonly accepted: ReadonlySet<Difference>
 }
 
-/** What a server that the host is attached to, or that calls it, has of its own, as far as it is known. */
+/** The policies of a server that the host is attached to, or that calls it, as far as they are known. */
 export function outside(policies: Iterable<AppPolicy>): Party {
   return { title: 'what the server itself has', policies, accepted: new Set() }
 }
 
-/** What two parties have accepted: one of them has to name it. */
+/** Returns whether two parties have accepted a difference: one of them has to name it. */
 export function accepts(a: Party, b: Party, difference: Difference): boolean {
   return a.accepted.has(difference) || b.accepted.has(difference)
 }

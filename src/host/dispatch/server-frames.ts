@@ -29,7 +29,7 @@ export class ServerFrames {
     }
   }
 
-  /** What comes after the head. */
+  /** The bytes after the head. */
   #readHead(bytes: Uint8Array): Uint8Array {
     const before = this.#head.length
     this.#head += Buffer.from(bytes).toString('latin1')

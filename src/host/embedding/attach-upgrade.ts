@@ -10,7 +10,7 @@ import { MAX_HEADERS, refuse } from '../dispatch/without-upgrade.js'
 const responses = Symbol('responses of a connection')
 
 interface Noted {
-  /** Those that were unfinished when the latest came. */
+  /** The responses that were unfinished when the latest request came. */
   [responses]?: ServerResponse[]
 }
 

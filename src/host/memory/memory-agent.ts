@@ -4,7 +4,7 @@ import { Agent } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { MemorySocket } from './memory-socket.js'
 
-/** What a connection in memory asks of its host. */
+/** The parts of a host that a connection in memory uses. */
 export interface MemoryHost {
   /** Whether it takes no connections any more. */
   readonly stopped: boolean
@@ -15,7 +15,7 @@ export interface MemoryHost {
   accept(socket: Duplex): void
 }
 
-/** What an app sees of a client that comes by memory. */
+/** A client in memory, as an app sees it. */
 export interface MemoryClient {
   /** Default: 127.0.0.1. */
   remoteAddress?: string | undefined

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
 import { timerDelay } from '../../core/ops/sleep.js'
 
-/** What may come in: bytes, with the callback of a writer that waits, or the end of the other side. */
+/** An incoming item: bytes, with the callback of a waiting writer, or the end of the other side. */
 type Arrival = { chunk: Buffer; taken: Done | null } | { error: Error | null }
 type Done = (error?: Error | null) => void
 

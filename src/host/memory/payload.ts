@@ -1,4 +1,4 @@
-/** What may be sent as the body of a request, and the headers that describe it. */
+/** The bodies that a request may have, and the headers that describe them. */
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { SynclessError } from '../../core/base/errors.js'

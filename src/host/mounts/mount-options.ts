@@ -1,4 +1,4 @@
-/** What may be said of a mount. */
+/** The options of a mount. */
 
 import { assertOptions, invalid } from '../../core/base/arguments.js'
 import { SynclessError } from '../../core/base/errors.js'

@@ -16,7 +16,7 @@ import { InFlight } from '../request/in-flight.js'
 import { Announced } from './announced.js'
 import { awaitHost, awaitsNoMore } from './awaiting-host.js'
 
-/** What a mount server asks its host. */
+/** The questions of a mount server to its host. */
 export interface MountServerHost {
   /** Whether it is to serve clients for which it need not listen: in memory, or of another server. */
   readonly usedWithoutListening: boolean

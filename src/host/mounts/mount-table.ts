@@ -124,7 +124,7 @@ function shares({ protocols }: Mount, others: ReadonlySet<string>): boolean {
   return false
 }
 
-/** What a client offers to speak: the names in `Upgrade`, and the sub-protocols of WebSocket. */
+/** The protocols that a client offers: the names in `Upgrade`, and the sub-protocols of WebSocket. */
 function protocolsOf({ headers }: IncomingMessage): ReadonlySet<string> {
   const names = `${headers.upgrade?.toLowerCase() ?? ''},${headers['sec-websocket-protocol'] ?? ''}`
   return new Set(names.split(',').map(name => name.trim()))

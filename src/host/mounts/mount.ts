@@ -17,7 +17,7 @@ import { handOverLimit, runsHooks } from './hand-over-limit.js'
 import type { MountOptions } from './mount-options.js'
 import { HostedServer, type MountServerHost } from './mount-server.js'
 
-/** What a mount tells its host. */
+/** The events that a mount reports to its host. */
 export interface MountHost extends MountServerHost {
   report(error: SynclessError): void
   /** The requests in flight at other mounts that may be handed over to `mount`. */
@@ -38,22 +38,22 @@ export class Mount implements ExchangeOwner {
   readonly server: HostedServer
   /** How many bytes are kept of a body, for the next mount; null where nothing is handed over. */
   readonly handOverLimit: number | null
-  /** What it may treat differently from the mounts that it hands over to, or that hand over to it. */
+  /** The accepted differences between it and the mounts before and after it in a hand-over. */
   readonly accepted: ReadonlySet<Difference>
-  /** What its app says of itself, once it has started; nothing where it cannot be asked. */
+  /** The policies of its app, once it has started; none if the app cannot be asked. */
   policies: Iterable<AppPolicy> = []
   /** Whether it is the host's own, and no app's. */
   readonly internal: boolean
-  /** What its requests pass before they reach the app; null where nothing was asked for. */
+  /** The stages that its requests pass before they reach the app; null if the options ask for none. */
   stages: readonly Stage[] | null = null
-  /** What its start has failed with, where that was reported. */
+  /** The error of its start, if that was reported. */
   startFailure: unknown = null
   #app: MountedApp | null = null
   #port: HostPort | null = null
   #raw: unknown
   #starting: Promise<void> | null = null
   #ready = true
-  /** What was emitted last, until the app has it. */
+  /** The last emitted request, until the app has it. */
   #latest: Exchange | null = null
   readonly #host: MountHost
 

@@ -11,7 +11,7 @@ export interface RunningHost {
   close(): Promise<CloseReport>
   /** An app or a callback has failed at the close. */
   failedAtClose(error: unknown): void
-  /** What a close would wait for now. */
+  /** The things for which a close would wait now. */
   readonly awaited: Awaited
   /** How long a close may take, in milliseconds. */
   readonly patience: number

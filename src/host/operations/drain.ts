@@ -15,7 +15,7 @@ import type { CloseCallbacks } from './close-callbacks.js'
 import type { CloseReport } from './close-report.js'
 import { Deadline } from './deadline.js'
 
-/** What a drain needs of its host. */
+/** The parts of a host that a drain uses. */
 export interface DrainHost {
   readonly transport: Transport
   readonly mounts: MountTable

@@ -30,7 +30,7 @@ export const livez: HealthHandler = (req, res) => answerHealth(req, res, 200, 'o
 
 /** Returns the handler that says whether the host should get requests. */
 export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): HealthHandler {
-  // Whoever asks may be anybody: the error is told to the operator, once until the check has said yes.
+  // The asker may be anybody, so only the operator gets the error, once until the check has said yes.
   // A check is asked for all who ask meanwhile, and belongs to no request.
   const asking = check === undefined ? undefined : registered(check)
   let told = false
@@ -48,7 +48,7 @@ export function readyz(host: HealthyHost, check: ReadinessCheck | undefined): He
       asked = null
     }
   }
-  // Those who ask while a check is under way get its answer.
+  // Requests that come while a check is under way get its answer.
   const failing = (): Promise<string | null> => {
     asked ??= ask()
     return asked

@@ -1,4 +1,4 @@
-/** What a host counts while it has an admin port. A host without one counts nothing. */
+/** The metrics of a host with an admin port. A host without one counts nothing. */
 
 import { isStream } from '../../adapters/underlying-stream.js'
 import { loop } from '../../core/loop/loop.js'
@@ -14,7 +14,7 @@ import { EventLoopMeter } from './event-loop-meter.js'
 import { Histogram } from './histogram.js'
 import { OpenMetricsText } from './open-metrics.js'
 
-/** What is read from the host at the time of a scrape. */
+/** The values that are read from the host at the time of a scrape. */
 export interface MeasuredHost {
   readonly isReady: boolean
   readonly mounts: MountTable

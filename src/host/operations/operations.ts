@@ -1,4 +1,4 @@
-/** What a host shows of itself to those who operate it: metrics, and the health checks on the admin port and its own. */
+/** The operators' view of a host: metrics, and the health checks on the admin port and on the host's own addresses. */
 import type { AddressInfo } from 'node:net'
 import { nameOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
@@ -18,7 +18,7 @@ export interface OperatedHost extends MeasuredHost, HealthyHost {
   report(error: SynclessError): void
 }
 
-/** What the options of a host say of it. */
+/** The options of a host for its operators. */
 interface OperationsOptions {
   readonly admin?: AdminOptions
   readonly health?: boolean | HealthOptions
@@ -52,7 +52,7 @@ export class Operations {
     })
   }
 
-  /** What is to be mounted on the host's own addresses. */
+  /** The health checks to mount on the host's own addresses. */
   get healthMounts(): [path: string, handler: HealthHandler][] {
     const health = this.#health === true ? {} : this.#health
     if (health === undefined || health === false) return []

@@ -25,7 +25,7 @@ export class BorrowedConnections {
     socket.once('close', () => this.upgrades.delete(socket))
   }
 
-  /** What carries them: destroying it ends them. */
+  /** The streams of its requests and upgrades: destroying a stream ends what it carries. */
   get carriers(): Set<Duplex> {
     return new Set([...this.upgrades.keys(), ...Array.from(this.exchanges, ({ req }) => underlyingStream(req))])
   }

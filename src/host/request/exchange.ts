@@ -14,7 +14,7 @@ import type { HeldAnswer } from '../answer/held-answer.js'
 import { askedPath } from '../transport/request-target.js'
 import { traceSettled, tracing } from './tracing.js'
 
-/** What an exchange tells the mount that it belongs to. */
+/** The events that an exchange reports to its mount. */
 export interface ExchangeOwner {
   /** The mount server on which the app is; null where none is asked. */
   readonly server: object | null
@@ -45,13 +45,13 @@ export interface PendingHandOver {
   end(): void
 }
 
-/** What the first app has put on a request and its response. */
+/** The properties that the first app has put on a request and its response. */
 export interface Marks {
   giveBackHelpers(): void
   giveBackAll(): void
 }
 
-/** What an exchange owes to the server from which it has come. */
+/** The duties of an exchange towards the server from which it has come. */
 export interface Visit {
   /** Takes the request back: no mount has anything for it. */
   next(): void
@@ -94,13 +94,13 @@ export class Exchange implements ScopeProvider {
   held: HeldAnswer[] | null = null
   /** Null while the client waits for the rest of the response. */
   outcome: 'ended' | 'gone' | null = null
-  /** Of a request on a connection of another server, what the host owes to that server; null for one of its own. */
+  /** The host's duties if the request came on a connection of another server; null on the host's own connections. */
   visit: Visit | null = null
   /** Set if the client asks for another protocol, and the apps in front of its taker are asked first. */
   offer: UpgradeOffer | null = null
   /** Where hosts are nested, the exchange of the inner one. */
   inner: Exchange | null = null
-  /** What its connection listens with on the response. */
+  /** The listener of its connection on the response. */
   responseClosed: () => void = unheard
   #scope: Scope | null = null
   #answered: Answered | null = null
@@ -167,7 +167,7 @@ export class Exchange implements ScopeProvider {
     if (consequence) return
     this.#refuse(status, headers)
     this.#scope?.cancel(error)
-    // What asks for a status of the 400s says what its client did, and anyone can do it.
+    // An error with a 4xx status says what the client did, and any client can cause it.
     if (status >= 500) this.owner.failed(this, error)
   }
 

@@ -56,7 +56,7 @@ function knownExchange(req: IncomingMessage): Exchange | undefined {
 // The adapters of frameworks find the scopes of hosted requests by this.
 addScopeFinder(hosted)
 
-// What they start when a request is over, the drain of its host waits for and bounds.
+// The host's drain waits for tasklets that they start after a request is over, and bounds them.
 addScopeKeeper((owner, scope) => {
   const exchange = hosted(owner)
   exchange?.owner.lingers(scope)

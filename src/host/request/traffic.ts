@@ -5,7 +5,7 @@ import { BorrowedConnections } from './borrowed-connections.js'
 import type { Connection } from './connection.js'
 import type { Exchange, ExchangeOwner, PendingHandOver } from './exchange.js'
 
-/** What is under way in a host: its connections, those of other servers that it serves on, and the scopes of past requests. */
+/** The traffic of a host: its connections, the connections of other servers that it serves on, and the scopes of past requests. */
 export class Traffic {
   /** The host's own that are open. */
   readonly connections = new Set<Connection>()

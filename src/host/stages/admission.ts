@@ -119,7 +119,7 @@ export class Gate {
   }
 }
 
-/** What the gates do with the requests of one mount. */
+/** The counts of the gates for the requests of one mount. */
 interface AdmissionCounts {
   readonly waiting: InFlight
   refused: number
@@ -204,7 +204,7 @@ class Ticket {
   }
 }
 
-/** What the stage asks its mount. */
+/** The questions of the stage to its mount. */
 export interface ConnectionHolder {
   readonly holdsConnections: boolean
 }

@@ -44,7 +44,7 @@ export class BodyLimitStage implements Stage {
     answerWithoutBody(res, 413)
   }
 
-  /** What says no length is counted as it comes. */
+  /** Counts a body without a stated length while it arrives. */
   #count(exchange: Exchange): void {
     const { req, res } = exchange
     const count = new BodyCount(req, this.#most, () => {

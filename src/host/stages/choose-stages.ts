@@ -5,14 +5,14 @@ import { checkedLimits, type LimitOptions, type MountLimitOptions } from './limi
 import { type RequestIdOptions, RequestIdStage } from './request-id.js'
 import type { Meter, Stage } from './stage.js'
 
-/** What the options of a host ask for. */
+/** The stages that the options of a host ask for. */
 interface HostStages {
   readonly admission?: AdmissionOptions
   readonly limits?: LimitOptions
   readonly requestId?: RequestIdOptions
 }
 
-/** What the options of a mount ask for. */
+/** The stages that the options of a mount ask for. */
 interface MountStages {
   readonly admission?: AdmissionOptions | false
   readonly limits?: MountLimitOptions

@@ -18,7 +18,7 @@ export interface Session {
   close(): void
 }
 
-/** What an engine hands to the host. None of these throws. */
+/** The events that an engine reports to the host. None of these throws. */
 export interface EngineSink {
   /** A connection, before anything of it was read. One that is given to `accept` comes again. */
   connection(socket: Duplex, session?: Session): void

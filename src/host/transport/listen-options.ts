@@ -23,7 +23,7 @@ export function checkedAddresses(what: string, options: HostListenOptions): List
 
 const protocols: readonly Protocol[] = ['http', 'https', 'both']
 
-/** What Node would not refuse by an error of its own, or only when it is too late. */
+/** The allowed kinds of options. Node would refuse a wrong kind without an error of its own, or too late. */
 const kinds = { port: ['number', 'string'], host: ['string'], path: ['string'], backlog: ['number'] } as const
 
 function assertAddress(what: string, address: ListenAddress): void {

@@ -10,7 +10,7 @@ export interface Listener {
   close(): Promise<SynclessError | null>
 }
 
-/** What a listener tells: a connection, or why one could not be accepted. */
+/** The events of a listener: a connection, or the reason why none could be accepted. */
 export interface ListenerSink {
   accept(socket: Socket): void
   failed(error: Error): void

@@ -1,7 +1,7 @@
 import { codeOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
 
-/** What to report of an error that an engine has met on a connection; nothing where the client merely left. */
+/** Returns the report for an error that an engine has met on a connection; nothing if the client merely left. */
 export function malformed(error: Error): SynclessError | undefined {
   const code = codeOf(error)
   const late = code === 'ERR_HTTP_REQUEST_TIMEOUT'

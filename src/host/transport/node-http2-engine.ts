@@ -31,7 +31,7 @@ export interface Http2Options
   allowHTTP1?: boolean
 }
 
-/** What a request may not do to be served: Node's own defaults in milliseconds and bytes, but for the streams. */
+/** Limits on requests: Node's own defaults in milliseconds and bytes, except for the streams. */
 const KEEP_ALIVE_TIMEOUT = 5_000
 const REQUEST_TIMEOUT = 300_000
 const MAX_HEADER_SIZE = 16_384

@@ -16,7 +16,7 @@ function authorityLength(url: string): number {
   return length < 0 ? url.length : scheme + 3 + length
 }
 
-/** What Express adds to a request under a mount path. */
+/** The properties that Express adds to a request under a mount path. */
 export interface MountedRequest extends IncomingMessage {
   baseUrl?: string
   originalUrl?: string

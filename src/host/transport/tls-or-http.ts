@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** What a TLS client sends first: the type of a handshake record. No method of HTTP begins with it. */
+/** The first byte of a TLS client: the type of a handshake record. No method of HTTP begins with it. */
 export const TLS_HANDSHAKE = 22
 
 /** Calls `then` with the first byte that a client sends, which stays in the socket. A client that ends is let go. */

@@ -3,11 +3,11 @@ import { ByteAccumulator } from './byte-accumulator.js'
 import { type Decoder, decodedBy, tooLarge } from './decoder.js'
 import type { Encoder } from './encoders.js'
 
-/** How the length before each frame is written. */
+/** The format of the length before each frame. */
 export interface FrameOptions {
-  /** How many bytes it has: 1, 2 or 4, the default. */
+  /** The size of the length in bytes: 1, 2 or 4, the default. */
   size?: 1 | 2 | 4
-  /** Whether its lowest byte comes first. Default false: network order. */
+  /** Whether the lowest byte of the length comes first. Default false: network order. */
   littleEndian?: boolean
 }
 
@@ -18,8 +18,9 @@ export function frameSize({ size = 4 }: FrameOptions): 1 | 2 | 4 {
 }
 
 /**
- * Frames of bytes or text, each after its length: an unsigned integer of `size` bytes, in network order. `decodeFrames` is its
- * counterpart. The encoder throws `INVALID_ARGUMENT` for a frame whose length does not fit, and so does this for wrong options.
+ * Makes an encoder for frames of bytes or text, each after its length: an unsigned integer of `size` bytes, in
+ * network order. `decodeFrames` is its counterpart. The encoder throws `INVALID_ARGUMENT` for a frame whose length
+ * does not fit. `frames` throws it for wrong options.
  *
  * @example
  * ```ts

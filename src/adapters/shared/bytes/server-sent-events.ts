@@ -5,13 +5,19 @@ import { type Decoder, decodedBy, tooLarge } from './decoder.js'
 
 /** An event to be sent. */
 export interface ServerSentEvent {
-  /** Text as it is, of as many lines as it has; anything else as JSON. Without it, clients take note of `id` and `retry` only. */
+  /**
+   * The data: text as it is, of as many lines as it has; anything else as JSON. Without data, clients only note `id`
+   * and `retry`.
+   */
   data?: unknown
-  /** Its type; without it, that is `message`. */
+  /** The type of the event. Default: `message`. */
   event?: string
-  /** What the client sends as `Last-Event-ID` when it connects again. The empty string takes back an earlier one. */
+  /**
+   * The id that the client sends as `Last-Event-ID` when it connects again. The empty string takes back an earlier
+   * id.
+   */
   id?: string | number
-  /** After how many milliseconds the client is to connect again. */
+  /** After how many milliseconds the client should connect again. */
   retry?: number
   /** Text that clients ignore, such as a heartbeat. */
   comment?: string
@@ -26,8 +32,8 @@ export interface ReceivedEvent {
 }
 
 /**
- * Server-sent events, as an `EventSource` reads them: an event for each value. Throws `INVALID_ARGUMENT` for an `event` or
- * `id` of several lines, an `id` with a NUL, a `retry` that is no whole number, and `data` that JSON has no text for.
+ * Encodes a value as a server-sent event, as an `EventSource` reads it. Throws `INVALID_ARGUMENT` for an `event` or
+ * `id` of several lines, an `id` with a NUL, a `retry` that is no whole number, and `data` without a JSON text.
  * Format: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @example
