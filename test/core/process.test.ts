@@ -86,7 +86,7 @@ test('signals, timers and sockets are served, within so many turns, whatever kee
 
 test('a tasklet that catches its exit for ever hangs nothing: timers go on, and it is reported', async () => {
   const { code, stdout, stderr } = await script.run(`
-    import { loop } from './core/loop.js'
+    import { loop } from './core/loop/loop.js'
     const { setBackgroundTimer } = loop.clock
     loop.clock = { ...loop.clock, setBackgroundTimer: fn => setBackgroundTimer(fn, 1) }
     const t = go(function* stubborn() { for (;;) { try { yield* never } catch {} } })
@@ -115,13 +115,13 @@ describe.each([
     `)
     expect(code).toBe(0)
     expect(stderr).toMatch(/orders.*never seen[\s\S]*Error: never seen\n +at/)
-    expect(stderr.match(/nobody received/g)).toHaveLength(1)
+    expect(stderr.match(/no receiver got/g)).toHaveLength(1)
     expect(stderr).not.toContain('too late')
   })
 
   test('that is no Error is reported as what it is', async () => {
     const { stderr } = await script.run(`const orders = globalThis.keep = ${made}; orders.${end}('a text')`)
-    expect(stderr).toMatch(/nobody received: a text\na text/)
+    expect(stderr).toMatch(/no receiver got: a text\na text/)
   })
 
   test('that is collected before anybody received it is reported before the exit, once', async () => {
