@@ -16,7 +16,7 @@ export class Raised {
   }
 }
 
-/** What one send hands to one receive. */
+/** The item that one send hands to one receive. */
 export type Item<T> = T | Raised
 
 /** The channel, as its nodes see it. */

@@ -328,7 +328,7 @@ export function readerInput(source: ByteSource | Readable, options: ReaderOption
   return new ReaderInput(bytes, name === made ? name : `"${name}"`, limit, checkedDepth(bytes, made))
 }
 
-/** How many readers may be made of one another: each read passes through all of them, and they need stack. */
+/** The largest number of readers over one another: each read passes through all of them, and they need stack. */
 const MOST_NESTED = 1000
 
 function checkedDepth(source: ByteSource, made: string): number {
