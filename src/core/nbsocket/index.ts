@@ -45,16 +45,13 @@ export type { ExitStatus, Process } from './process/process.js'
 export { signals } from './process/signals.js'
 export { type SpawnProcessOptions, type StdioKind, spawnProcess } from './process/spawn.js'
 export { type ConnectOptions, connect } from './socket/connect.js'
-export {
-  type Listener,
-  type ListenerStatistics,
-  type ListenOptions,
-  listen,
-  type Serve,
-  type ServeOptions,
-} from './socket/listener.js'
-export { fromFd, fromSocket, type NbSocket, type SocketOptions } from './socket/nbsocket.js'
+export { fromFd, fromSocket } from './socket/from-socket.js'
+export { listen } from './socket/listen.js'
+export type { ListenOptions } from './socket/listen-options.js'
+export type { Listener, ListenerStatistics, Serve, ServeOptions } from './socket/listener.js'
+export type { NbSocket } from './socket/nbsocket.js'
 export { type Pipe, type PipeReader, type PipeWriter, pipe } from './socket/pipe.js'
+export type { SocketOptions } from './socket/socket-options.js'
 export { socketPair } from './socket/socket-pair.js'
 export type { ClientTlsOptions, ServerTlsOptions, StartTlsOptions, TlsState } from './socket/tls.js'
 export { bindUdp, type Datagram, type UdpOptions, type UdpSocket, type UdpTarget } from './socket/udp.js'

@@ -6,7 +6,8 @@ import { action } from '../../ops/action.js'
 import { timeout as within } from '../../scope/timeout.js'
 import { nameOf } from '../bytes/address.js'
 import { ignoreError, messageOf, SocketError, systemCodeOf } from '../bytes/socket-error.js'
-import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
+import { NbSocket } from './nbsocket.js'
+import { assertSocketOptions, type SocketOptions } from './socket-options.js'
 import { assertTlsOptions, type ClientTlsOptions, clientHandshake } from './tls.js'
 
 /** Options of the TCP connection itself: those of `net.connect()`. */

@@ -1,10 +1,4 @@
-import {
-  type AddressInfo,
-  createServer,
-  type ListenOptions as NodeListenOptions,
-  type Server,
-  type Socket,
-} from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { assertOptions } from '../../base/arguments.js'
 import { rethrowIfExit, SynclessError } from '../../base/errors.js'
@@ -13,55 +7,16 @@ import { report } from '../../base/report.js'
 import { listener as callback } from '../../loop/callback.js'
 import { type Co, Node, type Op } from '../../loop/op.js'
 import { action } from '../../ops/action.js'
-import { timerDelay } from '../../ops/sleep.js'
 import { go } from '../../scope/go.js'
 import { scope } from '../../scope/scope-block.js'
 import { bondToScope } from '../../scope/scope-bond.js'
 import { timeout } from '../../scope/timeout.js'
 import { nameOf, type SocketAddress } from '../bytes/address.js'
-import { ByteInput } from '../bytes/byte-input.js'
 import { ignoreError, messageOf, SocketError, systemCodeOf } from '../bytes/socket-error.js'
-import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
-import { assertTlsOptions, type ServerTlsOptions, serverHandshake, terminatorOf } from './tls.js'
-
-type Where = Pick<
-  NodeListenOptions,
-  'port' | 'host' | 'path' | 'backlog' | 'exclusive' | 'ipv6Only' | 'reusePort' | 'readableAll' | 'writableAll'
->
-
-/**
- * Options of {@link listen}: the place, as for `net.Server.listen()`, and the manner. Either `port` (0 for a free one)
- * or `path` is required. `timeout` and `lifetime` apply to each connection.
- */
-export interface ListenOptions extends SocketOptions, Where {
-  /** The TLS options; without them, connections are in the clear. */
-  tls?: ServerTlsOptions
-  /**
-   * With `tls`: whether a client may also speak in the clear. Its first byte tells; see {@link NbSocket.tls}. Default:
-   * false.
-   */
-  plain?: boolean
-  /** Whether small pieces are sent at once. Default: true. */
-  noDelay?: boolean
-  /** Whether the kernel probes idle connections. Default: false. */
-  keepAlive?: boolean
-  /** The idle time before the first probe, in ms. Default: the system's, 2 hours on Linux. */
-  keepAliveInitialDelay?: number
-  /** The number of bytes that Node reads ahead, and that it holds for a peer that does not read. Default: Node's. */
-  highWaterMark?: number
-  /**
-   * The number of connections that may wait for `accept()`, beyond the kernel's backlog, and of those that may be in
-   * their handshake. Further connections are dropped. Default: 1024.
-   */
-  queue?: number
-  /** The number of connections that may be open at once. Further connections are dropped. Default: no limit. */
-  connections?: number
-  /**
-   * Called with the reason if a connection fails before it is accepted. By default, `ACCEPT_FAILED` is a process
-   * warning; `TLS_HANDSHAKE_FAILED` and `CERTIFICATE_REJECTED` are only counted. The listener goes on.
-   */
-  onError?: (error: SocketError) => void
-}
+import type { ListenOptions } from './listen-options.js'
+import { NbSocket } from './nbsocket.js'
+import { type ServerTlsOptions, serverHandshake } from './tls.js'
+import { tlsOrPlain } from './tls-or-plain.js'
 
 /** The counters of a listener. */
 export interface ListenerStatistics {
@@ -334,35 +289,16 @@ export class Listener implements AsyncDisposable, Disposable {
     )
   }
 
-  /** Waits for the first byte, which stays in the stream. */
   #distinguish(raw: Socket, tls: ServerTlsOptions): void {
-    const input = new ByteInput(raw, this.name, (error, what) => error ?? new Error(what))
-    const first = input.peek(1).node()
     const stop = () => {
       this.#securing.delete(stop)
-      first.withdraw()
-      raw.setTimeout(0)
-      raw.destroy()
+      giveUp()
     }
-    const patience = timerDelay(tls.handshakeTimeout ?? HANDSHAKE_TIMEOUT)
     this.#securing.add(stop)
-    raw.setTimeout(patience, stop)
-    first.performFor({
-      wake: () => {
-        raw.setTimeout(0)
-        raw.off('timeout', stop)
-        this.#securing.delete(stop)
-        input.release(what => new SynclessError('SOCKET_CLOSED', what))
-        let byte: number | undefined
-        try {
-          byte = first.take()[0]
-        } catch {
-          raw.destroy()
-          return
-        }
-        if (byte === TLS_HANDSHAKE) this.#secure(raw, tls)
-        else this.#offer(raw)
-      },
+    const giveUp = tlsOrPlain(raw, this.name, tls.handshakeTimeout, speaks => {
+      this.#securing.delete(stop)
+      if (speaks === 'tls') this.#secure(raw, tls)
+      else if (speaks === 'plain') this.#offer(raw)
     })
   }
 
@@ -381,12 +317,6 @@ export class Listener implements AsyncDisposable, Disposable {
     else if (error.code === 'ACCEPT_FAILED') report(error, this.name)
   }
 }
-
-/** The first byte of a TLS client: the type of a handshake record. */
-const TLS_HANDSHAKE = 22
-
-/** The default of Node's secure servers, in ms. */
-const HANDSHAKE_TIMEOUT = 120_000
 
 class AcceptNode extends Node<Duplex> {
   readonly #listener: Listener
@@ -421,104 +351,4 @@ function reportUnlessOfConnection(error: unknown, sock: NbSocket): void {
   const code = error instanceof SynclessError ? error.code : null
   if (code === 'SOCKET_BROKEN' || code === 'TIMEOUT' || (code === 'SOCKET_CLOSED' && sock.closed)) return
   report(error, `the handler of ${sock.name} failed`)
-}
-
-/**
- * Listens for TCP or Unix-domain connections, over TLS if `tls` is set. Settles when connections are taken. Fails with
- * `ADDRESS_IN_USE` if the address is taken or may not be used, and with `INVALID_ARGUMENT` if it makes no sense; both
- * are {@link SocketError}s. Throws `INVALID_ARGUMENT`. Semantics: `listen(2)`.
- *
- * @example
- * ```ts
- * import assert from 'node:assert/strict'
- * import { connect, listen } from 'syncless/nbsocket'
- *
- * const server = await listen({ port: 0, host: '127.0.0.1', backlog: 64 })
- * const there = await connect({ port: server.port, host: '127.0.0.1' })
- * const here = await server.accept()
- * await there.send('ping')
- * assert.equal(String(await here.recv()), 'ping')
- * await assert.rejects(async () => listen({ port: server.port, host: '127.0.0.1' }), { code: 'ADDRESS_IN_USE' })
- * for (const each of [here, there, server]) await each.close()
- * ```
- */
-export function listen(options: ListenOptions): Op<Listener> {
-  const where = whereAt(options)
-  assertSocketOptions(options, 'listen()')
-  assertListenOptions(options)
-  return action<Server>((resolve, reject) => {
-    if (options.tls !== undefined) terminatorOf(options.tls, `listen() at ${where}`)
-    const server = bind(options, where)
-    const settle = () => server.off('listening', onListening).off('error', onError).on('error', ignoreError)
-    const onListening = () => {
-      settle()
-      resolve(server)
-    }
-    const onError = (error: Error) => {
-      settle()
-      reject(listenError(error, where))
-    }
-    server.on('listening', onListening).on('error', onError)
-    return () => {
-      settle()
-      server.close()
-    }
-  }, `listen at ${where}`).map(server => new Listener(server, options))
-}
-
-/** Checks the options now: Node would report the mistakes only when a connection comes, and end the process. */
-function assertListenOptions({ tls, queue, connections, highWaterMark }: ListenOptions): void {
-  if (tls !== undefined) assertTlsOptions(tls, 'listen()')
-  const limits = { queue, connections }
-  for (const [name, value] of Object.entries(limits)) refuseUnless(value === undefined || value >= 0, name, value)
-  refuseUnless(connections !== 0, 'connections', connections)
-  const whole = Number.isSafeInteger(highWaterMark) && Number(highWaterMark) >= 0
-  refuseUnless(highWaterMark === undefined || whole, 'highWaterMark', highWaterMark)
-}
-
-function refuseUnless(right: boolean, name: string, value: unknown): void {
-  if (right) return
-  throw new SynclessError('INVALID_ARGUMENT', `the option ${name} of listen() takes a number, and got ${String(value)}`)
-}
-
-function bind(options: ListenOptions, where: string): Server {
-  const { noDelay = true, keepAlive, keepAliveInitialDelay, highWaterMark, connections } = options
-  const { port, host, path, backlog, exclusive, ipv6Only, reusePort, readableAll, writableAll } = options
-  const given = { port, host, path, backlog, exclusive, ipv6Only, reusePort, readableAll, writableAll }
-  try {
-    const server = createServer({
-      allowHalfOpen: true,
-      // Nothing is read before an operation wants it.
-      pauseOnConnect: true,
-      noDelay,
-      keepAlive,
-      keepAliveInitialDelay,
-      highWaterMark,
-    })
-    if (connections !== undefined) server.maxConnections = connections
-    server.listen(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
-    return server
-  } catch (error) {
-    throw new SocketError('INVALID_ARGUMENT', `listen() at ${where}: ${messageOf(error)}`, error)
-  }
-}
-
-function whereAt(options: ListenOptions): string {
-  const { port, host = '*', path } = Object(options) as ListenOptions
-  if (typeof path === 'string' && path !== '' && port === undefined) return path
-  if (path === undefined && typeof port === 'number') return nameOf({ host, port })
-  throw new SynclessError('INVALID_ARGUMENT', 'listen() takes { port, host } for TCP, or the { path } of a socket')
-}
-
-function listenError(error: Error, where: string): SocketError {
-  const advice = advices[systemCodeOf(error) ?? '']
-  if (advice === undefined)
-    return new SocketError('INVALID_ARGUMENT', `listen() at ${where}: ${messageOf(error)}`, error)
-  return new SocketError('ADDRESS_IN_USE', `${where} ${advice} (${systemCodeOf(error)})`, error)
-}
-
-const advices: Record<string, string> = {
-  EADDRINUSE: 'is taken: stop the other server, or remove the Unix-domain socket that an ended server has left',
-  EACCES: 'is not allowed to this process: choose a port of 1024 or higher, as lower ports need a privilege',
-  EADDRNOTAVAIL: 'is not an address of this machine: leave `host` out to listen on all its addresses',
 }

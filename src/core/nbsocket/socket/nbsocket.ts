@@ -1,13 +1,11 @@
-import { Server, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { assertOptions } from '../../base/arguments.js'
 import { SynclessError, type TaskletExit, TimeoutError } from '../../base/errors.js'
 import { Latch } from '../../loop/latched.js'
 import { loop } from '../../loop/loop.js'
 import type { Op } from '../../loop/op.js'
-import { action } from '../../ops/action.js'
-import { assertDuration, startTimer } from '../../ops/sleep.js'
+import { startTimer } from '../../ops/sleep.js'
 import { currentScope } from '../../scope/current-scope.js'
 import { scope } from '../../scope/scope-block.js'
 import { timeout } from '../../scope/timeout.js'
@@ -18,33 +16,12 @@ import type { ByteSink, ByteSource } from '../bytes/byte-stream.js'
 import { type ReadAhead, readsAhead } from '../bytes/read-ahead.js'
 import { sendAll } from '../bytes/send-all.js'
 import { ignoreError, SocketError, systemCodeOf } from '../bytes/socket-error.js'
-import { assertTlsOptions, handshake, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
+import type { MadeWith } from './socket-options.js'
+import { securing } from './start-tls.js'
+import { assertTlsOptions, type StartTlsOptions, type TlsState, tlsStateOf } from './tls.js'
 
 /** The time that `close()` waits for a peer that takes nothing, in ms. */
 const LINGER = 5000
-
-/** Options of a socket. */
-export interface SocketOptions {
-  /** The time that each operation may take, in ms; see {@link NbSocket.timeout}. Default: no limit. */
-  timeout?: number
-  /**
-   * The time that the connection may live, in ms. Then it is destroyed, and its operations fail with `TIMEOUT`. Default:
-   * no limit.
-   */
-  lifetime?: number
-}
-
-/** @internal Options that only the maker of a socket knows. */
-export interface MadeWith extends SocketOptions {
-  readonly name?: string
-  readonly remote?: SocketAddress | string | null
-  /** The name by which the peer was looked up. */
-  readonly host?: string | null
-  /** Whether the stream, once it is taken, stays open when its peer ends it. Default: false, as in `net.connect()`. */
-  readonly allowHalfOpen?: boolean
-  /** Whether the peer is the side that connected: `startTls()` is then a server's. Default: false. */
-  readonly accepted?: boolean
-}
 
 /** The streams that an nbsocket reads and writes. */
 const owned = new WeakSet<Duplex>()
@@ -335,54 +312,25 @@ export class NbSocket implements ByteSource, ByteSink, AsyncDisposable, Disposab
    */
   startTls(options: StartTlsOptions = {}): Op<NbSocket> {
     assertTlsOptions(options, 'startTls()')
-    const what = `startTls on ${this.name}`
-    const secured = action<TLSSocket>((resolve, reject) => {
-      this.#assertSecurable(options)
-      let stop = () => {}
-      const over = () => {
-        this.#endHandshake = null
-        this.#unbind()
-        this.#gone.resolve()
-      }
-      const begin = () => {
-        this.#assertSecurable(options)
-        this.#input.takeBack(what)
-        const raw = this.#giveUp('use the socket that startTls() returned: the connection is secured now')
-        this.#endHandshake = refusal => {
-          over()
-          stop()
-          reject(refusal(what))
-        }
-        const secured = (socket: TLSSocket) => {
-          over()
-          resolve(socket)
-        }
-        const failed = (error: SocketError) => {
-          over()
-          reject(error)
-        }
-        const { isServer = this.#accepted } = options
-        stop = handshake(raw, this.name, this.#host, isServer, options, secured, failed)
-      }
-      const flushed = this.#output.flush().node()
-      flushed.performFor({
-        wake: () => {
-          try {
-            flushed.take()
-            begin()
-          } catch (error) {
-            this.destroy()
-            reject(error)
-          }
+    const secured = securing(
+      {
+        name: this.name,
+        host: this.#host,
+        accepted: this.#accepted,
+        assertSecurable: () => this.#assertSecurable(options),
+        flush: () => this.#output.flush(),
+        takeBack: what => this.#input.takeBack(what),
+        giveUp: why => this.#giveUp(why),
+        handshakes: end => {
+          this.#endHandshake = end
+          if (end !== null) return
+          this.#unbind()
+          this.#gone.resolve()
         },
-      })
-      return () => {
-        flushed.withdraw()
-        stop()
-        if (this.#endHandshake !== null) over()
-        this.destroy()
-      }
-    }, what)
+        destroy: () => this.destroy(),
+      },
+      options,
+    )
     return this.#timed(secured).map(
       stream =>
         new NbSocket(stream, {
@@ -542,76 +490,4 @@ function explain(error: Error | null, what: string): SocketError {
       : `${what}: the connection was broken${code === null ? '' : ` (${code})`}`,
     error,
   )
-}
-
-/**
- * Makes an nbsocket of an existing socket: a `net.Socket`, a `tls.TLSSocket`, or any other Duplex of bytes. Nothing else
- * may read or write it from now on; {@link NbSocket.stream} gives it back. After the peer's end it stays open for
- * sending, whatever its `allowHalfOpen` was, unless that end came before. A flowing stream is paused. Bytes that an
- * `nbfile` over it holds are put back into it. For an `'upgrade'`, put its `head` back first: `socket.unshift(head)`.
- *
- * Throws `INVALID_ARGUMENT` if `socket` is not a Duplex of bytes, and for a wrong time; `ALREADY_CONSUMED` for a stream
- * that an nbsocket has, `BUSY` if an operation waits for its bytes, and `SCOPE_CLOSED` if the scope has ended.
- *
- * @example
- * ```ts
- * import assert from 'node:assert/strict'
- * import { once } from 'node:events'
- * import { connect, createServer } from 'node:net'
- * import { fromSocket } from 'syncless/nbsocket'
- *
- * const server = createServer(socket => socket.end('hello')).listen(0)
- * await once(server, 'listening')
- * const { port } = server.address() as import('node:net').AddressInfo
- * const sock = fromSocket(connect(port))
- * assert.equal(String(await sock.recvExactly(5)), 'hello')
- * await sock.close()
- * server.close()
- * ```
- */
-export function fromSocket(socket: Duplex, options: SocketOptions = {}): NbSocket {
-  if (typeof socket?.read !== 'function' || typeof socket.write !== 'function') {
-    throw new SynclessError('INVALID_ARGUMENT', 'fromSocket() takes a net.Socket, or another Duplex')
-  }
-  if (socket.readableObjectMode || socket.writableObjectMode || socket.readableEncoding !== null) {
-    throw new SynclessError('INVALID_ARGUMENT', 'fromSocket() takes a Duplex of bytes, not one of objects or text')
-  }
-  assertSocketOptions(options, 'fromSocket()')
-  const accepted = (socket as { server?: unknown }).server instanceof Server
-  return new NbSocket(socket, { ...options, allowHalfOpen: socket.allowHalfOpen, accepted })
-}
-
-/**
- * Makes an nbsocket of a file descriptor: a socket, or an end of a pipe, such as one that a parent process has left
- * open. From now on the descriptor belongs to the socket, and is closed with it. Throws as {@link fromSocket} does, and
- * `INVALID_ARGUMENT` for a descriptor of something else, such as a file.
- *
- * @example
- * ```ts
- * import assert from 'node:assert/strict'
- * import { fromFd } from 'syncless/nbsocket'
- *
- * assert.throws(() => fromFd(-1), { code: 'INVALID_ARGUMENT' })
- * ```
- */
-export function fromFd(fd: number, options: SocketOptions = {}): NbSocket {
-  assertSocketOptions(options, 'fromFd()')
-  if (!Number.isInteger(fd)) {
-    throw new SocketError('INVALID_ARGUMENT', `fromFd() takes the number of a descriptor, and got ${String(fd)}`)
-  }
-  let socket: Socket
-  try {
-    socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
-  } catch (error) {
-    throw new SocketError('INVALID_ARGUMENT', `fromFd() takes a descriptor of a socket or a pipe, and got ${fd}`, error)
-  }
-  return new NbSocket(socket, { name: `descriptor ${fd}`, ...options })
-}
-
-/** @internal Throws `INVALID_ARGUMENT`. */
-export function assertSocketOptions(options: SocketOptions, what: string): void {
-  assertOptions(what, options)
-  const { timeout, lifetime } = options
-  if (timeout !== undefined) assertDuration(timeout, `the option timeout of ${what}`)
-  if (lifetime !== undefined) assertDuration(lifetime, `the option lifetime of ${what}`)
 }

@@ -1,5 +1,6 @@
 import type { Op } from '../../loop/op.js'
-import { assertSocketOptions, type NbSocket, type SocketOptions } from './nbsocket.js'
+import type { NbSocket } from './nbsocket.js'
+import { assertSocketOptions, type SocketOptions } from './socket-options.js'
 import { asSockets, rawPair } from './socket-pair.js'
 
 type Common =

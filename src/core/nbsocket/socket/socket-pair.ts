@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Op } from '../../loop/op.js'
 import { action } from '../../ops/action.js'
 import { ignoreError, messageOf, SocketError } from '../bytes/socket-error.js'
-import { assertSocketOptions, NbSocket, type SocketOptions } from './nbsocket.js'
+import { NbSocket } from './nbsocket.js'
+import { assertSocketOptions, type SocketOptions } from './socket-options.js'
 
 /**
  * Makes two sockets that are connected with each other: Unix-domain ones (pipes on Windows), through the kernel. Fails
