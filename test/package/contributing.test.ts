@@ -144,7 +144,7 @@ test('who follows every step hosts the framework', () => followAll(steps, asTheP
 const reasons = [
   /Cannot find module '.*trail\.mjs'/,
   /Command failed: npx tsc/,
-  /an instance of Trail is no app that can be mounted/,
+  /no adapter recognises an instance of Trail/,
   /Cannot find module '.*dist.*'/,
   /Cannot find module '.*app\.mjs'/,
   /no step starts the host/,
