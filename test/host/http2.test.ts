@@ -480,6 +480,21 @@ describe('a request', () => {
     expect(answer).toMatchObject({ status: 200, text: 'served', code: 0 })
   })
 
+  test('may be answered at any time, once it has come, by an app that does not read it', async () => {
+    const host = newHttp2Host({ http: { requestTimeout: 20 } })
+    host.mount('/', (req: IncomingMessage, res: ServerResponse) => {
+      if (req.url === '/begun') res.write('begun, ')
+      setTimeout(() => res.end('served'), 60)
+    })
+    const session = await client(host)
+    const [whole, begun] = [
+      await ask(session, '/', { method: 'POST', body: 'body' }),
+      await ask(session, '/begun', { method: 'POST', body: 'body' }),
+    ]
+    expect(whole).toMatchObject({ status: 200, text: 'served', code: 0 })
+    expect(begun).toMatchObject({ status: 200, text: 'begun, served', code: 0 })
+  })
+
   test('whose body comes slowly, but in time, is served', async () => {
     const host = newHttp2Host({ http: { requestTimeout: 600 } })
     host.mount('/', (req: IncomingMessage, res: ServerResponse) => req.pipe(res))

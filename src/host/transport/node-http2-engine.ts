@@ -115,11 +115,14 @@ function namesTwoHosts({ headers: { host, ':authority': authority } }: Http2Serv
   return host !== undefined && typeof authority === 'string' && host.toLowerCase() !== authority.toLowerCase()
 }
 
-/** Answers 408 if the request has not come in as a whole after `ms`, or breaks off a response that has begun. */
+/**
+ * Answers 408 if the request has not come in as a whole after `ms`, or breaks off a response that has begun. One that has come
+ * is in time, even where its app has not read it: the stream says `end` only to a reader.
+ */
 function limitTime(stream: ServerHttp2Stream, ms: number): void {
   if (ms === 0) return
   const timer = setTimeout(() => {
-    if (stream.destroyed || stream.closed) return
+    if (stream.destroyed || stream.closed || hasCome(stream)) return
     if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL)
     else {
       // Not ended, so that the app sees a client that was cut off rather than one that was answered.
@@ -131,6 +134,10 @@ function limitTime(stream: ServerHttp2Stream, ms: number): void {
   }, timerDelay(ms))
   const clear = () => clearTimeout(timer)
   stream.once('end', clear).once('close', clear)
+}
+
+function hasCome({ state }: ServerHttp2Stream): boolean {
+  return state.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE
 }
 
 /**
