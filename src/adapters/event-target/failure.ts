@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/base/error-text.js'
 import { failure } from '../shared/bridge/source-error.js'
 
 /**
@@ -32,6 +33,6 @@ export class FailureEvent extends Event {
   constructor(type: string, error: unknown) {
     super(type)
     this.error = error
-    this.message = error instanceof Error ? error.message : String(error)
+    this.message = messageOf(error)
   }
 }

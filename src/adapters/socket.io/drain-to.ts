@@ -1,4 +1,5 @@
 import { assertOptions } from '../../core/base/arguments.js'
+import { messageOf } from '../../core/base/error-text.js'
 import { isTaskletExit, SynclessError } from '../../core/base/errors.js'
 import type { Receiver } from '../../core/channel/channel.js'
 import { whenSettled } from '../../core/loop/latched.js'
@@ -157,8 +158,3 @@ function assertDrainOptions<T>(target: EmitTarget, options: DrainToOptions<T>): 
 }
 
 const asItIs = <T>(value: T): readonly unknown[] => [value]
-
-function messageOf(error: unknown): string {
-  const { message }: { message?: unknown } = Object(error)
-  return typeof message === 'string' ? message : String(error)
-}

@@ -11,6 +11,8 @@ class AbortableWaiter<T> extends Await implements Waiter {
   #settled: () => void = () => {}
   #leaveRoom: (() => void) | null
   #aborted = false
+  /** Whether the operation has begun. Until then, what it calls may abort the signal. */
+  #begun = false
 
   constructor(node: Node<T>, signal: AbortSignal) {
     super(node)
@@ -27,14 +29,17 @@ class AbortableWaiter<T> extends Await implements Waiter {
     signal.addEventListener('abort', this.#abort)
     try {
       node.performFor(this)
+      this.#begun = true
       awaits.add(this)
     } catch (error) {
       this.#unlisten()
       throw error
     }
+    if (signal.aborted && !this.over) this.#abort()
   }
 
   readonly #abort = (): void => {
+    if (!this.#begun) return
     this.#unlisten()
     this.#aborted = true
     holdCallbacks(() => {

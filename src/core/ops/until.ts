@@ -29,15 +29,20 @@ class Until<T> extends Latched<T> {
     this.#begun = true
     // An inner operation is performed in a microtask: it may lead to another one, and so on to any depth.
     const promise = this.#promise instanceof Op ? Promise.resolve(this.#promise) : this.#promise
+    // As a promise has it, the first outcome stays.
+    const succeeded = (value: T) => {
+      if (this.outcome === IDLE) this.settle(DONE, value, undefined)
+    }
     const failed = (error: unknown) => {
+      if (this.outcome !== IDLE) return
       this.settle(FAILED, undefined, error)
       if (!this.#received) setImmediate(() => this.#reportUnlessReceived(error))
     }
     try {
-      promise.then(value => this.settle(DONE, value, undefined), failed)
+      promise.then(succeeded, failed)
     } catch (error) {
       // Node's own promises never throw here; a user's may.
-      if (this.outcome === IDLE) failed(error)
+      failed(error)
     }
   }
 

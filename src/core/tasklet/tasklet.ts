@@ -476,7 +476,8 @@ export class Tasklet<T = unknown> extends Latched<T> {
   #endedBy(error: unknown): void {
     // The body of a scope passes on the exit of its owner, for which that is the failure of the scope.
     const passedOn = this.owner !== this && this.owner.interrupts?.exit === error
-    this.#killed = error instanceof TaskletExit && this.interrupts?.exit === error && !passedOn
+    // What was thrown is looked into last: a proxy may refuse that.
+    this.#killed = this.interrupts?.exit === error && error instanceof TaskletExit && !passedOn
     this.#finish(FAILED, undefined, error)
   }
 

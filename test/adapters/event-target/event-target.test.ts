@@ -14,6 +14,19 @@ const listeners = (target: EventTarget, ...types: string[]) =>
 const fire = (target: EventTarget, type: string, fields: object = {}) =>
   target.dispatchEvent(Object.assign(new Event(type), fields))
 
+test('drainTo tells of an error without a text', async () => {
+  const target = new EventTarget()
+  const told: unknown[] = []
+  target.addEventListener('failed', event => told.push((event as ErrorEvent).error, (event as ErrorEvent).message))
+  const ch = channel<number>()
+  const odd = Object.create(null)
+  const drained = watch(eventTarget.drainTo(ch, target, 'n', { error: 'failed' }))
+  ch.close(odd)
+  await turns()
+  expect(drained.outcome).toBe(odd)
+  expect(told).toEqual([odd, expect.any(String)])
+})
+
 test('gives the events of all names, and what map makes of them', async () => {
   const target = new EventTarget()
   const events = eventTarget.toChannel(target, ['a', 'b'], { ...keep, end: 'b' })

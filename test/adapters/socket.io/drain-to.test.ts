@@ -281,6 +281,23 @@ test('an error of the channel or of map is the very error of the tasklet, and it
   }
 })
 
+test('an error without a text, or whose message throws, reaches the peer as well', async () => {
+  const unreadable = {
+    get message() {
+      throw new Error('unreadable')
+    },
+  }
+  for (const failure of [Object.create(null), unreadable]) {
+    const { client, server } = await connected()
+    const told = new Promise(resolve => client.once('failed', resolve))
+    const ch = channel<number>(1)
+    const drained = drain(ch, server, 'state', { error: 'failed' })
+    ch.close(failure)
+    expect(await settled(drained)).toBe(failure)
+    expect(await told).toEqual(expect.any(String))
+  }
+})
+
 test('several arguments are mapped', async () => {
   const { client, server } = await connected()
   const ch = channel<number>(1)

@@ -581,6 +581,25 @@ describe('perform', () => {
     expect(ch.statistics().buffered).toBe(1)
   })
 
+  test('an abort by what the operation begins takes nothing away: what commits is given, what waits is withdrawn', async () => {
+    const failure = new Error('failure')
+    const begun = () => {
+      const controller = new AbortController()
+      const aborts = until({ then: () => controller.abort(failure) } as unknown as PromiseLike<never>)
+      const ch = channel<number>(1)
+      const op = select({ aborts, value: ch.receive() }, { biased: true })
+      return { aborts, ch, op, signal: controller.signal }
+    }
+    const full = begun()
+    full.ch.trySend(1)
+    expect(await perform(full.op, { signal: full.signal })).toEqual({ key: 'value', value: 1 })
+    const empty = begun()
+    expect(await rejection(perform(empty.op, { signal: empty.signal }))).toBe(failure)
+    expect(empty.aborts.waiters?.length).toBe(0)
+    empty.ch.trySend(2)
+    expect(empty.ch.tryReceive()).toEqual({ ok: true, value: 2 })
+  })
+
   test('lets go of the signal when the operation has committed', async () => {
     const controller = new AbortController()
     const { signal } = controller

@@ -23,6 +23,18 @@ test('a thenable that throws fails the wait, and each later one', async () => {
   }
 })
 
+test('the first outcome of a thenable stays', async () => {
+  const op = until<number>({
+    then(resolve: (value: number) => void, reject: (error: unknown) => void) {
+      resolve(1)
+      resolve(2)
+      reject(failure)
+      throw failure
+    },
+  } as PromiseLike<number>)
+  for (let i = 0; i < 2; i++) expect(await op).toBe(1)
+})
+
 test('may be waited for by many, before and after', async () => {
   const { promise, resolve } = deferred<string>()
   const op = until(promise)

@@ -15,6 +15,18 @@ import { idle, outcome, rejection, uncaught, useVirtualClock, watch } from '../s
 
 const time = useVirtualClock()
 
+test('what refuses to be looked into is thrown as anything else', async () => {
+  const refusing = new Proxy(new Error('failure'), {
+    getPrototypeOf() {
+      throw new Error('refused')
+    },
+  })
+  const t = go(function* () {
+    throw refusing
+  })
+  expect(await rejection(t)).toBe(refusing)
+})
+
 test('go calls a generator function with its arguments and joins to its result', async () => {
   const t = go(
     function* (a: number, b: number) {
