@@ -3,7 +3,7 @@
  * rejection of an async function, and on older Nodes the error of any function, would end the process, and any client
  * could cause that.
  */
-import { ask, isThenable } from '../../loop/callback.js'
+import { answerOf, ask, isThenable } from '../../loop/callback.js'
 
 interface Callbacks {
   SNICallback?: unknown
@@ -24,7 +24,8 @@ export function guarded<T extends object>(options: T & Callbacks): T {
   if (isFunction(checkServerIdentity)) {
     safe.checkServerIdentity = (...args: unknown[]) => {
       try {
-        return checkServerIdentity(...args)
+        const late = new TypeError('checkServerIdentity must answer at once, and not by a promise')
+        return answerOf<unknown>('checkServerIdentity of TLS options', late, checkServerIdentity(...args))
       } catch (error) {
         return asError(error)
       }
@@ -45,12 +46,22 @@ function answering(name: string, otherwise: unknown, fn: AnyFunction): AnyFuncti
 }
 
 function chooseContext(choose: AnyFunction, name: string, done: Done): void {
-  try {
-    const answer = choose(name, done)
-    if (isThenable(answer)) answer.then(undefined, (error: unknown) => done(asError(error)))
-  } catch (error) {
-    done(asError(error))
+  const failed = (error: unknown) => done(asError(error))
+  const chosen: Done = (error, context) => {
+    if (error || !context || isSecureContext(context)) done(error, context)
+    else failed(new TypeError('SNICallback must choose what createSecureContext() of node:tls made'))
   }
+  try {
+    const answer = choose(name, chosen)
+    if (isThenable(answer)) answer.then(undefined, failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+/** Node takes any object, and the process crashes then. */
+function isSecureContext(context: unknown): boolean {
+  return Object(Object(context).context).constructor?.name === 'SecureContext'
 }
 
 function asError(error: unknown): Error {

@@ -81,9 +81,12 @@ describe('client and server', () => {
     const cases: [Partial<ServerTlsOptions>, object][] = [
       [{ SNICallback: fail }, {}],
       [{ SNICallback: reject as never }, {}],
+      // Node would crash.
+      [{ SNICallback: (_, done) => done(null, { none: 'at all' } as never) }, {}],
       [{ ALPNCallback: fail }, { ALPNProtocols: ['x'] }],
       [{ ALPNCallback: reject as never }, { ALPNProtocols: ['x'] }],
       [{}, { checkServerIdentity: fail }],
+      [{}, { checkServerIdentity: reject }],
     ]
     const warnings = await reported(async () => {
       for (const [serverOptions, clientOptions] of cases) {
@@ -94,7 +97,11 @@ describe('client and server', () => {
       }
     })
     // An answer is needed at once.
-    expect(warnings).toEqual(['ALPNCallback of TLS options threw: no', 'ALPNCallback of TLS options was rejected: no'])
+    expect(warnings).toEqual([
+      'ALPNCallback of TLS options threw: no',
+      'ALPNCallback of TLS options was rejected: no',
+      'checkServerIdentity of TLS options was rejected: no',
+    ])
   })
 
   test('clients show certificates; one without is refused, and the listener goes on', async () => {
