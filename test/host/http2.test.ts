@@ -548,6 +548,31 @@ describe('a session', () => {
     expect(await host.close()).toMatchObject({ clean: true, requests: [], connections: 0 })
   })
 
+  test('of a client that resets its streams in a row, and leaves, is let go', async () => {
+    const host = newHttp2Host({ http: { keepAliveTimeout: 50 }, onError: () => {} })
+    host.mount('/', (_req: IncomingMessage, res: ServerResponse) => void setTimeout(() => res.end(), 20))
+    const { port } = await host.listen({ port: 0, host: '127.0.0.1' })
+    const rude = connectTls({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] })
+    await once(rude, 'secureConnect')
+    const frame = (type: number, flags: number, id: number, payload: Buffer) => {
+      const head = Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, 0])
+      head.writeUInt32BE(id, 5)
+      return Buffer.concat([head, payload])
+    }
+    // GET, https and / of the static table, and an authority that is spelled out.
+    const get = Buffer.concat([Buffer.from([0x82, 0x87, 0x84, 0x01, 50]), Buffer.alloc(50, 'a')])
+    const streams = Array.from({ length: 3_000 }, (_, i) => [
+      frame(1, 5, 2 * i + 1, get),
+      frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL])),
+    ])
+    const preface = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]
+    rude.on('error', () => {}).write(Buffer.concat([...preface, ...streams.flat()]))
+    await new Promise(resolve => setTimeout(resolve, 5))
+    rude.destroy()
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect(await host.close({ deadline: 0 })).toMatchObject({ clean: true, connections: 0 })
+  })
+
   test('that is reset is nothing to report', async () => {
     const errors: SynclessError[] = []
     const host = newHttp2Host({ onError: error => void errors.push(error) })

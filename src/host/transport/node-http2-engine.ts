@@ -14,6 +14,7 @@ import {
   type ServerHttp2Stream,
   type ServerOptions,
 } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import { codeOf, nameOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
 import { timerDelay } from '../../core/ops/sleep.js'
@@ -80,7 +81,7 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
       server.emit('connection', connection)
       // Without one, the client chose no protocol and has been told so.
       if (opened === null) sink.connection(connection)
-      else sink.connection(connection, carry(opened, keepAliveTimeout))
+      else sink.connection(connection, carry(connection, opened, keepAliveTimeout))
       connection.once('finish', () => {
         const timer = setTimeout(() => connection.destroy(), LINGER)
         connection.once('close', () => clearTimeout(timer))
@@ -91,8 +92,11 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
   }
 }
 
-/** Keeps count of the streams, and lets an idle session go. */
-function carry(session: ServerHttp2Session, keepAliveTimeout: number) {
+/**
+ * Keeps count of the streams, and lets an idle session go. One that is idle again after that has a client that Node does not
+ * see leave: it stops to read where many streams are reset in a row.
+ */
+function carry(connection: Duplex, session: ServerHttp2Session, keepAliveTimeout: number) {
   let streams = 0
   session.on('stream', stream => {
     streams++
@@ -100,7 +104,9 @@ function carry(session: ServerHttp2Session, keepAliveTimeout: number) {
   })
   session.setTimeout(timerDelay(keepAliveTimeout))
   session.on('timeout', () => {
-    if (streams === 0) session.close()
+    if (streams > 0) return
+    if (session.closed) connection.destroy()
+    else session.close()
   })
   return {
     get streams() {
