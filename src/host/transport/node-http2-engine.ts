@@ -98,6 +98,11 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
  */
 function carry(connection: Duplex, session: ServerHttp2Session, keepAliveTimeout: number) {
   let streams = 0
+  // Node keeps an ended session for a while: what carried it is not to stay with it.
+  let open: Duplex | null = connection
+  connection.once('close', () => {
+    open = null
+  })
   session.on('stream', stream => {
     streams++
     stream.once('close', () => streams--)
@@ -105,7 +110,7 @@ function carry(connection: Duplex, session: ServerHttp2Session, keepAliveTimeout
   session.setTimeout(timerDelay(keepAliveTimeout))
   session.on('timeout', () => {
     if (streams > 0) return
-    if (session.closed) connection.destroy()
+    if (session.closed) open?.destroy()
     else session.close()
   })
   return {
