@@ -7,11 +7,11 @@ import type { Kept } from './left-clients/child.js'
 
 const count = sized(150, 1500)
 /** In full, each way to leave is looked at by itself. In small, what the process has in any case is spread over few clients. */
-const bytes = sized(4000, 1500)
+const bytes = sized(6000, 1500)
 
-/** Fewer than before are none. */
-function tenths(kept: number): number {
-  return Math.max(0, Math.round(kept * 10))
+/** Halves, as a few objects more or fewer are the process's own; a leak keeps at least one a client. */
+function halves(kept: number): number {
+  return Math.max(0, Math.round(kept * 2))
 }
 
 test(`${count} clients that leave in each way leave nothing behind`, async () => {
@@ -29,7 +29,7 @@ test(`${count} clients that leave in each way leave nothing behind`, async () =>
   const { 'and are kept on purpose': planted, ...results }: Record<string, Kept> = JSON.parse(stdout)
   expect(Object.keys(results)).toHaveLength(full ? 14 : 1)
   for (const [way, kept] of Object.entries(results)) {
-    expect({ way, emitters: tenths(kept.emitters), scopes: tenths(kept.scopes) }).toEqual({
+    expect({ way, emitters: halves(kept.emitters), scopes: halves(kept.scopes) }).toEqual({
       way,
       emitters: 0,
       scopes: 0,
