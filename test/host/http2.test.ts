@@ -569,7 +569,8 @@ describe('a session', () => {
     rude.on('error', () => {}).write(Buffer.concat([...preface, ...streams.flat()]))
     await new Promise(resolve => setTimeout(resolve, 5))
     rude.destroy()
-    await new Promise(resolve => setTimeout(resolve, 500))
+    const { traffic } = host as unknown as { traffic: { connections: Set<unknown> } }
+    while (traffic.connections.size > 0) await new Promise(resolve => setTimeout(resolve, 10))
     expect(await host.close({ deadline: 0 })).toMatchObject({ clean: true, connections: 0 })
   })
 
