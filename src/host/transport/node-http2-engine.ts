@@ -39,6 +39,8 @@ const MAX_HEADER_SIZE = 16_384
 const MAX_CONCURRENT_STREAMS = 128
 /** How long a client may take to close a connection that the host has ended, in milliseconds. */
 const LINGER = 500
+/** How often it is looked whether a session is over that Node does not end, if idle sessions are kept for ever; in ms. */
+const MOST_OVER = 5000
 
 /**
  * Makes the engine. `keepAliveTimeout`, `requestTimeout` and `maxHeaderSize` of `http` hold here, too. Throws Node's
@@ -93,26 +95,30 @@ export function nodeHttp2Engine(sink: EngineSink, http: NodeHttpOptions, options
 }
 
 /**
- * Keeps count of the streams, and lets an idle session go. One that is idle again after that has a client that Node does not
- * see leave: it stops to read where many streams are reset in a row.
+ * Keeps count of the streams, lets an idle session go, and ends what carries a session that is over. Node stops reading if
+ * many streams are reset in a row: it does not see the client leave then, and keeps the connection of the session.
  */
 function carry(connection: Duplex, session: ServerHttp2Session, keepAliveTimeout: number) {
   let streams = 0
-  // Node keeps an ended session for a while: what carried it is not to stay with it.
-  let open: Duplex | null = connection
-  connection.once('close', () => {
-    open = null
-  })
   session.on('stream', stream => {
     streams++
     stream.once('close', () => streams--)
   })
   session.setTimeout(timerDelay(keepAliveTimeout))
   session.on('timeout', () => {
-    if (streams > 0) return
-    if (session.closed) open?.destroy()
-    else session.close()
+    if (streams === 0) session.close()
   })
+  let wasOver = false
+  const look = setInterval(
+    () => {
+      const isOver = session.closed || session.destroyed
+      // An end that Node has begun, and a client that is slow to take the last bytes, have until the next look.
+      if (wasOver && streams === 0 && connection.writableLength === 0) connection.destroy()
+      wasOver = isOver
+    },
+    keepAliveTimeout > 0 ? timerDelay(keepAliveTimeout) : MOST_OVER,
+  ).unref()
+  connection.once('close', () => clearInterval(look))
   return {
     get streams() {
       return streams
