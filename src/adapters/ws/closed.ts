@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { messageOf } from '../../core/base/error-text.js'
 import { SynclessError } from '../../core/base/errors.js'
 
 /**
@@ -63,7 +64,7 @@ export function errorOf(code: number, reason: string, cause: unknown): WebSocket
 
 /** The default of `closeWith`: 1011, and the message of the error. */
 export function internalError(error: unknown): CloseStatus {
-  return { code: 1011, reason: isError(error) ? error.message : String(error) }
+  return { code: 1011, reason: messageOf(error) }
 }
 
 const LONGEST_REASON = 123

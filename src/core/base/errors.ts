@@ -212,7 +212,12 @@ export class Cancelled extends TaskletExit {
  * ```
  */
 export function isTaskletExit(error: unknown): error is TaskletExit {
-  return error instanceof TaskletExit
+  try {
+    return error instanceof TaskletExit
+  } catch {
+    // A proxy may refuse to be looked into.
+    return false
+  }
 }
 
 /**

@@ -224,11 +224,18 @@ test('one that is closed already gives an error; one that is closing, what still
   expect(listeners(server)).toBe(1)
 })
 
+const unreadable = Object.defineProperty(new Error(), 'message', {
+  get() {
+    throw new Error('refused')
+  },
+})
+
 test.each([
   ['without a reason', undefined, [1000, '']],
   ['with one that is no error', 'enough', [1000, '']],
   ['with an error', new Error('out of paper'), [1011, 'out of paper']],
   ['with a long error', new Error(`${'x'.repeat(122)}€`), [1011, 'x'.repeat(122)]],
+  ['with an error that cannot be read', unreadable, [1011, 'an error whose message cannot be read']],
 ])('a cancel %s closes it', async (_, reason, status) => {
   const { client, server } = await connected()
   const closed = closeOf(client)

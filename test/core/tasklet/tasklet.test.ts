@@ -1,4 +1,5 @@
 import {
+  type Co,
   channel,
   current,
   detach,
@@ -7,11 +8,13 @@ import {
   perform,
   Scope,
   schedule,
+  scope,
   sleep,
   type Tasklet,
+  timeout,
 } from '../../../src/core/index.js'
 import { loop } from '../../../src/core/loop/loop.js'
-import { idle, outcome, rejection, uncaught, useVirtualClock, watch } from '../support.js'
+import { idle, outcome, rejection, reported, uncaught, useVirtualClock, watch } from '../support.js'
 
 const time = useVirtualClock()
 
@@ -25,7 +28,27 @@ test('what refuses to be looked into is thrown as anything else', async () => {
     throw refusing
   })
   expect(await rejection(t)).toBe(refusing)
+  const late = timeout(
+    1,
+    scope(function* () {
+      try {
+        yield* never
+      } finally {
+        yield* throwing(refusing)
+      }
+    }),
+    { else: 'late' },
+  )
+  const ended = watch(late)
+  const warnings = await reported(() => time.clock.advance(1))
+  expect(ended.outcome).toBe('late')
+  expect(warnings).toHaveLength(1)
 })
+
+function* throwing(error: unknown): Co<void> {
+  yield* schedule()
+  throw error
+}
 
 test('go calls a generator function with its arguments and joins to its result', async () => {
   const t = go(
